@@ -1,0 +1,164 @@
+"""Every file name editbench reads or writes. No other module spells one.
+
+Each class wraps one folder; its properties are the files in it. Nothing here touches the disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+RECORD = "json"  # the member `KEY.json` of a tar shard
+EDITED = "edited.png"
+SOURCE = "source"  # KEY.source.png, further inputs KEY.source2.png ...
+REFERENCE = "reference"
+IMAGE_SUFFIXES = ("png", "jpg", "webp")
+TEMPORARY = ".tmp"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    root: Path
+
+    @property
+    def manifest(self) -> Path:
+        """The marker of a finished stage; written last."""
+        return self.root / "manifest.json"
+
+
+class BenchmarkPaths(Folder):
+    __slots__ = ()
+
+    def shard(self, number: int) -> Path:
+        return self.root / f"bench-{number:05d}.tar"
+
+
+class RunPaths(Folder):
+    """What the folders of `edit` and of `score` have in common."""
+
+    __slots__ = ()
+
+    @property
+    def identity(self) -> Path:
+        return self.root / "identity.json"
+
+    @property
+    def environment(self) -> Path:
+        """Library versions, devices, command line: recorded, but no part of the identity."""
+        return self.root / "environment.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / ".lock"
+
+    @property
+    def timings(self) -> Path:
+        return self.root / "timings.jsonl"
+
+    @property
+    def status(self) -> Path:
+        return self.root / "status"
+
+    def rank_status(self, rank: int) -> Path:
+        return self.status / f"rank-{rank:03d}.json"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    def attempt(self, number: int) -> AttemptPaths:
+        return AttemptPaths(self.logs / f"attempt-{number}")
+
+    def last_attempt(self) -> int:
+        """Number of the newest attempt, 0 when there was none."""
+        numbers = [int(path.name.partition("-")[2]) for path in self.logs.glob("attempt-*") if path.is_dir()]
+        return max(numbers, default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptPaths:
+    """The log folder of one start of a stage's ranks."""
+
+    root: Path
+
+    @property
+    def job(self) -> Path:
+        """What the launcher tells the ranks."""
+        return self.root / "job.json"
+
+    @property
+    def torchrun_log(self) -> Path:
+        return self.root / "torchrun.log"
+
+    def rank_log(self, rank: int) -> Path:
+        return self.root / f"rank-{rank:03d}.log"
+
+    def rank_timings(self, rank: int) -> Path:
+        return self.root / f"rank-{rank:03d}.timings.jsonl"
+
+
+class EditPaths(RunPaths):
+    __slots__ = ()
+
+    def shard(self, number: int) -> Path:
+        return self.root / f"edits-{number:05d}.tar"
+
+    @property
+    def failures(self) -> Path:
+        return self.root / "failures.jsonl"
+
+    @property
+    def spool(self) -> Path:
+        return self.root / "spool"
+
+    def spooled(self, key: str) -> Path:
+        """A finished edit whose shard is not sealed yet: a tar of that one sample."""
+        return self.spool / f"{key}.tar"
+
+    def failed(self, key: str) -> Path:
+        """The failure of a sample in the run that is going on."""
+        return self.spool / f"{key}.failed.json"
+
+
+class ScorePaths(RunPaths):
+    __slots__ = ()
+
+    @property
+    def scores(self) -> Path:
+        return self.root / "scores.jsonl"
+
+    @property
+    def chunks(self) -> Path:
+        return self.root / "chunks"
+
+    def chunk(self, number: int) -> Path:
+        return self.chunks / f"{number:05d}.jsonl"
+
+
+class ReportPaths(Folder):
+    __slots__ = ()
+
+    @property
+    def json(self) -> Path:
+        return self.root / "report.json"
+
+    @property
+    def markdown(self) -> Path:
+        return self.root / "report.md"
+
+    @property
+    def leaderboard(self) -> Path:
+        return self.root / "leaderboard.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class TinyPaths:
+    root: Path
+
+    @property
+    def editor(self) -> Path:
+        return self.root / "editor"
+
+    @property
+    def judge(self) -> Path:
+        return self.root / "judge"

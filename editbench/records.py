@@ -1,0 +1,90 @@
+"""Sample, failure, judgement: the words of the project, as they lie on disk.
+
+A `Sample` is the member KEY.json of a benchmark shard. A `Failure` is a row of failures.jsonl. A `Judgement` is a row of
+scores.jsonl. `to_json` gives canonical bytes (fixed key order, no spaces), so that equal records are equal bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+import orjson
+
+OK = "ok"
+EDIT_FAILED = "edit_failed"
+UNPARSED = "unparsed"
+OUT_OF_RANGE = "out_of_range"
+REFUSED = "refused"
+ERROR = "error"
+STATUSES = (OK, EDIT_FAILED, UNPARSED, OUT_OF_RANGE, REFUSED, ERROR)
+"""Outcomes of a judgement. Only `ok` has a score."""
+
+
+class _Record:
+    __slots__ = ()
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The record in `values`; unknown names are ignored. Raises TypeError when a required one is missing."""
+        names = {entry.name for entry in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in names})
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def to_json(self) -> bytes:
+        return orjson.dumps(self.to_dict())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample(_Record):
+    """One task of a benchmark. `key` is what WebDataset can carry; `id` is the benchmark's own name of it."""
+
+    key: str
+    id: str
+    instruction: str
+    category: str
+    language: str = "en"
+    group: str = ""
+    """What samples share when they share a source picture; statistics are clustered by it."""
+    reference_text: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure(_Record):
+    """A sample without an edit. `index` is its place in the benchmark's order; `reason` one of a small closed set."""
+
+    key: str
+    id: str
+    category: str
+    language: str
+    group: str
+    index: int
+    reason: str
+    error: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement(_Record):
+    """What a judge said of one edit. `score` is None unless `status` is `ok`."""
+
+    key: str
+    id: str
+    category: str
+    language: str
+    group: str
+    status: str
+    score: float | None = None
+    criteria: dict[str, float] | None = None
+    """The rubric's criteria by name, from which `score` is computed."""
+    expected: float | None = None
+    """Mean of the judge's distribution over the allowed scores (readout `expected`)."""
+    mass: float | None = None
+    """Probability the judge gave to allowed answers at the score's position, 0..1."""
+    response: str = ""
+    votes: int = 1
+    shard: str | None = None
+    """File name of the shard that holds the pictures; None when there is no edit."""
