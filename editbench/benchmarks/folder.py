@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import batched
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +77,18 @@ def write(root: Path, name: str, samples: Iterable[tuple[Sample, shards.Members]
     paths = BenchmarkPaths(root)
     root.mkdir(parents=True, exist_ok=True)
     files, counts, categories = [], [], Counter[str]()
-    for number, batch in enumerate(batched(samples, SHARD_SIZE)):
-        shards.write_shard(paths.shard(number), ((sample.key, {**pictures, RECORD: sample.to_json()}) for sample, pictures in batch))
+
+    def packed(batch: Iterable[tuple[int, tuple[Sample, shards.Members]]]) -> Iterator[tuple[str, shards.Members]]:
+        for _, (sample, pictures) in batch:
+            counts[-1] += 1
+            categories[sample.category] += 1
+            yield sample.key, {**pictures, RECORD: sample.to_json()}
+
+    # groupby streams: one sample's pictures are in memory at a time.
+    for number, batch in groupby(enumerate(samples), key=lambda numbered: numbered[0] // SHARD_SIZE):
         files.append(paths.shard(number))
-        counts.append(len(batch))
-        categories.update(sample.category for sample, _ in batch)
+        counts.append(0)
+        shards.write_shard(files[-1], packed(batch))
     entries = [entry._asdict() for entry in shards.describe(files, counts)]
     manifest = {
         "schema": identity.SCHEMA,
