@@ -24,7 +24,9 @@ def decode(data: bytes, name: str) -> Image.Image:
             image.load()
             return _flatten(ImageOps.exif_transpose(image))
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        problem = "is not a picture that Pillow can read" if isinstance(error, UnidentifiedImageError) else f"is broken: {error}"
+        problem = (
+            "is not a picture that Pillow can read" if isinstance(error, UnidentifiedImageError) else f"is broken: {error}"
+        )
         raise UserError(f"{name} {problem}", "Replace the picture.") from None
 
 
@@ -67,10 +69,5 @@ def _flatten(image: Image.Image) -> Image.Image:
 def _from_deep(image: Image.Image) -> Image.Image:
     """16-bit grey (modes I;16*, and I as older files decode) and float grey in 0..1 or 0..255."""
     values = np.asarray(image).astype(np.float64)
-    if image.mode == "F":
-        scaled = values * (255 if values.max(initial=0) <= 1 else 1)
-    else:
-        scaled = values / 257
+    scaled = values / 257 if image.mode != "F" else values * (255 if values.max(initial=0) <= 1 else 1)
     return Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8), "L").convert("RGB")
-
-

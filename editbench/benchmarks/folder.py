@@ -1,7 +1,7 @@
 """A benchmark on disk: shards bench-00000.tar ... and the manifest that makes them one.
 
-    >>> benchmark = Benchmark.open(Path("shards/sample"))
-    >>> benchmark.samples[0].instruction
+>>> benchmark = Benchmark.open(Path("shards/sample"))
+>>> benchmark.samples[0].instruction
 """
 
 from __future__ import annotations
@@ -65,7 +65,11 @@ class Benchmark:
         chosen = [place for place, sample in enumerate(self.samples) if not categories or sample.category in categories]
         chosen = chosen[:limit]
         return Benchmark(
-            self.root, self.name, self.digest, [self.samples[place] for place in chosen], [self.stored[place] for place in chosen]
+            self.root,
+            self.name,
+            self.digest,
+            [self.samples[place] for place in chosen],
+            [self.stored[place] for place in chosen],
         )
 
 
@@ -108,7 +112,9 @@ def _load_manifest(root: Path) -> dict[str, Any]:
         raise UserError(f"{root} is not a benchmark: it has no {path.name}", "Make one with: editbench import")
     manifest = identity.load(path)
     if missing := {"name", "digest", "shards"} - manifest.keys():
-        raise UserError(f"{path} lacks {', '.join(sorted(missing))}: not the manifest of a benchmark", "Is this the right folder?")
+        raise UserError(
+            f"{path} lacks {', '.join(sorted(missing))}: not the manifest of a benchmark", "Is this the right folder?"
+        )
     return manifest
 
 
