@@ -31,16 +31,19 @@ def make(stage: str, **parts: Any) -> dict[str, Any]:
     return {**identity, "digest": digest(identity)}
 
 
-def settle(path: Path, identity: dict[str, Any], *, remedy: str) -> None:
-    """Write `identity` to `path`, or make sure that what is there is the same.
+def settle(path: Path, identity: dict[str, Any]) -> None:
+    """Write `identity` to `path` unless it is there. `compare` comes first."""
+    if not path.exists():
+        atomic.write(path, orjson.dumps(identity, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def compare(path: Path, identity: dict[str, Any], *, remedy: str) -> None:
+    """Make sure that `path` holds the same identity.
 
     Raises:
         IdentityError: other settings made this folder; names each that differs.
         UserError: the file can't be read.
     """
-    if not path.exists():
-        atomic.write(path, orjson.dumps(identity, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-        return
     there = load(path)
     if there.get("digest") != identity["digest"]:
         rows = list(differences(there, identity))

@@ -5,6 +5,7 @@ Each class wraps one folder; its properties are the files in it. Nothing here to
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,11 @@ class BenchmarkPaths(Folder):
 
     def shard(self, number: int) -> Path:
         return self.root / f"bench-{number:05d}.tar"
+
+    @property
+    def staging(self) -> Path:
+        """The folder beside it that an import fills and then renames; one of a killed import can be deleted."""
+        return self.root.with_name(f".{self.root.name}.{os.getpid()}{TEMPORARY}")
 
 
 class RunPaths(Folder):
@@ -95,6 +101,9 @@ class AttemptPaths:
 
     def rank_timings(self, rank: int) -> Path:
         return self.root / f"rank-{rank:03d}.timings.jsonl"
+
+    def all_timings(self) -> list[Path]:
+        return sorted(self.root.glob("rank-*.timings.jsonl"))
 
 
 class EditPaths(RunPaths):
@@ -162,3 +171,75 @@ class TinyPaths:
     @property
     def judge(self) -> Path:
         return self.root / "judge"
+
+    @property
+    def judge_moe(self) -> Path:
+        return self.root / "judge-moe"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointPaths:
+    """A model folder as transformers lays it out; the names are that library's."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.json"
+
+    @property
+    def weights_index(self) -> Path:
+        return self.root / "model.safetensors.index.json"
+
+    def weights(self) -> list[Path]:
+        return sorted(self.root.glob("*.safetensors"))
+
+    @property
+    def tokenizer(self) -> Path:
+        return self.root / "tokenizer.json"
+
+    @property
+    def slow_tokenizer(self) -> tuple[Path, Path]:
+        """What `tokenizer.json` can be made from."""
+        return self.root / "vocab.json", self.root / "merges.txt"
+
+    @property
+    def tokenizer_config(self) -> Path:
+        return self.root / "tokenizer_config.json"
+
+    @property
+    def processor(self) -> Path:
+        """Where transformers 5 saves the image processor's settings (and more)."""
+        return self.root / "processor_config.json"
+
+    @property
+    def image_processor(self) -> Path:
+        """Where published checkpoints have them."""
+        return self.root / "preprocessor_config.json"
+
+    @property
+    def video_processor(self) -> Path:
+        return self.root / "video_preprocessor_config.json"
+
+    @property
+    def chat_template(self) -> Path:
+        return self.root / "chat_template.jinja"
+
+    @property
+    def chat_template_json(self) -> Path:
+        return self.root / "chat_template.json"
+
+
+@dataclass(frozen=True, slots=True)
+class PipelinePaths:
+    """An editing pipeline's folder as diffusers lays it out; the names are that library's."""
+
+    root: Path
+
+    @property
+    def index(self) -> Path:
+        return self.root / "model_index.json"
+
+    @property
+    def processor(self) -> Path:
+        return self.root / "processor"

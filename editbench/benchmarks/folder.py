@@ -44,8 +44,7 @@ class Benchmark:
         """
         if not root.is_dir():
             raise UserError(f"no benchmark folder {root}", "Make one with: editbench import SOURCE --format jsonl --out FOLDER")
-        manifest = _load_manifest(root)
-        entries = [shards.ShardEntry(**entry) for entry in manifest["shards"]]
+        manifest, entries = _load_manifest(root)
         if verify and (problems := list(shards.check(root, entries))):
             raise UserError("; ".join(problems), "Restore the benchmark's shards, or import it again.")
         stored = [sample for entry in entries for sample in shards.index(root / entry.name)]
@@ -106,7 +105,7 @@ def write(root: Path, name: str, samples: Iterable[tuple[Sample, shards.Members]
     return manifest
 
 
-def _load_manifest(root: Path) -> dict[str, Any]:
+def _load_manifest(root: Path) -> tuple[dict[str, Any], list[shards.ShardEntry]]:
     path = BenchmarkPaths(root).manifest
     if not path.exists():
         raise UserError(f"{root} is not a benchmark: it has no {path.name}", "Make one with: editbench import")
@@ -115,7 +114,10 @@ def _load_manifest(root: Path) -> dict[str, Any]:
         raise UserError(
             f"{path} lacks {', '.join(sorted(missing))}: not the manifest of a benchmark", "Is this the right folder?"
         )
-    return manifest
+    try:
+        return manifest, [shards.ShardEntry(**entry) for entry in manifest["shards"]]
+    except TypeError as error:
+        raise UserError(f"{path} describes its shards in another way: {error}", "Import the benchmark again.") from None
 
 
 def _sample(stored: shards.Stored) -> Sample:

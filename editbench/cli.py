@@ -1,0 +1,274 @@
+"""Every command and option. Imports nothing heavy: each command imports its stage when it runs.
+
+Exit status: 0 complete; 1 a bug or crash of ours; 2 wrong usage, bad input, or a folder made with other settings; 3 finished
+but incomplete; 130 and 143 interrupted, resumable.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tomllib
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from editbench import __version__
+from editbench.errors import BUG, EditbenchError, Interrupted, UserError
+
+app = typer.Typer(
+    help="Run, judge and compare image-editing models: import -> edit -> score -> report, each stage rerun alone.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_debug = False
+
+
+def main() -> NoReturn:
+    """Run the command line; the one place where an exception becomes a message and an exit status."""
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, _interrupt)
+    try:
+        app()
+    except EditbenchError as error:
+        if _debug:
+            raise
+        from editbench import console
+
+        console.fail(error)
+        sys.exit(error.status)
+    except Exception as error:
+        if _debug:
+            raise
+        from editbench import console
+
+        remedy = "This is a bug of editbench. `editbench --debug ...` shows where."
+        console.fail(EditbenchError(f"{type(error).__name__}: {error}", remedy))
+        sys.exit(BUG)
+    sys.exit(0)
+
+
+def _interrupt(signum: int, _frame: FrameType | None) -> None:
+    raise Interrupted("interrupted", "Nothing was lost; the same command starts again.", 128 + signum)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"editbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _globals(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,  # noqa: ARG001
+) -> None:
+    global _debug
+    _debug = debug
+
+
+def _read_config(context: typer.Context, path: Path | None) -> Path | None:
+    """Make the file's values the defaults of this command's options; the command line wins."""
+    if path is None:
+        return None
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"--config {path}: {error}", "Give a TOML file with options as names, such as steps = 40.") from None
+    names = {
+        option.lstrip("-").replace("-", "_"): parameter.name
+        for parameter in context.command.params
+        for option in parameter.opts
+    }
+    given = {name.replace("-", "_"): value for name, value in values.items()}
+    if unknown := sorted(given.keys() - names.keys()):
+        raise UserError(f"--config {path}: no option {', '.join(unknown)}", f"Options: {', '.join(sorted(names))}.")
+    context.default_map = {names[name]: _as_text(value) for name, value in given.items()}
+    return path
+
+
+def _as_text(value: Any) -> Any:
+    """Options are parsed from text; lists stay lists of it."""
+    return [str(entry) for entry in value] if isinstance(value, list) else value if isinstance(value, bool) else str(value)
+
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", callback=_read_config, is_eager=True, metavar="FILE.toml", help="Options from a file."),
+]
+Nproc = Annotated[str, typer.Option(metavar="auto|N", help="Ranks; auto: one an accelerator, else 1.")]
+Devices = Annotated[str | None, typer.Option(metavar="0,2,5", help="Which accelerators.")]
+Progress = Annotated[str, typer.Option(metavar="auto|live|plain|off", help="How progress is shown.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, count, load nothing.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start over; what is there is moved aside, never deleted.")]
+MaxFailures = Annotated[str, typer.Option(metavar="N|P%", help="Failed samples up to which the run counts as complete.")]
+Dtype = Annotated[str, typer.Option(metavar="DTYPE", help="auto, bfloat16, float16 or float32.")]
+
+
+def _run(nproc: str, devices: str | None, progress: str, *, fresh: bool, dry_run: bool, max_failures: str) -> Any:
+    from editbench.fleet.drive import Run
+    from editbench.fleet.panel import Style
+
+    if progress not in list(Style):
+        raise UserError(f"--progress {progress} is unknown", f"Choose {', '.join(Style)}.")
+    if nproc != "auto" and (not nproc.isdecimal() or int(nproc) < 1):
+        raise UserError(f"--nproc {nproc} is no number of ranks", "Give auto, or 1 or more.")
+    try:
+        indices = [int(index) for index in devices.split(",")] if devices else None
+    except ValueError:
+        raise UserError(f"--devices {devices} is no list of numbers", "Give for example 0,2,5.") from None
+    return Run(
+        nproc=None if nproc == "auto" else int(nproc),
+        devices=indices,
+        progress=Style(progress),
+        fresh=fresh,
+        dry_run=dry_run,
+        max_failures=max_failures,
+    )
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="The benchmark's table: .jsonl, .json or .csv.")],
+    out: Annotated[Path, typer.Option(help="Folder for the benchmark's shards.")],
+    format: Annotated[str, typer.Option(help="Format of SOURCE: jsonl (also .json and .csv).")] = "jsonl",  # noqa: A002
+    images: Annotated[Path | None, typer.Option(help="Where relative picture paths start; default: beside SOURCE.")] = None,
+    map: Annotated[  # noqa: A002
+        list[str] | None, typer.Option(metavar="NAME=COLUMN", help="Take NAME from another column; repeatable.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The benchmark's name; default: SOURCE's.")] = None,
+) -> None:
+    """Turn a public benchmark or a table of your own into benchmark shards. Writes nothing if anything is wrong."""
+    from editbench import console
+    from editbench.benchmarks.stage import import_benchmark
+
+    pairs = [entry.partition("=") for entry in map or []]
+    if wrong := [left for left, equals, right in pairs if not (left and equals and right)]:
+        raise UserError(f"--map {wrong[0]} is not NAME=COLUMN", "Write for example --map instruction=en")
+    mapping = {left: right for left, _, right in pairs}
+    manifest = import_benchmark(source, format=format, out=out, images=images, mapping=mapping, name=name)
+    counts = ", ".join(f"{count} {category}" for category, count in manifest["categories"].items())
+    console.say(f"{manifest['samples']} samples ({counts}): {out}")
+
+
+@app.command()
+def edit(
+    benchmark: Annotated[Path, typer.Argument(help="Folder of benchmark shards.")],
+    model: Annotated[str, typer.Option(help="Hub id, local folder, copy, or package.module:Class.")],
+    out: Annotated[Path, typer.Option(help="Folder for the edits.")],
+    steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps; default: the model's published number.")] = None,
+    cfg: Annotated[float | None, typer.Option(help="Guidance scale; default: the model's published one.")] = None,
+    negative_prompt: Annotated[str | None, typer.Option(help="Default: what keeps true CFG on.")] = None,
+    seed: Annotated[int, typer.Option(help="Each sample's seed is a hash of this and its key.")] = 0,
+    size: Annotated[
+        str, typer.Option(metavar="source|PIXELS|WxH", help="Size of the edits; PIXELS keeps the aspect ratio.")
+    ] = "1048576",
+    dtype: Dtype = "auto",
+    category: Annotated[list[str] | None, typer.Option(help="Only this category; repeatable.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N samples.")] = None,
+    shard_size: Annotated[int, typer.Option(min=1, help="Samples a shard.")] = 32,
+    max_failures: MaxFailures = "0",
+    nproc: Nproc = "auto",
+    devices: Devices = None,
+    progress: Progress = "auto",
+    dry_run: DryRun = False,
+    fresh: Fresh = False,
+    config: Config = None,  # noqa: ARG001 - read by its callback
+) -> None:
+    """Edit every sample of a benchmark, one process a GPU. Killed and run again, it goes on where it stopped."""
+    from editbench.edit.settings import EditSettings
+    from editbench.edit.stage import edit as run_edit
+
+    settings = EditSettings(
+        seed=seed,
+        steps=steps,
+        cfg=cfg,
+        negative_prompt=negative_prompt,
+        size=size,
+        dtype=dtype,
+        categories=tuple(category or ()),
+        limit=limit,
+        shard_size=shard_size,
+    )
+    run = _run(nproc, devices, progress, fresh=fresh, dry_run=dry_run, max_failures=max_failures)
+    run_edit(benchmark, model, out, settings, run)
+
+
+@app.command()
+def score(
+    edits: Annotated[Path, typer.Argument(help="Folder of edits.")],
+    model: Annotated[str, typer.Option(help="The judge: hub id, local folder, or package.module:Class.")],
+    out: Annotated[Path, typer.Option(help="Folder for the scores.")],
+    rubric: Annotated[str, typer.Option(metavar="NAME|FILE.toml", help="What the judge is asked.")] = "five",
+    readout: Annotated[
+        str, typer.Option(metavar="generate|expected", help="Read a written score, or its distribution.")
+    ] = "generate",
+    batch_size: Annotated[int, typer.Option(min=1, help="Samples judged together.")] = 8,
+    language: Annotated[str | None, typer.Option(metavar="en|zh", help="Of the prompts; default: each sample's own.")] = None,
+    max_pixels: Annotated[int, typer.Option(help="Largest area of a picture the judge sees.")] = 1_048_576,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest reply, in tokens.")] = 256,
+    dtype: Dtype = "auto",
+    max_failures: MaxFailures = "0",
+    nproc: Nproc = "auto",
+    devices: Devices = None,
+    progress: Progress = "auto",
+    dry_run: DryRun = False,
+    fresh: Fresh = False,
+    config: Config = None,  # noqa: ARG001 - read by its callback
+) -> None:
+    """Judge every edit, data-parallel, in batches. Killed and run again, it goes on where it stopped."""
+    from editbench.score.settings import ScoreSettings
+    from editbench.score.stage import score as run_score
+
+    settings = ScoreSettings(
+        readout=readout,
+        batch_size=batch_size,
+        language=language,
+        max_pixels=max_pixels,
+        max_new_tokens=max_new_tokens,
+        dtype=dtype,
+    )
+    run = _run(nproc, devices, progress, fresh=fresh, dry_run=dry_run, max_failures=max_failures)
+    run_score(edits, model, rubric, out, settings, run)
+
+
+@app.command()
+def report(
+    scores: Annotated[list[Path], typer.Argument(help="Folders of scores; several are compared.")],
+    out: Annotated[Path, typer.Option(help="Folder for the report.")],
+    name: Annotated[
+        list[str] | None, typer.Option(help="A name for each folder of scores, in their order; repeatable.")
+    ] = None,
+) -> None:
+    """Aggregate scores: report.json, report.md, leaderboard.csv, and tables here."""
+    from editbench import console
+    from editbench.report.stage import report as run_report
+
+    made = run_report(scores, out, names=name or ())
+    console.show(made.tables())
+    console.say(f"report: {', '.join(str(path) for path in made.files)}")
+
+
+@app.command()
+def verify(folders: Annotated[list[Path], typer.Argument(help="Benchmarks, edits or scores.")]) -> None:
+    """Check that what lies on disk is whole: every shard and file against its manifest."""
+    from editbench import console
+    from editbench.verify import verify as run_verify
+
+    for folder in folders:
+        console.say(run_verify(folder))
+
+
+@app.command()
+def tiny(folder: Annotated[Path, typer.Argument(help="Folder for the checkpoints.")]) -> None:
+    """Write a tiny editor and judge with random weights, for trying things out without a GPU. Their results mean nothing."""
+    from editbench import console
+    from editbench.tiny import write
+
+    paths = write(folder)
+    console.say(f"editor: {paths.editor}\njudge: {paths.judge}\nRandom weights: edits and scores made with them mean nothing.")

@@ -1,0 +1,98 @@
+"""The protocol of an editor, and how one is loaded.
+
+An editor of your own is a class that takes the torch device and has a method `edit`. It asks only for the settings it knows:
+
+    class Mirror:
+        def __init__(self, device: str) -> None: ...
+        def edit(self, images, instruction, *, seed):
+            return images[0].transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+
+and runs with `editbench edit BENCH --model my_module:Mirror --out EDITS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from PIL import Image
+
+from editbench.edit.settings import EditSettings
+from editbench.errors import UserError
+from editbench.models import Kind, Model
+
+Step = Callable[[int, int], None]
+"""`step(i, n)`: i of n denoising steps are done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One edit. `images`: upright RGB inputs, at least one; `size`: (width, height) in pixels."""
+
+    images: list[Image.Image]
+    instruction: str
+    seed: int
+    size: tuple[int, int]
+
+
+class Editor(Protocol):
+    """`ignored` names the settings that this editor does not know."""
+
+    ignored: list[str]
+
+    def edit(self, request: Request, step: Step) -> Image.Image:
+        """The edited picture. Equal requests give equal pixels on one kind of hardware."""
+        ...
+
+
+class CopyEditor:
+    """The unedited control: gives back the source. A judge that scores it well does not see edits."""
+
+    ignored: list[str] = []  # noqa: RUF012 - it has no settings to ignore
+
+    def edit(self, request: Request, step: Step) -> Image.Image:  # noqa: ARG002
+        return request.images[0]
+
+
+class ClassEditor:
+    """A class of the user's, `package.module:Class`."""
+
+    def __init__(self, location: str, device: str, settings: EditSettings) -> None:
+        module, _, name = location.partition(":")
+        self._edit = getattr(importlib.import_module(module), name)(device).edit
+        self._settings = {"steps": settings.steps, "cfg": settings.cfg, "negative_prompt": settings.negative_prompt}
+        asked = {name for name, value in self._settings.items() if value is not None}
+        self.ignored = sorted(asked - accepted(self._edit, dict.fromkeys(asked)).keys())
+
+    def edit(self, request: Request, step: Step) -> Image.Image:
+        offered = {"seed": request.seed, "size": request.size, "step": step, **self._settings}
+        edited = self._edit(request.images, request.instruction, **accepted(self._edit, offered))
+        if not isinstance(edited, Image.Image):
+            raise UserError(f"the editor returned {type(edited).__name__}, not a PIL image", "Return a PIL.Image from edit().")
+        return edited.convert("RGB")
+
+
+CONTROLS: dict[str, Callable[[], Editor]] = {"copy": CopyEditor}
+
+
+def load(model: Model, device: str, settings: EditSettings) -> Editor:
+    """The editor that `model` names, on `device`."""
+    if model.kind == Kind.CONTROL:
+        return CONTROLS[model.location]()
+    if model.kind == Kind.CLASS:
+        return ClassEditor(model.location, device, settings)
+    from editbench.edit.pipeline import PipelineEditor
+
+    return PipelineEditor(model.location, device, settings)
+
+
+def accepted(function: Callable[..., Any], offered: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the `offered` arguments that `function` takes."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(parameter.kind == parameter.VAR_KEYWORD for parameter in parameters):
+        return dict(offered)
+    names = {parameter.name for parameter in parameters}
+    return {name: value for name, value in offered.items() if name in names}

@@ -1,0 +1,164 @@
+"""From finished edits to sealed shards.
+
+A finished edit is one file in `spool/`, by rename. Shard i holds the samples [i*S, (i+1)*S) of the run's order, whoever edited
+them; it is sealed (written whole, then its spool files removed) by the rank that finishes its last sample. Shards with failed
+samples are sealed at the end of the run, without them, and made again when a later run edits those.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from editbench import atomic, identity, shards
+from editbench.console import warn
+from editbench.errors import StageError
+from editbench.paths import EditPaths
+from editbench.records import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """The edits of `keys`, in the run's order, `size` a shard."""
+
+    paths: EditPaths
+    keys: Sequence[str]
+    size: int
+
+    def shard_of(self, index: int) -> int:
+        return index // self.size
+
+    def shard_keys(self, shard: int) -> Sequence[str]:
+        return self.keys[shard * self.size : (shard + 1) * self.size]
+
+    @property
+    def shard_count(self) -> int:
+        return -(-len(self.keys) // self.size)
+
+    def put(self, key: str, members: shards.Members) -> None:
+        """A finished edit, on disk when this returns. Raises OSError when the disk is full."""
+        atomic.write(self.paths.spooled(key), shards.pack(key, members))
+
+    def put_failure(self, failure: Failure) -> None:
+        atomic.write(self.paths.failed(failure.key), failure.to_json())
+
+    def has(self, index: int) -> bool:
+        """Whether the edit lies on disk, in the spool or in its shard."""
+        key, sealed = self.keys[index], self.paths.shard(self.shard_of(index))
+        return self.paths.spooled(key).exists() or (sealed.exists() and key in self._sealed(self.shard_of(index)))
+
+    def missing(self) -> list[int]:
+        """Places of the samples without an edit on disk.
+
+        A sealed shard holds all its samples but those in failures.jsonl, so that only shards with failures are opened: 10,000
+        finished samples are looked through in milliseconds. Shards and spool files that have been cut short are set aside.
+        """
+        spooled = {path.stem for path in self.paths.spool.glob("*.tar") if self._whole(path)}
+        failed = {failure.key for failure in self.failures()}
+        places: list[int] = []
+        for shard in range(self.shard_count):
+            keys = self.shard_keys(shard)
+            path = self.paths.shard(shard)
+            lacking = set(keys) - spooled
+            if path.exists() and self._whole(path):
+                lacking &= failed
+                lacking -= self._sealed(shard).keys() if lacking else set()
+            places += [shard * self.size + place for place, key in enumerate(keys) if key in lacking]
+        return places
+
+    def failures(self) -> list[Failure]:
+        """The failures that the last finished run recorded."""
+        if not self.paths.failures.exists():
+            return []
+        return [Failure.from_dict(orjson.loads(line)) for line in self.paths.failures.read_bytes().splitlines()]
+
+    def attempts(self) -> dict[str, int]:
+        """How often each failed sample has been tried, and forget the failures of a run that did not finish."""
+        found = {failure.key: failure.attempts for failure in self.failures()}
+        for path in self.paths.spool.glob("*.failed.json"):
+            failure = Failure.from_dict(orjson.loads(path.read_bytes()))
+            found[failure.key] = failure.attempts
+            path.unlink()
+        return found
+
+    def complete(self, shard: int) -> bool:
+        """Whether every sample of the shard has an edit on disk."""
+        return self._present(shard) == set(self.shard_keys(shard))
+
+    def seal(self, shard: int) -> int:
+        """Write the shard from the spool and from what it held; returns its number of samples."""
+        keys, sealed = self.shard_keys(shard), self._sealed(shard)
+        waiting = self._spooled(keys)
+        if waiting:
+            order = [key for key in keys if key in waiting or key in sealed]
+            shards.write_shard(self.paths.shard(shard), ((key, self._members(key, waiting, sealed)) for key in order))
+            for key in waiting:
+                self.paths.spooled(key).unlink(missing_ok=True)
+        return len(waiting | sealed.keys())
+
+    def finish(self, about: dict[str, Any]) -> dict[str, Any]:
+        """Seal what is left and write failures.jsonl and, last, the manifest, which is returned. `about` goes into it.
+
+        Raises:
+            StageError: a sample has neither an edit nor a failure.
+        """
+        failures = list(self._collect_failures())
+        # Failures first: a sealed shard is taken to hold every sample of its range that is not among them.
+        atomic.write(self.paths.failures, [failure.to_json() + b"\n" for failure in failures])
+        counts = {shard: self.seal(shard) for shard in range(self.shard_count)}
+        counts = {shard: count for shard, count in counts.items() if count}
+        entries = [
+            entry._asdict() for entry in shards.describe([self.paths.shard(shard) for shard in counts], list(counts.values()))
+        ]
+        manifest = {
+            "schema": identity.SCHEMA,
+            "samples": len(self.keys),
+            "edited": sum(counts.values()),
+            "failed": len(failures),
+            "failures": dict(sorted(Counter(failure.reason for failure in failures).items())),
+            **about,
+            "shards": entries,
+            "digest": identity.digest([entries, [[failure.index, failure.key, failure.reason] for failure in failures]]),
+        }
+        atomic.write(self.paths.manifest, orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        self.clear()
+        return manifest
+
+    def clear(self) -> None:
+        shutil.rmtree(self.paths.spool, ignore_errors=True)
+
+    def _collect_failures(self) -> Iterator[Failure]:
+        for shard in range(self.shard_count):
+            present = self._present(shard)
+            for key in (key for key in self.shard_keys(shard) if key not in present):
+                path = self.paths.failed(key)
+                if not path.exists():
+                    raise StageError(f"sample {key} has neither an edit nor a failure", "Run the same command again.")
+                yield Failure.from_dict(orjson.loads(path.read_bytes()))
+
+    def _present(self, shard: int) -> set[str]:
+        return self._spooled(self.shard_keys(shard)) | self._sealed(shard).keys()
+
+    def _sealed(self, shard: int) -> dict[str, shards.Stored]:
+        path = self.paths.shard(shard)
+        return {stored.key: stored for stored in shards.index(path)} if path.exists() else {}
+
+    def _spooled(self, keys: Iterable[str]) -> set[str]:
+        return {key for key in keys if self.paths.spooled(key).exists()}
+
+    def _members(self, key: str, waiting: set[str], sealed: dict[str, shards.Stored]) -> shards.Members:
+        stored = shards.index(self.paths.spooled(key))[0] if key in waiting else sealed[key]
+        return stored.members()
+
+    def _whole(self, path: Any) -> bool:
+        if shards.ends_well(path):
+            return True
+        damaged = path.with_name(f"{path.name}.damaged")
+        path.rename(damaged)
+        warn(f"{path} has been cut short; kept as {damaged.name}, its samples are edited again")
+        return False

@@ -1,0 +1,183 @@
+"""`editbench edit`: check, plan, run the fleet, seal.
+
+Everything that can be checked without the weights is checked before torch is even imported.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from editbench import console, folder, identity, images, models
+from editbench.benchmarks.folder import Benchmark
+from editbench.edit import checkpoint, size
+from editbench.edit.editor import CONTROLS
+from editbench.edit.settings import PUBLISHED, EditSettings
+from editbench.edit.spool import Spool
+from editbench.errors import Incomplete, UserError
+from editbench.fleet import drive
+from editbench.fleet.devices import Devices
+from editbench.fleet.devices import choose as choose_devices
+from editbench.fleet.drive import Run, Work
+from editbench.fleet.status import Event
+from editbench.models import Kind, Model
+from editbench.paths import SOURCE, EditPaths
+from editbench.records import OK
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is checked and settled before anything is written."""
+
+    benchmark: Benchmark
+    model: Model
+    settings: EditSettings
+    identity: dict[str, Any]
+    paths: EditPaths
+    devices: Devices
+
+    @property
+    def spool(self) -> Spool:
+        return Spool(self.paths, [sample.key for sample in self.benchmark.samples], self.settings.shard_size)
+
+
+def edit(benchmark: Path, model: str, out: Path, settings: EditSettings, run: Run) -> None:
+    """Edit every sample of the benchmark that has no edit in `out` yet.
+
+    Raises:
+        UserError: bad input or settings, or a folder of another run; before any weights load.
+        Incomplete: more samples failed than `run.max_failures` allows.
+        Interrupted, StageError: see `fleet.launch.run`.
+    """
+    allowed = drive.parse_max_failures(run.max_failures)
+    plan = _check(benchmark, model, out, settings, run)
+    folder.check(plan.paths, plan.identity, fresh=run.fresh)
+    if run.dry_run:
+        _explain(plan)
+        return
+    with folder.taken(plan.paths, plan.identity, fresh=run.fresh):
+        manifest = _already(plan, allowed) or _run(plan, run)
+    _summarise(plan, manifest)
+    if manifest["failed"] > allowed(manifest["samples"]):
+        remedy = f"They are in {plan.paths.failures}. The same command tries them again; --max-failures allows some."
+        raise Incomplete(f"{manifest['failed']} of {manifest['samples']} samples have no edit", remedy)
+
+
+def _check(benchmark: Path, name: str, out: Path, settings: EditSettings, run: Run) -> _Plan:
+    size.parse(settings.size)
+    opened = Benchmark.open(benchmark).select(settings.categories, settings.limit)
+    model = models.resolve(name, controls=CONTROLS)
+    if model.kind == Kind.HUB and not run.dry_run:
+        model = models.fetch(model, checkpoint.DOWNLOAD, checkpoint.DOWNLOAD_NOT)
+    devices = choose_devices(run.nproc, run.devices)
+    settings = _settle(settings, model, devices)
+    wanted = identity.make(
+        "edit",
+        benchmark={"name": opened.name, "digest": opened.digest},
+        model=model.identity,
+        settings=settings.to_dict(),
+    )
+    return _Plan(opened, model, settings, wanted, EditPaths(out), devices)
+
+
+def _settle(settings: EditSettings, model: Model, devices: Devices) -> EditSettings:
+    """The settings as they take effect: defaults of the model filled in, what it can't use left out."""
+    if model.kind == Kind.CONTROL:
+        return replace(settings, steps=None, cfg=None, negative_prompt=None, size="source", dtype="float32")
+    settings = replace(settings, dtype=devices.dtype(settings.dtype))
+    if model.kind == Kind.CLASS or not Path(model.location).is_dir():
+        return settings
+    name = checkpoint.pipeline_class(Path(model.location))
+    steps, cfg = PUBLISHED.get(name, (None, None))
+    settings = replace(
+        settings,
+        steps=settings.steps if settings.steps is not None else steps,
+        cfg=settings.cfg if settings.cfg is not None else cfg,
+    )
+    if name.startswith("QwenImage") and settings.cfg is not None and settings.cfg > 1 and settings.negative_prompt is None:
+        return replace(settings, negative_prompt=" ")  # without one the pipeline leaves CFG out and only logs a warning
+    return settings
+
+
+def _already(plan: _Plan, allowed: drive.Allowed) -> dict[str, Any] | None:
+    """The manifest of a run that is finished, and has no more failures than allowed."""
+    if not plan.paths.manifest.exists():
+        return None
+    manifest = identity.load(plan.paths.manifest)
+    if manifest["failed"] > allowed(manifest["samples"]):
+        plan.paths.manifest.unlink()
+        return None
+    plan.spool.clear()
+    console.say(f"{plan.paths.root} is complete; nothing to do")
+    return manifest
+
+
+def _run(plan: _Plan, run: Run) -> dict[str, Any]:
+    spool = plan.spool
+    plan.paths.spool.mkdir(exist_ok=True)
+    if missing := spool.missing():
+        _check_space(plan, missing)
+        settings = {
+            "benchmark": str(plan.benchmark.root.resolve()),
+            "out": str(plan.paths.root.resolve()),
+            "model": asdict(plan.model),
+            "settings": plan.settings.to_dict(),
+            "plan": sorted(missing, key=lambda place: -_cost(plan, place)),
+            "attempts": spool.attempts(),
+        }
+        work = Work(
+            worker="editbench.edit.worker:EditWorker",
+            settings=settings,
+            items=len(missing),
+            total=len(spool.keys),
+            before=len(spool.keys) - len(missing),
+            title=f"edit {plan.model.name}",
+            describe=_lines,
+        )
+        drive.drive(plan.paths, plan.devices, work, run.progress)
+    about = {"benchmark": plan.identity["benchmark"], "model": plan.model.identity, "identity": plan.identity["digest"]}
+    return spool.finish(about)
+
+
+def _cost(plan: _Plan, place: int) -> int:
+    """Pixels the model has to go through: longest first, so that no rank starts a long one last. Only sizes and inputs
+    differ."""
+    stored = plan.benchmark.stored[place]
+    inputs = stored.images(SOURCE)
+    if plan.settings.size != "source":
+        return len(inputs)
+    width, height = images.size(stored.read(inputs[0]), f"{stored.key}.{inputs[0]}")
+    return width * height * (1 + len(inputs))
+
+
+def _check_space(plan: _Plan, missing: list[int]) -> None:
+    """Refuse to start a run that the disk can't hold: sources once more, and 3 bytes a pixel of an edit at most."""
+    sizer = size.parse(plan.settings.size)
+    area = max(sizer((1024, 1024))[0] * sizer((1024, 1024))[1], 1)
+    sources = sum(sum(span.size for span in plan.benchmark.stored[place].spans.values()) for place in missing)
+    needed = sources + len(missing) * area * 3
+    free = shutil.disk_usage(plan.paths.root).free
+    if needed > free:
+        message = f"{plan.paths.root}: {len(missing)} edits may take {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"
+        raise UserError(message, "Make room, choose another --out, or edit fewer samples with --limit.")
+
+
+def _explain(plan: _Plan) -> None:
+    """--dry-run: what would be done."""
+    missing = plan.spool.missing() if plan.paths.root.exists() else range(len(plan.spool.keys))
+    rows = [("model", plan.model.name), ("benchmark", f"{plan.benchmark.name}, {len(plan.spool.keys)} samples")]
+    rows += [(name, "the pipeline's own" if value is None else value) for name, value in plan.settings.to_dict().items()]
+    rows += [("shards", plan.spool.shard_count), ("to edit", len(missing)), ("out", plan.paths.root)]
+    rows += [("seconds a sample, so far", f"{seconds:.1f}") for seconds in drive.pace(plan.paths)]
+    console.show(console.escaped_table(("edit, dry run", ""), rows))
+
+
+def _lines(events: list[Event]) -> list[str]:
+    return [f"failed  {event.key}  {event.note}" for event in events if event.status != OK]
+
+
+def _summarise(plan: _Plan, manifest: dict[str, Any]) -> None:
+    counts = "".join(f", {count} {reason}" for reason, count in manifest["failures"].items())
+    console.say(f"{manifest['edited']} of {manifest['samples']} samples edited{counts}: {plan.paths.root}")

@@ -1,0 +1,129 @@
+"""The work of `editbench edit` in one rank: decode a source, edit it, spool the result."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from PIL import Image
+
+from editbench import images, records
+from editbench.benchmarks.folder import Benchmark
+from editbench.edit import editor, size
+from editbench.edit.settings import EditSettings
+from editbench.edit.spool import Spool
+from editbench.fleet.status import Event
+from editbench.fleet.worker import Pulse, Worker
+from editbench.models import Kind, Model
+from editbench.paths import EDITED, RECORD, REFERENCE, SOURCE, EditPaths
+from editbench.records import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    image: Image.Image
+    request: editor.Request
+
+
+class EditWorker(Worker):
+    """`plan`: places of the samples to edit, in the order they are handed out; `attempts`: earlier tries by key."""
+
+    def __init__(
+        self,
+        *,
+        benchmark: str,
+        out: str,
+        model: dict[str, Any],
+        settings: dict[str, Any],
+        plan: list[int],
+        attempts: dict[str, int],
+    ) -> None:
+        self._settings = EditSettings(**{**settings, "categories": tuple(settings["categories"])})
+        self._benchmark = Benchmark.open(Path(benchmark), verify=False).select(self._settings.categories, self._settings.limit)
+        self._model = Model(**{**model, "kind": Kind(model["kind"])})
+        self._plan, self._attempts = plan, attempts
+        self._spool = Spool(EditPaths(Path(out)), [sample.key for sample in self._benchmark.samples], self._settings.shard_size)
+        self._in_shard = Counter(self._spool.shard_of(place) for place in plan)
+        self._size = size.parse(self._settings.size)
+        self._editor: editor.Editor | None = None
+
+    def __len__(self) -> int:
+        return len(self._plan)
+
+    def name(self, item: int) -> str:
+        return self._benchmark.samples[self._plan[item]].key
+
+    def keys(self, item: int) -> Sequence[str]:
+        return [self.name(item)]
+
+    def done(self, item: int) -> bool:
+        return self._spool.has(self._plan[item])
+
+    def load(self, device: str) -> list[str]:
+        self._editor = editor.load(self._model, device, self._settings)
+        ignored = self._editor.ignored
+        return [f"{self._model.name} does not know and so ignored: {', '.join(ignored)}"] if ignored else []
+
+    def prepare(self, item: int) -> editor.Request:
+        place = self._plan[item]
+        stored, sample = self._benchmark.stored[place], self._benchmark.samples[place]
+        pictures = [
+            images.decode(stored.read(name), f"{stored.shard.name}: {sample.key}.{name}") for name in stored.images(SOURCE)
+        ]
+        return editor.Request(
+            images=pictures,
+            instruction=sample.instruction,
+            seed=seed_of(self._settings.seed, sample.key),
+            size=self._size(pictures[0].size),
+        )
+
+    def compute(self, item: int, prepared: editor.Request, pulse: Pulse) -> Edited:  # noqa: ARG002
+        def step(index: int, steps: int) -> None:
+            pulse.step(index, steps)
+            if index >= steps:  # the VAE still has to decode: time enough to read the next source
+                pulse.ahead()
+
+        return Edited(self._editor.edit(prepared, step), prepared)
+
+    def store(self, item: int, result: Edited, seconds: float) -> list[Event]:
+        place = self._plan[item]
+        stored, sample = self._benchmark.stored[place], self._benchmark.samples[place]
+        kept = {name: stored.read(name) for kind in (SOURCE, REFERENCE) for name in stored.images(kind)}
+        record = {**stored.record(), "edit": self._describe(result)}
+        self._spool.put(sample.key, {**kept, EDITED: images.encode_png(result.image), RECORD: orjson.dumps(record)})
+        return [Event(sample.key, sample.category, records.OK, round(seconds, 3))]
+
+    def fail(self, item: int, reason: str, error: str) -> list[Event]:
+        place = self._plan[item]
+        sample = self._benchmark.samples[place]
+        attempts = self._attempts.get(sample.key, 0) + 1
+        common = {name: getattr(sample, name) for name in ("key", "id", "category", "language", "group")}
+        self._spool.put_failure(Failure(**common, index=place, reason=reason, error=error, attempts=attempts))
+        return [Event(sample.key, sample.category, records.EDIT_FAILED, note=f"{reason}: {error}")]
+
+    def through(self, item: int, count: Callable[[int], int]) -> None:
+        shard = self._spool.shard_of(self._plan[item])
+        if count(shard) == self._in_shard[shard] and self._spool.complete(shard):
+            self._spool.seal(shard)
+
+    def _describe(self, result: Edited) -> dict[str, Any]:
+        """What of this edit is a function of the benchmark, the model and the settings."""
+        width, height = result.image.size
+        return {
+            "model": self._model.name,
+            "seed": result.request.seed,
+            "steps": self._settings.steps,
+            "cfg": self._settings.cfg,
+            "asked_size": list(result.request.size),
+            "size": [width, height],
+        }
+
+
+def seed_of(seed: int, key: str) -> int:
+    """The sample's own seed, 0 <= s < 2**63: adding, dropping or reordering samples changes no other sample's."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{key}".encode()).digest()[:8], "big") >> 1

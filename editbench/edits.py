@@ -1,0 +1,70 @@
+"""A finished folder of edits, as the stages after `edit` read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from editbench import identity, shards
+from editbench.errors import UserError
+from editbench.paths import EDITED, EditPaths
+from editbench.records import Failure, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One sample of the run. `stored` is where its pictures lie, None when its edit failed."""
+
+    sample: Sample
+    stored: shards.Stored | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """`entries`: all samples of the run, in the benchmark's order, those without an edit included."""
+
+    root: Path
+    manifest: dict[str, Any]
+    entries: Sequence[Entry]
+
+    @classmethod
+    def open(cls, root: Path, *, verify: bool = True) -> Edits:
+        """Read a folder of edits; with `verify`, hash its shards against the manifest.
+
+        Raises:
+            UserError: no such folder, editing is not finished, a shard is missing, changed or cut short.
+        """
+        paths = EditPaths(root)
+        if not root.is_dir():
+            raise UserError(f"no folder of edits {root}", "Make one with: editbench edit BENCH --model MODEL --out FOLDER")
+        if not paths.manifest.exists():
+            remedy = "Run the same `editbench edit` command again; it goes on where it stopped."
+            raise UserError(f"{root} has no {paths.manifest.name}: editing is not finished", remedy)
+        manifest = identity.load(paths.manifest)
+        if "edited" not in manifest:
+            raise UserError(f"{paths.manifest} is not the manifest of an edit run", "Is this the right folder?")
+        listed = [shards.ShardEntry(**entry) for entry in manifest["shards"]]
+        if verify and (problems := list(shards.check(root, listed))):
+            raise UserError("; ".join(problems), "Restore the shards, or remove them and run `editbench edit` again.")
+        stored = [sample for entry in listed for sample in shards.index(root / entry.name)]
+        failures = [Failure.from_dict(orjson.loads(line)) for line in paths.failures.read_bytes().splitlines()]
+        return cls(root, manifest, _merge(stored, failures))
+
+
+def _merge(stored: list[shards.Stored], failures: list[Failure]) -> list[Entry]:
+    """Edits and failures in the benchmark's order: a failure knows its place, the edits fill the others."""
+    entries = [Entry(_sample(edit), edit) for edit in stored]
+    for failure in sorted(failures, key=lambda failure: failure.index):
+        sample = Sample.from_dict({**failure.to_dict(), "instruction": ""})
+        entries.insert(failure.index, Entry(sample, None))
+    return entries
+
+
+def _sample(stored: shards.Stored) -> Sample:
+    if EDITED not in stored.spans:
+        raise UserError(f"{stored.shard}: sample {stored.key} has no {EDITED}", "Is this a folder of edits?")
+    return Sample.from_dict(stored.record())

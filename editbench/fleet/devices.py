@@ -1,0 +1,57 @@
+"""Which accelerators a run uses."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from editbench.errors import UserError
+
+DTYPES = ("bfloat16", "float16", "float32")
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """`kind`: torch device type, `cpu` without an accelerator. `count`: ranks. `environment`: what confines ranks to them."""
+
+    kind: str
+    count: int
+    environment: dict[str, str]
+
+    def dtype(self, asked: str) -> str:
+        """The name of the torch dtype that `asked` (or `auto`) means here. Raises UserError for an unknown one."""
+        if asked == "auto":
+            return "float32" if self.kind == "cpu" else "bfloat16"
+        if asked not in DTYPES:
+            raise UserError(f"--dtype {asked} is unknown", f"Choose auto, {', '.join(DTYPES)}.")
+        return asked
+
+
+def choose(nproc: int | None, indices: list[int] | None) -> Devices:
+    """One rank an accelerator that torch sees; without any, `nproc` (default 1) ranks on the CPU, of one thread each.
+
+    Raises:
+        UserError: more ranks than accelerators, or an index that does not exist.
+    """
+    import torch
+
+    if not torch.accelerator.is_available():
+        if indices:
+            raise UserError("--devices names accelerators, and torch sees none", "Leave --devices out, or mend the driver.")
+        return Devices("cpu", nproc or 1, {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""})
+    kind, there = torch.accelerator.current_accelerator().type, torch.accelerator.device_count()
+    if wrong := [index for index in indices or [] if not 0 <= index < there]:
+        raise UserError(f"--devices {','.join(map(str, wrong))}: torch sees {there} ({kind})", f"Choose from 0 to {there - 1}.")
+    available = len(indices) if indices else there
+    if nproc is not None and nproc > available:
+        raise UserError(
+            f"--nproc {nproc} is more than the {available} {kind} devices", "Ask for fewer ranks, or leave --nproc out."
+        )
+    return Devices(kind, nproc or available, _visible(indices) if indices else {})
+
+
+def _visible(indices: list[int]) -> dict[str, str]:
+    """CUDA_VISIBLE_DEVICES for the ranks; a mask that is already set is narrowed, not replaced."""
+    mask = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = mask.split(",") if mask else None
+    return {"CUDA_VISIBLE_DEVICES": ",".join(names[index] if names else str(index) for index in indices)}

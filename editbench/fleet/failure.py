@@ -1,0 +1,35 @@
+"""Why an item failed: a small closed set, so that counts can be compared between runs."""
+
+from __future__ import annotations
+
+from editbench.errors import UserError
+
+BAD_INPUT = "bad_input"
+OUT_OF_MEMORY = "out_of_memory"
+IO = "io"
+CRASH = "crash"
+ERROR = "error"
+REASONS = {
+    BAD_INPUT: "the sample's picture or text can't be used",
+    OUT_OF_MEMORY: "the device ran out of memory",
+    IO: "a file could not be read or written",
+    CRASH: "it took its rank down twice",
+    ERROR: "the model raised an error",
+}
+
+
+def reason(error: BaseException) -> str:
+    """The reason that `error` stands for."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return OUT_OF_MEMORY
+    if isinstance(error, UserError):
+        return BAD_INPUT
+    return IO if isinstance(error, OSError) else ERROR
+
+
+def summary(error: BaseException) -> str:
+    """One line of at most 500 characters."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= 500 else f"{text[:497]}..."

@@ -1,0 +1,115 @@
+"""Taking a folder for a run: one run at a time, one identity, nothing foreign, nothing deleted."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from editbench import __version__, atomic, identity
+from editbench.errors import UserError
+from editbench.paths import RunPaths
+
+PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "numpy", "pillow", "webdataset")
+
+
+def check(paths: RunPaths, wanted: dict[str, Any], *, fresh: bool) -> None:
+    """Refuse a folder that can't be used, without touching it.
+
+    Raises:
+        IdentityError: it holds results of other settings.
+        UserError: it is no folder, or holds files that are not a run's.
+    """
+    root = paths.root
+    if root.exists() and not root.is_dir():
+        raise UserError(f"{root} is not a folder", "Choose another --out.")
+    if fresh or not root.exists():
+        return
+    if paths.identity.exists():
+        identity.compare(
+            paths.identity, wanted, remedy="Choose another --out, or start over here with --fresh (the old is kept)."
+        )
+    elif any(entry for entry in root.iterdir() if entry != paths.lock):
+        raise UserError(f"{root} holds files, but no {paths.identity.name}: not a run of editbench", "Choose another --out.")
+
+
+@contextmanager
+def taken(paths: RunPaths, wanted: dict[str, Any], *, fresh: bool) -> Iterator[None]:
+    """Hold the folder for the time of the block: locked, of the wanted identity, free of half-written files.
+
+    The lock dies with its holder. With `fresh`, what was there is moved to `FOLDER.old-N` first.
+
+    Raises:
+        UserError: another run holds the folder, or it can't be written; and as `check` does.
+    """
+    check(paths, wanted, fresh=fresh)
+    try:
+        paths.root.mkdir(parents=True, exist_ok=True)
+        lock = os.open(paths.lock, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise UserError(f"can't write into {paths.root}: {error.strerror}", "Choose another --out.") from None
+    try:
+        _lock(lock, paths.root)
+        if fresh:
+            _move_aside(paths)
+        identity.settle(paths.identity, wanted)
+        atomic.sweep(paths.root)
+        yield
+    finally:
+        os.close(lock)
+
+
+def environment(command: list[str]) -> dict[str, Any]:
+    """What may change bits without being a setting: versions and machine; and the command line."""
+    versions = {name: _version(name) for name in PACKAGES}
+    return {
+        "editbench": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: version for name, version in versions.items() if version},
+        "command": command,
+    }
+
+
+def record_environment(paths: RunPaths, devices: list[str]) -> list[str]:
+    """Write the environment beside the identity; returns the packages whose version changed since the last attempt."""
+    new = {**environment(sys.argv), "devices": devices}
+    old = orjson.loads(paths.environment.read_bytes()) if paths.environment.exists() else new
+    atomic.write(paths.environment, orjson.dumps(new, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    there = old.get("packages", {})
+    return [f"{name} {there.get(name)} -> {version}" for name, version in new["packages"].items() if there.get(name) != version]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _lock(descriptor: int, root: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UserError(f"another run is at work in {root}", "Wait for it, stop it, or choose another --out.") from None
+
+
+def _move_aside(paths: RunPaths) -> None:
+    entries = [entry for entry in paths.root.iterdir() if entry != paths.lock]
+    if not entries:
+        return
+    number = 1
+    while (aside := paths.root.with_name(f"{paths.root.name}.old-{number}")).exists():
+        number += 1
+    aside.mkdir()
+    # The marker first: a crash in the middle must not leave a folder that looks finished.
+    for entry in sorted(entries, key=lambda entry: entry != paths.manifest):
+        entry.rename(aside / entry.name)

@@ -1,0 +1,168 @@
+"""What `--model` names, resolved without loading anything: a control, a class, a local folder, or a hub id.
+
+copy                       a control
+package.module:Class       a class of the user's
+./checkpoints/step-4000    a local checkpoint
+Qwen/Qwen-Image-Edit-2511  a hub id, also ID@REVISION
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from editbench.errors import UserError
+
+
+class Kind(StrEnum):
+    CONTROL = "control"
+    CLASS = "class"
+    FOLDER = "folder"
+    HUB = "hub"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """`location`: the control's name, `module:Class`, or the folder of the weights. `identity`: what its results depend on."""
+
+    kind: Kind
+    name: str
+    location: str
+    identity: dict[str, Any]
+
+
+def resolve(name: str, *, controls: Collection[str] = ()) -> Model:
+    """Find out what `name` is. A hub id is pinned to a commit but not downloaded (`fetch` does that).
+
+    Raises:
+        UserError: nothing of that name, or a class that can't be found.
+    """
+    if name in controls:
+        return Model(Kind.CONTROL, name, name, {"kind": Kind.CONTROL, "name": name})
+    folder = Path(name)
+    if folder.is_dir():
+        return _folder(folder)
+    if re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", name):
+        return _class(name)
+    if re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", name) and not name.startswith("."):
+        return _hub(name)
+    known = "".join(f"{control}, " for control in controls)
+    raise UserError(f"no model {name}: no such folder", f"A model is {known}a local folder, a hub id, or package.module:Class.")
+
+
+def fetch(model: Model, patterns: list[str], ignore: list[str]) -> Model:
+    """The model with its weights on this machine: downloads a hub id's pinned revision once, before any rank starts.
+
+    Raises:
+        UserError: the download failed.
+    """
+    if model.kind != Kind.HUB:
+        return model
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    wanted = {"revision": model.identity["revision"], "allow_patterns": patterns, "ignore_patterns": ignore}
+    try:
+        return replace(model, location=snapshot_download(model.name, **wanted))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise UserError(f"could not download {model.name}: {error}", "Mend the connection, or name a local folder.") from None
+
+
+def check_weights(folder: Path) -> None:
+    """Make sure that a model folder has its weights, all shards that its index names included.
+
+    Raises:
+        UserError: no weights, or some missing; names them.
+    """
+    for index in sorted([*folder.glob("*.safetensors.index.json"), *folder.glob("*.bin.index.json")]):
+        names = set(orjson.loads(index.read_bytes())["weight_map"].values())
+        if missing := sorted(name for name in names if not (folder / name).is_file()):
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise UserError(f"{folder} lacks {missing[0]}{more}, which {index.name} names", "Download the model again.")
+    if not any([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
+        raise UserError(f"{folder} has no weights (*.safetensors)", "Is the download complete, and is this the right folder?")
+
+
+def digest(folder: Path) -> str:
+    """Digest of a checkpoint: every file's name and size, and its contents sampled.
+
+    Files up to 4 MiB are read whole, of larger ones 64 evenly spaced blocks of 64 KiB: a training step changes nearly every
+    weight, and hashing 57 GB whole would take a minute at each start.
+    """
+    total = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder)):
+        size = path.stat().st_size
+        total.update(f"{path.relative_to(folder).as_posix()}\0{size}\0".encode())
+        with open(path, "rb") as file:
+            if size <= 1 << 22:
+                total.update(file.read())
+                continue
+            for block in range(64):
+                file.seek((size - (1 << 16)) * block // 63)
+                total.update(file.read(1 << 16))
+    return total.hexdigest()
+
+
+def _hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def _folder(folder: Path) -> Model:
+    if not any(folder.iterdir()):
+        raise UserError(f"the model folder {folder} is empty", "Is the download complete, and is this the right folder?")
+    name = folder.resolve().name
+    return Model(Kind.FOLDER, name, str(folder.resolve()), {"kind": Kind.FOLDER, "name": name, "digest": digest(folder)})
+
+
+def _class(name: str) -> Model:
+    module, _, attribute = name.partition(":")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        spec = importlib.util.find_spec(module)
+    except ImportError as error:
+        raise UserError(f"--model {name}: {error}", "Is its package installed, or beside you in this folder?") from None
+    if spec is None or spec.origin is None:
+        raise UserError(f"--model {name}: no module {module}", "Is it installed, or beside you in this folder?")
+    source = Path(spec.origin).read_bytes()
+    if not re.search(rf"\b{re.escape(attribute)}\b".encode(), source):
+        raise UserError(f"--model {name}: {spec.origin} has no {attribute}", "Is the class name right?")
+    identity = {"kind": Kind.CLASS, "name": name, "digest": hashlib.sha256(source).hexdigest()}
+    return Model(Kind.CLASS, name, name, identity)
+
+
+def _hub(name: str) -> Model:
+    repository, _, revision = name.partition("@")
+    commit = _commit(repository, revision or None)
+    return Model(Kind.HUB, repository, repository, {"kind": Kind.HUB, "name": repository, "revision": commit})
+
+
+def _commit(repository: str, revision: str | None) -> str:
+    """The commit that the hub names now; without a connection, the one in the cache."""
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, RepositoryNotFoundError
+
+    try:
+        return HfApi().model_info(repository, revision=revision, timeout=10).sha
+    except RepositoryNotFoundError:
+        raise UserError(
+            f"the hub has no model {repository} that you may see", "Check the name; gated models need a login."
+        ) from None
+    except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
+        reason = error
+    try:
+        return Path(snapshot_download(repository, revision=revision, local_files_only=True)).name
+    except LocalEntryNotFoundError:
+        remedy = "Mend the connection, or name a local folder."
+        raise UserError(
+            f"{repository} is neither a folder here nor in the cache, and the hub does not answer: {reason}", remedy
+        ) from None

@@ -1,0 +1,71 @@
+"""Qwen-VL processors for still images: no video processor, and so no torchvision.
+
+transformers builds a video processor inside every Qwen-VL processor, and that needs torchvision. Editors and judges see still
+images only. Pictures are always prepared by the Pillow image processor: AutoImageProcessor picks by whether torchvision is
+installed, and the two give different pixels.
+
+>>> processor = load_processor(Path("Qwen3-VL-8B-Instruct"), Qwen3VLProcessor)
+>>> inputs = processor(text=prompts, images=pictures, padding=True, return_tensors="pt")
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from editbench.paths import CheckpointPaths
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase, ProcessorMixin
+
+_TOKENS = {"image": "<|image_pad|>", "video": "<|video_pad|>"}
+_TOKENS |= {name: f"<|{name}|>" for name in ("vision_start", "vision_end")}
+
+
+def still_images_only(base: type[ProcessorMixin]) -> type[ProcessorMixin]:
+    """`base` (Qwen2VLProcessor, Qwen2_5_VLProcessor, Qwen3VLProcessor) without its video processor."""
+    from transformers import ProcessorMixin
+
+    class StillImageProcessor(base):  # type: ignore[misc, valid-type]
+        # ProcessorMixin reads the parts of a processor off this signature.
+        def __init__(self, image_processor: Any = None, tokenizer: Any = None, chat_template: str | None = None) -> None:
+            for name, token in _TOKENS.items():
+                setattr(self, f"{name}_token", token)
+                setattr(self, f"{name}_token_id", tokenizer.convert_tokens_to_ids(token))
+            ProcessorMixin.__init__(self, image_processor, tokenizer, chat_template=chat_template)
+
+    # What is saved names its class; a stranger's from_pretrained must find the library's own.
+    StillImageProcessor.__name__ = base.__name__
+    StillImageProcessor.__module__ = base.__module__
+    return StillImageProcessor
+
+
+def load_processor(
+    folder: Path, base: type[ProcessorMixin], *, padding_side: str = "left", **image_options: Any
+) -> ProcessorMixin:
+    """The processor in `folder`, as transformers 5 saves it (processor_config.json) or as published (preprocessor_config.json).
+
+    `image_options` override the checkpoint's image settings, such as `size={"shortest_edge": a, "longest_edge": b}` (areas in
+    pixels). The chat template is that of chat_template.jinja, else chat_template.json, else the tokenizer's, else None.
+
+    Raises:
+        OSError: no tokenizer or no image settings in `folder`.
+    """
+    from transformers import AutoTokenizer
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side=padding_side, local_files_only=True)
+    if "size" in image_options:  # Older checkpoints have these beside the size, and they would win.
+        image_options |= {"min_pixels": None, "max_pixels": None}
+    images = Qwen2VLImageProcessorPil.from_pretrained(folder, local_files_only=True, **image_options)
+    return still_images_only(base)(images, tokenizer, chat_template=_chat_template(CheckpointPaths(folder), tokenizer))
+
+
+def _chat_template(paths: CheckpointPaths, tokenizer: PreTrainedTokenizerBase) -> str | None:
+    if paths.chat_template.is_file():
+        return paths.chat_template.read_text(encoding="utf-8")
+    if paths.chat_template_json.is_file():
+        return orjson.loads(paths.chat_template_json.read_bytes())["chat_template"]
+    return tokenizer.chat_template

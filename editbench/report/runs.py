@@ -1,0 +1,169 @@
+"""A score folder as the report sees it: what made it, its rows, and the label it goes by."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+from editbench import identity, shards
+from editbench.errors import UserError
+from editbench.paths import ScorePaths
+from editbench.report import rows
+from editbench.report.rows import Rows, Scale
+
+UNKNOWN = "unknown"
+_TECHNICAL = {"batch_size", "readout"}  # no part of what is asked of the judge, or compared by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A model or a benchmark: its name, and the revision or digest that fixes it ("" when there is none)."""
+
+    name: str
+    version: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.version[:12]})" if self.version else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class RubricFacts:
+    name: str
+    version: str
+    digest: str
+    scale: Scale | None
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}" if self.version else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What made the scores, as identity.json tells."""
+
+    editor: Named
+    judge: Named
+    rubric: RubricFacts
+    readout: str
+    benchmark: Named
+    digest: str
+    """Of the whole identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    root: Path
+    facts: Facts
+    settings: Mapping[str, Any]
+    """What else decides the scores: the judge's settings without the batch size."""
+    rows: Rows
+
+
+def load(root: Path) -> Run:
+    """Read and check a score folder.
+
+    Raises:
+        UserError: no such folder, not one of scores, scoring not finished, scores.jsonl changed since, or a bad row.
+    """
+    if not root.is_dir():
+        raise UserError(f"no folder {root}", "Give the folder that `editbench score --out` wrote.")
+    paths = ScorePaths(root)
+    there = identity.load(paths.identity)
+    if (stage := there.get("stage")) != "score":
+        raise UserError(f"{root} holds results of `{stage}`, not scores", "Give a folder that `editbench score` wrote.")
+    facts = _facts(there)
+    settings = {name: value for name, value in _mapping(there, "settings").items() if name not in _TECHNICAL}
+    _check(paths)
+    return Run(root, facts, settings, rows.read(paths.scores, facts.rubric.scale))
+
+
+def labels(runs: Sequence[Run], names: Sequence[str] = ()) -> list[str]:
+    """A unique label a run: `names`, or the editor's name with as much after it as tells the runs apart.
+
+    Raises:
+        UserError: not one name a run, an empty name, or one that comes twice; one folder twice.
+    """
+    roots = [run.root.resolve() for run in runs]
+    if twice := [str(root) for root, count in Counter(roots).items() if count > 1]:
+        raise UserError(f"{', '.join(twice)} is given more than once", "Give each score folder once.")
+    if names:
+        return _given(names, len(runs))
+    found = [
+        run.facts.editor.name if run.facts.editor.name != UNKNOWN else root.name for run, root in zip(runs, roots, strict=True)
+    ]
+    further = [[str(getattr(run.facts, name)) for run in runs] for name in ("judge", "rubric", "readout")]
+    for values in (*further, _tails(roots)):
+        if len(set(found)) < len(found) and len(set(values)) > 1:
+            found = [f"{label} / {value}" for label, value in zip(found, values, strict=True)]
+    return [_encodable(label) for label in found]
+
+
+def _given(names: Sequence[str], count: int) -> list[str]:
+    if len(names) != count:
+        raise UserError(f"{len(names)} names for {count} score folders", "Give one name a folder, in the same order.")
+    if "" in names or len(set(names)) < count:
+        raise UserError(f"names must differ and not be empty: {', '.join(names)}", "Give each folder a name of its own.")
+    return [_encodable(name) for name in names]
+
+
+def _tails(roots: Sequence[Path]) -> list[str]:
+    """The last parts of each path, as few as make all of these different paths differ."""
+    depths = range(1, max(len(root.parts) for root in roots) + 1)
+    candidates = (["/".join(root.parts[-depth:]) for root in roots] for depth in depths)
+    return next(tails for tails in candidates if len(set(tails)) == len(roots))
+
+
+def _encodable(name: str) -> str:
+    """File names may hold bytes that are no UTF-8; JSON may not."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def _check(paths: ScorePaths) -> None:
+    """Raises UserError unless the stage is finished and its scores are as it left them."""
+    if not paths.manifest.exists():
+        raise UserError(f"{paths.root}: scoring is not finished", "Run the same `editbench score` command again.")
+    manifest = identity.load(paths.manifest)
+    if not paths.scores.exists():
+        raise UserError(f"no {paths.scores.name} in {paths.root}", "Restore it, or score into a new folder.")
+    if shards.sha256(paths.scores) != manifest.get("sha256"):
+        raise UserError(
+            f"{paths.scores} is not what {paths.manifest.name} says (sha256 differs)",
+            "Restore it, or score into a new folder.",
+        )
+
+
+def _facts(there: Mapping[str, Any]) -> Facts:
+    edits, rubric = _mapping(there, "edits"), _mapping(there, "rubric")
+    return Facts(
+        editor=_named(_mapping(edits, "model")),
+        judge=_named(_mapping(there, "model")),
+        rubric=RubricFacts(_label(rubric), str(rubric.get("version") or ""), str(rubric.get("digest") or ""), _scale(rubric)),
+        readout=str(_mapping(there, "settings").get("readout") or UNKNOWN),
+        benchmark=_named(_mapping(edits, "benchmark")),
+        digest=str(there.get("digest") or ""),
+    )
+
+
+def _mapping(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    inner = value.get(name)
+    return inner if isinstance(inner, Mapping) else {}
+
+
+def _named(value: Mapping[str, Any]) -> Named:
+    return Named(_label(value), str(value.get("revision") or value.get("digest") or ""))
+
+
+def _label(value: Mapping[str, Any]) -> str:
+    """The name; of an absolute path only the last part, which other machines share."""
+    name = str(value.get("name") or UNKNOWN)
+    return PurePath(name).name if PurePath(name).is_absolute() else name
+
+
+def _scale(rubric: Mapping[str, Any]) -> Scale | None:
+    match rubric.get("scale"):
+        case [int() | float() as low, int() | float() as high] if low < high:
+            return float(low), float(high)
+    return None

@@ -1,0 +1,175 @@
+"""The judge protocol: questions about pictures go in, replies come out. Imports nothing heavy.
+
+A judge is made from a model name and `JudgeSettings`. `prepare` is CPU work and runs in threads ahead of the model; `answer`
+runs the model, one batch at a time:
+
+>>> replies = judge.answer(judge.prepare(questions))
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import orjson
+from PIL import Image
+
+from editbench.errors import UserError
+from editbench.paths import CheckpointPaths
+
+Readout = Literal["generate", "expected"]
+"""How a score is read: from the text the judge writes, or from its distribution over the allowed scores."""
+
+DTYPES = ("bfloat16", "float16", "float32")
+MODEL_TYPES = ("qwen3_vl", "qwen3_vl_moe")
+DOWNLOAD = ("*.json", "*.jinja", "*.txt", "*.safetensors")
+"""What a judge needs of a hub repository."""
+
+HIGHEST_EXPECTED = 10
+"""Readout `expected` reads at most two digits, and of the two-digit scores only 10."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One thing to ask of one sample."""
+
+    key: str
+    images: tuple[Image.Image, ...]
+    """RGB, in the prompt's order: source, edited."""
+    text: str
+    """The user's turn after the pictures. Data of a benchmark may be in it: control tokens in it are only text."""
+    answer_prefix: str
+    """How the judge's answer begins; it goes on from here. In readout `expected` the score comes next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    text: str
+    """What the judge wrote, `answer_prefix` included; "" in readout `expected`."""
+    distribution: tuple[float, ...] | None = None
+    """Probabilities of the allowed scores, lowest to highest, out of all answers: they add up to `mass`."""
+    mass: float | None = None
+    """Probability of all allowed scores together, 0..1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeSettings:
+    """Raises UserError for a value that no judge can work with."""
+
+    device: str
+    """As torch names it: cpu, cuda:0."""
+    dtype: str
+    readout: Readout
+    scale: tuple[int, int]
+    """Lowest and highest allowed score."""
+    max_new_tokens: int = 256
+    """In readout `generate`, without the prefix."""
+    max_pixels: int = 1_048_576
+    """Largest area of a picture; larger ones are made smaller."""
+    min_pixels: int = 65_536
+
+    def __post_init__(self) -> None:
+        lowest, highest = self.scale
+        _need(self.dtype in DTYPES, f"dtype {self.dtype} is unknown", f"Choose one of {', '.join(DTYPES)}.")
+        readouts = get_args(Readout)
+        _need(self.readout in readouts, f"readout {self.readout} is unknown", f"Choose one of {', '.join(readouts)}.")
+        _need(lowest < highest, f"the scale {lowest}..{highest} has no scores", "Give the lowest score first.")
+        _need(self.max_new_tokens > 0, f"max_new_tokens is {self.max_new_tokens}", "Allow at least one token.")
+        _need(
+            0 < self.min_pixels <= self.max_pixels,
+            f"a picture can't have {self.min_pixels:,} to {self.max_pixels:,} pixels",
+            f"Choose max_pixels of at least {self.min_pixels:,}.",
+        )
+        _need(
+            self.readout == "generate" or 0 <= lowest < highest <= HIGHEST_EXPECTED,
+            f"readout expected can't read the scale {lowest}..{highest}",
+            f"It reads integers from 0 to {HIGHEST_EXPECTED}; use readout generate, or another scale.",
+        )
+
+
+class Judge(ABC):
+    """Answers questions about pictures. One thread calls `answer`; several may call `prepare` meanwhile."""
+
+    def prepare(self, questions: Sequence[Question]) -> Any:
+        """What `answer` takes: a batch resized, tokenised and laid out on the CPU."""
+        return questions
+
+    @abstractmethod
+    def answer(self, prepared: Any) -> list[Reply]:
+        """One reply a question, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """A judge's checkpoint on disk."""
+
+    model_type: str
+    weights: tuple[Path, ...]
+
+
+def describe_local(folder: Path) -> LocalModel:
+    """Look at a judge's checkpoint without loading it: a few small files are read, and torch is not imported.
+
+    Raises:
+        UserError: no such folder, no or broken config, not a Qwen3-VL model; weights, tokenizer, image settings or chat
+            template missing.
+    """
+    paths = CheckpointPaths(folder)
+    model_type = _model_type(paths)
+    _need(
+        model_type in MODEL_TYPES,
+        f"{folder} is a {model_type} model; the judge must be one of {', '.join(MODEL_TYPES)}",
+        "Name a Qwen3-VL checkpoint, or write a Judge and pass package.module:Class.",
+    )
+    incomplete = "Download or copy the whole checkpoint."
+    weights = _weights(paths)
+    _need(bool(weights), f"{folder} has no weights (*.safetensors)", incomplete)
+    tokenizer = paths.tokenizer.is_file() or all(path.is_file() for path in paths.slow_tokenizer)
+    _need(tokenizer, f"{folder} has no tokenizer ({paths.tokenizer.name})", incomplete)
+    images = paths.image_processor.is_file() or paths.processor.is_file()
+    _need(images, f"{folder} has no image settings ({paths.image_processor.name})", incomplete)
+    _need(_has_chat_template(paths), f"{folder} has no chat template ({paths.chat_template.name})", incomplete)
+    return LocalModel(model_type, weights)
+
+
+def _need(fact: bool, message: str, remedy: str) -> None:
+    if not fact:
+        raise UserError(message, remedy)
+
+
+def _model_type(paths: CheckpointPaths) -> str:
+    _need(paths.root.is_dir(), f"no model folder {paths.root}", "Name a local folder, or a hub id such as OWNER/NAME.")
+    config = paths.config
+    _need(config.is_file(), f"{paths.root} is not a checkpoint: it has no {config.name}", "Is this the right folder?")
+    return str(_json(config).get("model_type", "nameless"))
+
+
+def _weights(paths: CheckpointPaths) -> tuple[Path, ...]:
+    if not paths.weights_index.is_file():
+        return tuple(paths.weights())
+    names = sorted(set(_json(paths.weights_index).get("weight_map", {}).values()))
+    missing = [name for name in names if not (paths.root / name).is_file()]
+    _need(
+        not missing,
+        f"{paths.root} lacks {len(missing)} of {len(names)} weight files: {', '.join(missing[:3])}",
+        "The download was cut short: download the checkpoint again.",
+    )
+    return tuple(paths.root / name for name in names)
+
+
+def _has_chat_template(paths: CheckpointPaths) -> bool:
+    if paths.chat_template.is_file() or paths.chat_template_json.is_file():
+        return True
+    return paths.tokenizer_config.is_file() and bool(_json(paths.tokenizer_config).get("chat_template"))
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise UserError(f"{path} is not JSON: {error}", "Download the checkpoint again.") from None
+    _need(isinstance(value, dict), f"{path} is not a JSON object", "Download the checkpoint again.")
+    return value

@@ -1,0 +1,185 @@
+"""`editbench score`: check, plan, run the fleet, gather the rows.
+
+Everything that can be checked without the weights is checked before torch is even imported.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from editbench import console, folder, identity, models
+from editbench.edits import Edits
+from editbench.errors import Incomplete, UserError
+from editbench.fleet import drive
+from editbench.fleet.devices import Devices
+from editbench.fleet.devices import choose as choose_devices
+from editbench.fleet.drive import Run, Work
+from editbench.fleet.status import Event
+from editbench.models import Kind, Model
+from editbench.paths import ScorePaths
+from editbench.records import ERROR
+from editbench.score import rubric
+from editbench.score.chunks import Chunks
+from editbench.score.judge import JudgeSettings, describe_local
+from editbench.score.rubric import Rubric
+from editbench.score.settings import ScoreSettings
+
+DOWNLOAD = ["*.json", "*.txt", "*.jinja", "*.safetensors"]
+DOWNLOAD_NOT = ["*/*"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is checked and settled before anything is written."""
+
+    edits: Edits
+    model: Model
+    rubric: Rubric
+    settings: ScoreSettings
+    identity: dict[str, Any]
+    paths: ScorePaths
+    devices: Devices
+
+    @property
+    def chunks(self) -> Chunks:
+        return Chunks(self.paths, len(self.edits.entries), self.settings.batch_size)
+
+
+def score(edits: Path, model: str, rubric_name: str, out: Path, settings: ScoreSettings, run: Run) -> None:
+    """Judge every edit that has no row in `out` yet.
+
+    Raises:
+        UserError: bad input or settings, or a folder of another run; before any weights load.
+        Incomplete: more samples ended in `error` than `run.max_failures` allows.
+        Interrupted, StageError: see `fleet.launch.run`.
+    """
+    allowed = drive.parse_max_failures(run.max_failures)
+    plan = _check(edits, model, rubric_name, out, settings, run)
+    folder.check(plan.paths, plan.identity, fresh=run.fresh)
+    if run.dry_run:
+        _explain(plan)
+        return
+    with folder.taken(plan.paths, plan.identity, fresh=run.fresh):
+        manifest = _already(plan, allowed) or _run(plan, run)
+    _summarise(plan, manifest)
+    errors = manifest["statuses"].get(ERROR, 0)
+    if errors > allowed(manifest["samples"]):
+        remedy = f"Their rows in {plan.paths.scores} say why. The same command asks again for them; --max-failures allows some."
+        raise Incomplete(f"{errors} of {manifest['samples']} samples ended in an error", remedy)
+
+
+def _check(edits: Path, name: str, rubric_name: str, out: Path, settings: ScoreSettings, run: Run) -> _Plan:
+    chosen = rubric.load(rubric_name)
+    opened = Edits.open(edits)
+    chosen.check_samples(entry.sample for entry in opened.entries)
+    _check_settings(settings, chosen)
+    model = models.resolve(name)
+    if model.kind == Kind.HUB and not run.dry_run:
+        model = models.fetch(model, DOWNLOAD, DOWNLOAD_NOT)
+    if model.kind != Kind.CLASS and Path(model.location).is_dir():
+        describe_local(Path(model.location))
+    devices = choose_devices(run.nproc, run.devices)
+    settings = replace(settings, dtype=devices.dtype(settings.dtype))
+    about = {name: opened.manifest[name] for name in ("digest", "benchmark", "model")}
+    parts = {"edits": about, "model": model.identity, "rubric": chosen.identity(), "settings": settings.to_dict()}
+    return _Plan(opened, model, chosen, settings, identity.make("score", **parts), ScorePaths(out), devices)
+
+
+def _check_settings(settings: ScoreSettings, chosen: Rubric) -> None:
+    if settings.language is not None and settings.language not in chosen.languages:
+        known = ", ".join(chosen.languages)
+        raise UserError(f"rubric {chosen.name} has no language {settings.language}", f"It has: {known}.")
+    JudgeSettings(  # refuses values that no judge can work with
+        device="cpu",
+        dtype="float32",
+        readout=settings.readout,
+        scale=chosen.scale,
+        max_new_tokens=settings.max_new_tokens,
+        max_pixels=settings.max_pixels,
+    )
+
+
+def _already(plan: _Plan, allowed: drive.Allowed) -> dict[str, Any] | None:
+    """The manifest of a run that is finished, and has no more errors than allowed."""
+    if not plan.paths.manifest.exists():
+        return None
+    manifest = identity.load(plan.paths.manifest)
+    if manifest["statuses"].get(ERROR, 0) > allowed(manifest["samples"]):
+        plan.chunks.reopen()
+        return None
+    plan.chunks.clear()
+    console.say(f"{plan.paths.root} is complete; nothing to do")
+    return manifest
+
+
+def _run(plan: _Plan, run: Run) -> dict[str, Any]:
+    chunks = plan.chunks
+    plan.paths.chunks.mkdir(exist_ok=True)
+    if missing := chunks.missing():
+        settings = {
+            "edits": str(plan.edits.root.resolve()),
+            "out": str(plan.paths.root.resolve()),
+            "model": asdict(plan.model),
+            "rubric_text": plan.rubric.text,
+            "settings": plan.settings.to_dict(),
+            "plan": missing,
+        }
+        work = Work(
+            worker="editbench.score.worker:ScoreWorker",
+            settings=settings,
+            items=len(missing),
+            total=chunks.samples,
+            before=chunks.samples - sum(len(chunks.places(number)) for number in missing),
+            title=f"score {plan.model.name}",
+            describe=_lines,
+        )
+        drive.drive(plan.paths, plan.devices, work, run.progress)
+    return chunks.finish({"edits": plan.identity["edits"], "identity": plan.identity["digest"]})
+
+
+def _lines(events: list[Event]) -> Iterator[str]:
+    """A line a sample, and one a batch."""
+    for batch, group in groupby(events, key=lambda event: event.batch):
+        members = list(group)
+        for event in members:
+            value = "     -" if event.score is None else f"{event.score:6.2f}"
+            status = "" if event.status == "ok" else f"{event.status} "
+            yield f"{value}  {event.category[:13]:13}  {event.key}  {status}{event.note}"[:200]
+        yield f"{batch}: {_spread([event.score for event in members], Counter(event.status for event in members))}"
+
+
+def _spread(scores: list[float | None], statuses: Counter[str]) -> str:
+    there = [value for value in scores if value is not None]
+    spread = f"mean {sum(there) / len(there):.2f}, min {min(there):.2f}, max {max(there):.2f}; " if there else "no score; "
+    return spread + ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
+
+
+def _explain(plan: _Plan) -> None:
+    """--dry-run: what would be done."""
+    missing = plan.chunks.missing() if plan.paths.root.exists() else range(len(plan.chunks))
+    if plan.paths.manifest.exists():
+        missing = []
+    failed = sum(entry.stored is None for entry in plan.edits.entries)
+    rows = [
+        ("judge", plan.model.name),
+        ("rubric", plan.rubric.name),
+        ("edits", f"{plan.edits.root}, {len(plan.edits.entries)} samples"),
+    ]
+    rows += [("without an edit", failed), *plan.settings.to_dict().items()]
+    rows += [("chunks", len(plan.chunks)), ("chunks to judge", len(missing)), ("out", plan.paths.root)]
+    rows += [("seconds a sample, so far", f"{seconds:.2f}") for seconds in drive.pace(plan.paths)]
+    console.show(console.escaped_table(("score, dry run", ""), rows))
+
+
+def _summarise(plan: _Plan, manifest: dict[str, Any]) -> None:
+    mean = manifest["mean"]
+    spread = (
+        "no sample has a score" if mean is None else f"mean {mean:.3f}, min {manifest['min']:.2f}, max {manifest['max']:.2f}"
+    )
+    counts = ", ".join(f"{count} {status}" for status, count in manifest["statuses"].items())
+    console.say(f"{manifest['samples']} samples scored: {spread}; {counts}: {plan.paths.scores}")

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from editbench.report import checks, runs
+from editbench.report.aggregate import summarise
+
+from .conftest import ROWS, judgement
+
+Make = Callable[..., Path]
+
+
+def _diagnose(root: Path) -> list[str]:
+    return checks.diagnose(summarise(runs.load(root), "r"))
+
+
+def _compare(*roots: Path) -> list[str]:
+    return checks.compare({root.name: runs.load(root) for root in roots})
+
+
+def test_scores_that_are_all_the_same_are_suspected(make_scores: Make) -> None:
+    (warning,) = _diagnose(make_scores(rows=[("a", f"g{place}", 5.0) for place in range(20)]))
+    assert warning.startswith("all 20 scores are 5.0: the judge may not be answering the question")
+
+
+def test_sound_scores_raise_no_warning(make_scores: Make) -> None:
+    assert _diagnose(make_scores(rows=ROWS[:4])) == []
+
+
+def test_low_coverage_is_told_with_its_reasons(make_scores: Make) -> None:
+    (warning,) = _diagnose(make_scores())
+    assert warning == "only 5 of 6 samples (83.3%) have a score (1 unparsed): the means leave out the rest"
+
+
+def test_no_score_at_all_is_told(make_scores: Make) -> None:
+    (warning,) = _diagnose(make_scores(rows=[("a", "g", None), ("b", "g", None)]))
+    assert warning.startswith("none of the 2 samples has a score (2 unparsed)")
+
+
+def test_a_category_left_out_of_macro_is_named(make_scores: Make) -> None:
+    warnings = _diagnose(make_scores(rows=[("a", "g", 3.0), ("a", "h", 5.0), ("b", "i", None)]))
+    assert "no sample of b has a score: the macro mean is over the other 1 categories" in warnings
+
+
+def test_a_judge_that_rarely_gives_allowed_answers_is_suspected(make_scores: Make) -> None:
+    rows = [judgement(f"k{place}", "a", f"g{place}", place, mass=0.1 * place) for place in range(3)]
+    (warning,) = _diagnose(make_scores(judgements=rows))
+    assert "probability of only 0.10" in warning
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [("judge", {"judge": "other"}), ("readout", {"readout": "expected"}), ("benchmark", {"benchmark": "b1"})],
+)
+def test_runs_that_differ_in_how_they_were_scored_can_not_be_compared(
+    make_scores: Make, name: str, change: dict[str, str]
+) -> None:
+    (warning,) = _compare(make_scores("one"), make_scores("two", **change))
+    assert warning.startswith(f"the runs can't be compared: they differ in {name} (one: ")
+
+
+def test_runs_over_other_samples_can_not_be_compared(make_scores: Make) -> None:
+    (warning,) = _compare(make_scores("one"), make_scores("two", rows=ROWS[:4]))
+    assert warning == "the runs can't be compared: they are not over the same samples (one: 6, two: 4)"
+
+
+def test_editor_and_batch_size_may_differ(make_scores: Make) -> None:
+    assert _compare(make_scores("one"), make_scores("two", editor="other", batch_size=1)) == []

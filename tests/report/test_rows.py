@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+
+from editbench.errors import UserError
+from editbench.report import rows
+
+GOOD = {"key": "a", "category": "social", "language": "en", "group": "g", "status": "ok", "score": 3}
+
+
+def _read(folder: Path, *entries: dict[str, object] | bytes) -> rows.Rows:
+    path = folder / "scores.jsonl"
+    path.write_bytes(b"\n".join(entry if isinstance(entry, bytes) else orjson.dumps(entry) for entry in entries))
+    return rows.read(path, (0.0, 10.0))
+
+
+def test_columns_follow_the_file_and_names_are_sorted(tmp_path: Path) -> None:
+    table = _read(tmp_path, GOOD, GOOD | {"key": "b", "category": "causal", "status": "refused", "score": None, "mass": 0.25})
+    assert (list(table.keys), list(table.categories), table.category.tolist()) == (["a", "b"], ["causal", "social"], [1, 0])
+    np.testing.assert_array_equal(table.score, [3, np.nan])
+    np.testing.assert_array_equal(table.mass, [np.nan, 0.25])
+    assert table.scored.tolist() == [True, False]
+
+
+def test_rows_of_one_group_share_its_number(tmp_path: Path) -> None:
+    table = _read(tmp_path, GOOD, GOOD | {"key": "b", "group": "h"}, GOOD | {"key": "c"})
+    assert table.group.tolist() == [0, 1, 0]
+
+
+def test_rows_without_a_group_are_groups_of_their_own(tmp_path: Path) -> None:
+    table = _read(tmp_path, GOOD | {"group": ""}, GOOD | {"key": "b", "group": ""}, GOOD | {"key": "c", "group": "a"})
+    assert len(set(table.group.tolist())) == 3
+
+
+def test_a_rounding_error_off_the_scale_is_let_through(tmp_path: Path) -> None:
+    assert _read(tmp_path, GOOD | {"score": 10.000000001}).score[0] == 10.000000001
+
+
+@pytest.mark.parametrize(
+    ("bad", "problem"),
+    [
+        (b'{"key": "b", "cat', "not JSON"),
+        (b"[1]", "not a JSON object"),
+        (b"", "not JSON"),
+        ({"key": "b", "score": 3}, "category is missing"),
+        (GOOD | {"key": 7}, "key is not text"),
+        (GOOD | {"key": "b", "status": "fine"}, "status 'fine' is none of ok, "),
+        (GOOD, "key 'a' is already on line 1"),
+        (GOOD | {"key": "b", "score": None}, "ok without a score"),
+        (GOOD | {"key": "b", "score": "3"}, "score is '3', not a number"),
+        (GOOD | {"key": "b", "score": True}, "score is True, not a number"),
+        (GOOD | {"key": "b", "status": "unparsed"}, "status unparsed with the score 3"),
+        (GOOD | {"key": "b", "score": 10.5}, "score 10.5 is off the rubric's scale 0 to 10"),
+    ],
+)
+def test_a_bad_row_is_refused_with_file_and_line(tmp_path: Path, bad: dict[str, object] | bytes, problem: str) -> None:
+    with pytest.raises(UserError) as caught:
+        _read(tmp_path, GOOD, bad, b"")
+    assert f"{tmp_path / 'scores.jsonl'}, line 2: " in str(caught.value)
+    assert problem in str(caught.value)
+
+
+def test_a_file_without_rows_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="has no rows"):
+        _read(tmp_path)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from editbench.errors import UserError
+from editbench.score.readout import ScoreTokens, expectation
+
+
+class Digits:
+    """A tokenizer whose tokens are characters, except for `merged`, which is one token."""
+
+    def __init__(self, merged: str = "none") -> None:
+        self.merged = merged
+
+    def encode(self, text: str, **options: Any) -> list[int]:
+        return [99] if text == self.merged else [ord(character) - ord("0") + 3 for character in text]
+
+
+def logits(*positions: dict[str, float]) -> torch.Tensor:
+    """One row over 20 tokens with the given probabilities of digits; the rest goes to token 0."""
+    rows = torch.full((1, len(positions), 20), 1e-30)
+    for place, probabilities in enumerate(positions):
+        for digit, probability in probabilities.items():
+            rows[0, place, int(digit) + 3] = probability
+        rows[0, place, 0] = 1 - sum(probabilities.values())
+    return rows.log()
+
+
+def test_ten_takes_its_part_of_the_one() -> None:
+    tokens = ScoreTokens.of(Digits(), (0, 10))
+    row = tokens.distribution(logits({"1": 0.4, "7": 0.5}, {"0": 0.25}))[0].tolist()
+    assert row == pytest.approx([0, 0.3, 0, 0, 0, 0, 0, 0.5, 0, 0, 0.1], abs=1e-6)
+
+
+def test_below_ten_one_position_is_enough() -> None:
+    tokens = ScoreTokens.of(Digits(), (1, 5))
+    row = tokens.distribution(logits({"0": 0.2, "1": 0.3, "5": 0.4}))[0].tolist()
+    assert (tokens.positions, tokens.one) == (1, None)
+    assert row == pytest.approx([0.3, 0, 0, 0, 0.4], abs=1e-6)
+
+
+def test_the_softmax_is_in_float32() -> None:
+    row = ScoreTokens.of(Digits(), (0, 9)).distribution(torch.zeros(1, 1, 20, dtype=torch.bfloat16))
+    assert row.dtype == torch.float32
+    assert row.sum().item() == pytest.approx(0.5, abs=1e-6)
+
+
+@pytest.mark.parametrize("merged", ["10", "7"])
+def test_a_tokenizer_that_does_not_split_digits_is_refused(merged: str) -> None:
+    tokenizer = Digits(merged)
+    tokenizer.encode = lambda text, **options: [98, 99] if text == merged == "7" else Digits(merged).encode(text)
+    with pytest.raises(UserError, match="does not split numbers into digits"):
+        ScoreTokens.of(tokenizer, (0, 10))
+
+
+def test_expectation_is_over_the_allowed_scores_only() -> None:
+    assert expectation([0.1, 0.3], lowest=4) == pytest.approx((4.75, 0.4))
+
+
+def test_without_mass_there_is_no_expectation() -> None:
+    assert expectation([0.0, 0.0], lowest=1) == (None, 0.0)
