@@ -12,7 +12,7 @@ import hashlib
 import importlib.util
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -59,7 +59,7 @@ def resolve(name: str, *, controls: Collection[str] = ()) -> Model:
     raise UserError(f"no model {name}: no such folder", f"A model is {known}a local folder, a hub id, or package.module:Class.")
 
 
-def fetch(model: Model, patterns: list[str], ignore: list[str]) -> Model:
+def fetch(model: Model, patterns: Sequence[str], ignore: Sequence[str] = ()) -> Model:
     """The model with its weights on this machine: downloads a hub id's pinned revision once, before any rank starts.
 
     Raises:
@@ -70,7 +70,7 @@ def fetch(model: Model, patterns: list[str], ignore: list[str]) -> Model:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    wanted = {"revision": model.identity["revision"], "allow_patterns": patterns, "ignore_patterns": ignore}
+    wanted = {"revision": model.identity["revision"], "allow_patterns": list(patterns), "ignore_patterns": list(ignore)}
     try:
         return replace(model, location=snapshot_download(model.name, **wanted))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:

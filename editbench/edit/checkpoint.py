@@ -8,12 +8,11 @@ import orjson
 
 from editbench.errors import UserError
 from editbench.models import check_weights
-
-INDEX = "model_index.json"
+from editbench.paths import CheckpointPaths, PipelinePaths
 
 # What a pipeline needs of a hub repository: top-level files hold no weights of a diffusers pipeline, subfolders do.
-DOWNLOAD = ["*.json", "*.txt", "*.jinja", "*/*"]
-DOWNLOAD_NOT = ["*.bin", "*.msgpack", "*.onnx", "*.onnx_data", "*.gguf", "*.fp16.*"]
+DOWNLOAD = ("*.json", "*.txt", "*.jinja", "*/*")
+DOWNLOAD_NOT = ("*.bin", "*.msgpack", "*.onnx", "*.onnx_data", "*.gguf", "*.fp16.*")
 
 
 def pipeline_class(folder: Path) -> str:
@@ -22,9 +21,9 @@ def pipeline_class(folder: Path) -> str:
     Raises:
         UserError: no model_index.json, a component's folder or its weights are missing. Names the folder.
     """
-    path = folder / INDEX
+    path = PipelinePaths(folder).index
     if not path.is_file():
-        raise UserError(f"{folder} is not a diffusers pipeline: it has no {INDEX}", "Name the folder that holds that file.")
+        raise UserError(f"{folder} is not a diffusers pipeline: it has no {path.name}", "Name the folder that holds that file.")
     try:
         index = orjson.loads(path.read_bytes())
         components = [name for name, value in index.items() if isinstance(value, list) and value[0] is not None]
@@ -33,7 +32,9 @@ def pipeline_class(folder: Path) -> str:
         raise UserError(f"{path} is broken: {error!r}", "Download the model again.") from None
     for component in components:
         if not (folder / component).is_dir():
-            raise UserError(f"{folder} lacks the component {component}, which {INDEX} names", "Download the model again.")
-        if (folder / component / "config.json").is_file():  # schedulers, tokenizers and processors have none, and no weights
+            raise UserError(f"{folder} lacks the component {component}, which {path.name} names", "Download the model again.")
+        if CheckpointPaths(
+            folder / component
+        ).config.is_file():  # schedulers, tokenizers and processors have none, and no weights
             check_weights(folder / component)
     return name

@@ -15,10 +15,10 @@ import torch
 from diffusers import DiffusionPipeline
 from PIL import Image
 
-from editbench.edit.checkpoint import INDEX
 from editbench.edit.editor import Request, Step, accepted
 from editbench.edit.settings import EditSettings
 from editbench.errors import UserError
+from editbench.paths import PipelinePaths
 from editbench.processors import load_processor
 
 
@@ -88,12 +88,12 @@ def _arguments(settings: EditSettings, *, true_cfg: bool) -> dict[str, Any]:
 
 def _load(folder: Path, device: str, dtype: str) -> DiffusionPipeline:
     options: dict[str, Any] = {"torch_dtype": getattr(torch, dtype)}
-    index = orjson.loads((folder / INDEX).read_bytes())
+    index = orjson.loads(PipelinePaths(folder).index.read_bytes())
     if index.get("processor", [None, None])[1] == "Qwen2VLProcessor":
         from transformers import Qwen2VLProcessor
 
         # The library's own would build a video processor too, which needs torchvision. Passed in, none is loaded.
-        options["processor"] = load_processor(folder / "processor", Qwen2VLProcessor)
+        options["processor"] = load_processor(PipelinePaths(folder).processor, Qwen2VLProcessor)
     if device == "cpu":
         return DiffusionPipeline.from_pretrained(folder, **options)
     # Straight to the current device (set by the rank), component by component; memory-mapped, so that all ranks share one page

@@ -18,6 +18,7 @@ import orjson
 from PIL import Image
 
 from editbench.errors import UserError
+from editbench.models import check_weights
 from editbench.paths import CheckpointPaths
 
 Readout = Literal["generate", "expected"]
@@ -102,15 +103,7 @@ class Judge(ABC):
         """One reply a question, in their order."""
 
 
-@dataclass(frozen=True, slots=True)
-class LocalModel:
-    """A judge's checkpoint on disk."""
-
-    model_type: str
-    weights: tuple[Path, ...]
-
-
-def describe_local(folder: Path) -> LocalModel:
+def check_local(folder: Path) -> None:
     """Look at a judge's checkpoint without loading it: a few small files are read, and torch is not imported.
 
     Raises:
@@ -125,14 +118,12 @@ def describe_local(folder: Path) -> LocalModel:
         "Name a Qwen3-VL checkpoint, or write a Judge and pass package.module:Class.",
     )
     incomplete = "Download or copy the whole checkpoint."
-    weights = _weights(paths)
-    _need(bool(weights), f"{folder} has no weights (*.safetensors)", incomplete)
+    check_weights(folder)
     tokenizer = paths.tokenizer.is_file() or all(path.is_file() for path in paths.slow_tokenizer)
     _need(tokenizer, f"{folder} has no tokenizer ({paths.tokenizer.name})", incomplete)
     images = paths.image_processor.is_file() or paths.processor.is_file()
     _need(images, f"{folder} has no image settings ({paths.image_processor.name})", incomplete)
     _need(_has_chat_template(paths), f"{folder} has no chat template ({paths.chat_template.name})", incomplete)
-    return LocalModel(model_type, weights)
 
 
 def _need(fact: bool, message: str, remedy: str) -> None:
@@ -145,19 +136,6 @@ def _model_type(paths: CheckpointPaths) -> str:
     config = paths.config
     _need(config.is_file(), f"{paths.root} is not a checkpoint: it has no {config.name}", "Is this the right folder?")
     return str(_json(config).get("model_type", "nameless"))
-
-
-def _weights(paths: CheckpointPaths) -> tuple[Path, ...]:
-    if not paths.weights_index.is_file():
-        return tuple(paths.weights())
-    names = sorted(set(_json(paths.weights_index).get("weight_map", {}).values()))
-    missing = [name for name in names if not (paths.root / name).is_file()]
-    _need(
-        not missing,
-        f"{paths.root} lacks {len(missing)} of {len(names)} weight files: {', '.join(missing[:3])}",
-        "The download was cut short: download the checkpoint again.",
-    )
-    return tuple(paths.root / name for name in names)
 
 
 def _has_chat_template(paths: CheckpointPaths) -> bool:

@@ -19,7 +19,7 @@ from transformers import AutoModelForImageTextToText, GenerationConfig, Qwen3VLP
 
 from editbench.errors import StageError, UserError
 from editbench.processors import load_processor
-from editbench.score.judge import DOWNLOAD, Judge, JudgeSettings, Question, Reply, describe_local
+from editbench.score.judge import Judge, JudgeSettings, Question, Reply, check_local
 from editbench.score.readout import ScoreTokens
 
 if TYPE_CHECKING:
@@ -35,15 +35,9 @@ class Batch:
 
 
 class Qwen3VLJudge(Judge):
-    def __init__(self, model: str, settings: JudgeSettings, revision: str | None = None) -> None:
-        """`model`: a local folder or a hub id (`revision`: branch, tag or commit of the latter).
-
-        Raises:
-            UserError: not a whole Qwen3-VL checkpoint, or one that `settings` do not fit.
-            OSError: the hub can't be reached, or has no such model.
-        """
-        folder = fetch(model, revision)
-        describe_local(folder)
+    def __init__(self, folder: Path, settings: JudgeSettings) -> None:
+        """Raises UserError for a folder that is not a whole Qwen3-VL checkpoint, or one that `settings` do not fit."""
+        check_local(folder)
         self._settings = settings
         areas = {"shortest_edge": settings.min_pixels, "longest_edge": settings.max_pixels}
         self._processor = load_processor(folder, Qwen3VLProcessor, size=areas)
@@ -96,19 +90,6 @@ class Qwen3VLJudge(Judge):
     def _refuse_thinking(self, folder: Path) -> None:
         if self._prompt(Question("", (), "", "")).rstrip().endswith("<think>"):
             raise UserError(f"{folder} is a model that thinks before it answers", "Name the Instruct variant of the judge.")
-
-
-def fetch(model: str, revision: str | None = None) -> Path:
-    """The folder of a checkpoint: `model` itself when it is one, else the hub's, downloaded when it is not cached.
-
-    Raises:
-        OSError: the hub can't be reached, or has no such model or revision.
-    """
-    if Path(model).is_dir():
-        return Path(model)
-    from huggingface_hub import snapshot_download
-
-    return Path(snapshot_download(model, revision=revision, allow_patterns=list(DOWNLOAD)))
 
 
 def _load(folder: Path, settings: JudgeSettings, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:

@@ -25,12 +25,9 @@ from editbench.paths import ScorePaths
 from editbench.records import ERROR
 from editbench.score import rubric
 from editbench.score.chunks import Chunks
-from editbench.score.judge import JudgeSettings, describe_local
+from editbench.score.judge import DOWNLOAD, JudgeSettings, check_local
 from editbench.score.rubric import Rubric
 from editbench.score.settings import ScoreSettings
-
-DOWNLOAD = ["*.json", "*.txt", "*.jinja", "*.safetensors"]
-DOWNLOAD_NOT = ["*/*"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +77,9 @@ def _check(edits: Path, name: str, rubric_name: str, out: Path, settings: ScoreS
     _check_settings(settings, chosen)
     model = models.resolve(name)
     if model.kind == Kind.HUB and not run.dry_run:
-        model = models.fetch(model, DOWNLOAD, DOWNLOAD_NOT)
+        model = models.fetch(model, DOWNLOAD)
     if model.kind != Kind.CLASS and Path(model.location).is_dir():
-        describe_local(Path(model.location))
+        check_local(Path(model.location))
     devices = choose_devices(run.nproc, run.devices)
     settings = replace(settings, dtype=devices.dtype(settings.dtype))
     about = {name: opened.manifest[name] for name in ("digest", "benchmark", "model")}

@@ -180,4 +180,4 @@ def load_judge(model: Model, settings: JudgeSettings) -> Judge:
         return getattr(importlib.import_module(module), name)(settings)
     from editbench.score.qwen3vl import Qwen3VLJudge
 
-    return Qwen3VLJudge(model.location, settings)
+    return Qwen3VLJudge(Path(model.location), settings)

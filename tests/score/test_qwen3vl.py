@@ -54,7 +54,7 @@ QWEN_IMAGE_EDIT = {
 
 def load(folder: Path, readout: str = "expected", scale: tuple[int, int] = (0, 10), **settings: Any) -> Qwen3VLJudge:
     settings = {"max_new_tokens": 8, **settings}
-    return Qwen3VLJudge(str(folder), JudgeSettings(device="cpu", dtype="float32", readout=readout, scale=scale, **settings))
+    return Qwen3VLJudge(folder, JudgeSettings(device="cpu", dtype="float32", readout=readout, scale=scale, **settings))
 
 
 def picture(width: int, height: int) -> Image.Image:
