@@ -1,8 +1,8 @@
 """Reading the score out of a judge's reply: what models really write, and nothing else.
 
 In this order: JSON objects; the score's key in JSON that is broken, single-quoted or cut off; labelled scores
-("Score: 8/10", "评分：8分", a heading with the number below); a reply that is nothing but a number. No other digit counts, there
-is no default, and readings that contradict each other are no reading.
+("Score: 8/10", "评分：8分", a heading with the number below it); a reply that is nothing but a number. No other digit counts,
+there is no default, and readings that contradict each other are no reading.
 
 Every pattern has bounded or possessive repeats, so a reply is read in time linear in its length.
 
@@ -68,8 +68,8 @@ _KEYED_REASON = _pattern(rf"""["'](?:{_REASON_KEY.pattern})["']\s{{0,8}}:\s{{0,8
 
 _REFUSAL = _pattern(
     r"""(?:sorry|apologi[sz]e)\b[^.\n]{0,80}?\b(?:can't|cannot|can\ not|won't|unable|not\ able)\b
-      | \bi(?:\ am|'m)?\ (?:can't|cannot|can\ not|won't|unable\ to|not\ able\ to)\ (?:help|assist|provide|rate|score|evaluate|judge
-        |assess|comply|process|view|fulfill?|continue|answer|do)\b
+      | \bi(?:\ am|'m)?\ (?:can't|cannot|can\ not|won't|unable\ to|not\ able\ to)
+        \ (?:help|assist|provide|rate|score|evaluate|judge|assess|comply|process|view|fulfill?|continue|answer|do)\b
       | (?:抱歉|对不起|不好意思|遗憾)[^。\n]{0,40}?(?:无法|不能|没法|不便|没有办法)
       | 我(?:无法|不能|没法)(?:对[^。\n]{0,20})?(?:提供|协助|帮助|评价|评估|评判|评分|打分|回答|满足|完成|处理|继续)"""
 )

@@ -83,7 +83,12 @@ def _check(edits: Path, name: str, rubric_name: str, out: Path, settings: ScoreS
     devices = choose_devices(run.nproc, run.devices)
     settings = replace(settings, dtype=devices.dtype(settings.dtype))
     about = {name: opened.manifest[name] for name in ("digest", "benchmark", "model")}
-    parts = {"edits": about, "model": model.identity, "rubric": chosen.identity(), "settings": settings.to_dict()}
+    parts = {
+        "edits": about,
+        "model": model.identity,
+        "rubric": {**chosen.identity(), "text": chosen.text},
+        "settings": settings.to_dict(),
+    }
     return _Plan(opened, model, chosen, settings, identity.make("score", **parts), ScorePaths(out), devices)
 
 

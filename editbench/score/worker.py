@@ -15,7 +15,7 @@ from editbench.fleet import failure
 from editbench.fleet.status import Event
 from editbench.fleet.worker import Pulse, Worker
 from editbench.models import Kind, Model
-from editbench.paths import EDITED, SOURCE, ScorePaths
+from editbench.paths import EDITED, ScorePaths
 from editbench.records import Judgement, Sample
 from editbench.score import reply, rubric
 from editbench.score.chunks import Chunks
@@ -122,10 +122,9 @@ class ScoreWorker(Worker):
 
     def _question(self, entry: Entry) -> Question:
         stored, name = entry.stored, f"{entry.stored.shard.name}: {entry.stored.key}"
-        pictures = []
-        for kind in self._rubric.images:
-            extensions = [EDITED] if kind == "edited" else stored.images(kind)[:1] if kind != SOURCE else stored.images(SOURCE)
-            pictures += [images.decode(stored.read(extension), f"{name}.{extension}") for extension in extensions]
+        # One picture a kind: the rubric's texts call them Image 1 and Image 2. Further inputs of a sample are not shown.
+        extensions = [EDITED if kind == "edited" else next(iter(stored.images(kind)), None) for kind in self._rubric.images]
+        pictures = [images.decode(stored.read(extension), f"{name}.{extension}") for extension in extensions if extension]
         text = self._rubric.question(entry.sample, self._settings.language, self._settings.readout)
         return Question(entry.sample.key, tuple(pictures), text, self._rubric.answer_prefix(self._settings.readout))
 

@@ -1,0 +1,119 @@
+# The pipeline as file targets, each keyed on the marker of the stage before, and the housekeeping. `make help` lists what there is.
+
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench report clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# ---- the pipeline: make report MODEL=... JUDGE=... [RUBRIC=...] [BENCH=... or SOURCE=table.jsonl]
+
+MODEL ?=
+JUDGE ?=
+RUBRIC ?= five
+SOURCE ?=
+RUNS ?= shards/runs
+BENCH ?= $(if $(SOURCE),$(RUNS)/$(basename $(notdir $(SOURCE)))/benchmark,shards/sample)
+IMPORT_FLAGS ?=
+EDIT_FLAGS ?=
+SCORE_FLAGS ?=
+
+# The command of each stage, so that each can come from an environment of its own.
+EDITBENCH ?= $(BIN)/editbench
+IMPORT_CMD ?= $(EDITBENCH) import
+EDIT_CMD ?= $(EDITBENCH) edit
+SCORE_CMD ?= $(EDITBENCH) score
+REPORT_CMD ?= $(EDITBENCH) report
+
+# A folder a setting: what is in the name is a model, a judge, a rubric file's contents, or flags, so other settings never meet.
+slug = $(subst :,-,$(subst /,--,$(1)))
+sum = $(if $(strip $(1)),-$(shell printf '%s' '$(1)' | cksum | cut -d' ' -f1))
+bench-name := $(if $(SOURCE),$(basename $(notdir $(SOURCE))),$(notdir $(BENCH)))
+rubric-name = $(basename $(notdir $(RUBRIC)))$(if $(wildcard $(RUBRIC)),-$(shell cksum < '$(RUBRIC)' | cut -d' ' -f1))
+RUN = $(RUNS)/$(bench-name)/$(call slug,$(MODEL))$(call sum,$(EDIT_FLAGS))
+SCORED = $(RUN)/$(call slug,$(JUDGE))-$(rubric-name)$(call sum,$(SCORE_FLAGS))
+READY := $(if $(findstring $(BIN)/editbench,$(EDIT_CMD) $(SCORE_CMD) $(REPORT_CMD) $(IMPORT_CMD)),$(VENV)/all)
+
+report: ## benchmark -> edits -> scores -> report, only what is not done yet: MODEL=... JUDGE=... [RUBRIC=five]
+	$(if $(and $(MODEL),$(JUDGE)),,$(error make report needs MODEL=... and JUDGE=..., for example MODEL=Qwen/Qwen-Image-Edit-2511 JUDGE=Qwen/Qwen3-VL-30B-A3B-Instruct))
+	@$(MAKE) --no-print-directory $(SCORED)/report/report.json
+	@echo "report: $(SCORED)/report/report.md"
+
+ifneq ($(SOURCE),)
+$(BENCH)/manifest.json: $(SOURCE) | $(READY)
+	$(IMPORT_CMD) $(SOURCE) --out $(@D) $(IMPORT_FLAGS)
+	@touch $@
+endif
+
+ifneq ($(and $(MODEL),$(JUDGE)),)
+$(RUN)/edits/manifest.json: $(BENCH)/manifest.json | $(READY)
+	$(EDIT_CMD) $(BENCH) --model $(MODEL) --out $(@D) $(EDIT_FLAGS)
+	@touch $@
+
+$(SCORED)/scores/manifest.json: $(RUN)/edits/manifest.json | $(READY)
+	$(SCORE_CMD) $(RUN)/edits --model $(JUDGE) --rubric $(RUBRIC) --out $(@D) $(SCORE_FLAGS)
+	@touch $@
+
+$(SCORED)/report/report.json: $(SCORED)/scores/manifest.json | $(READY)
+	$(REPORT_CMD) $(SCORED)/scores --out $(@D)
+endif
+
+# ---- the demo: the sample benchmark, a tiny editor with random weights beside the unedited control, on the CPU
+
+DEMO := shards/demo
+CPU := CUDA_VISIBLE_DEVICES= $(BIN)/editbench
+
+demo: $(DEMO)/report/report.json ## set up and run the main job on the sample benchmark, with tiny models (no GPU, no download)
+	@echo
+	@echo "Edits:  $(DEMO)/edits     Scores: $(DEMO)/scores     Report: $(DEMO)/report/report.md"
+	@echo "The demo's models have random weights: these scores mean nothing. The real ones, on this machine's GPUs:"
+	@echo "  make report MODEL=Qwen/Qwen-Image-Edit-2511 JUDGE=Qwen/Qwen3-VL-30B-A3B-Instruct"
+	@echo "  make report MODEL=copy JUDGE=Qwen/Qwen3-VL-30B-A3B-Instruct    # the unedited control"
+
+$(DEMO)/models/editor/model_index.json: | $(VENV)/all
+	$(BIN)/editbench tiny $(DEMO)/models
+
+$(DEMO)/edits/manifest.json: shards/sample/manifest.json $(DEMO)/models/editor/model_index.json
+	$(CPU) edit shards/sample --model $(DEMO)/models/editor --out $(@D) --steps 4 --size 65536 --nproc 2
+	@touch $@
+
+$(DEMO)/control/manifest.json: shards/sample/manifest.json | $(VENV)/all
+	$(CPU) edit shards/sample --model copy --out $(@D) --nproc 2
+	@touch $@
+
+$(DEMO)/scores/manifest.json: $(DEMO)/edits/manifest.json
+	$(CPU) score $(<D) --model $(DEMO)/models/judge --rubric five --readout expected --out $(@D) --nproc 2
+	@touch $@
+
+$(DEMO)/control-scores/manifest.json: $(DEMO)/control/manifest.json $(DEMO)/models/editor/model_index.json
+	$(CPU) score $(<D) --model $(DEMO)/models/judge --rubric five --readout expected --out $(@D) --nproc 2
+	@touch $@
+
+$(DEMO)/report/report.json: $(DEMO)/scores/manifest.json $(DEMO)/control-scores/manifest.json
+	$(BIN)/editbench report $(DEMO)/scores $(DEMO)/control-scores --name tiny-editor --name copy --out $(@D)
+
+# ---- housekeeping
+
+test: $(VENV)/dev ## set up and run the tests
+	$(BIN)/pytest
+
+lint: $(VENV)/dev ## check style and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+bench: $(VENV)/dev ## measure speed; prints, and saves shards/bench.json
+	$(BIN)/python tests/benchmarks/run.py --out shards/bench.json
+
+clean: ## remove the environment, the demo and caches; runs stay
+	rm -rf $(VENV) $(DEMO) .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	find editbench tests shards -name __pycache__ -prune -exec rm -rf {} +
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+$(VENV)/all $(VENV)/dev: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(@F)]'
+	@touch $@

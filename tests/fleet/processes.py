@@ -1,0 +1,78 @@
+"""Commands as processes, and what tests ask about them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from editbench.paths import EditPaths, RunPaths, ScorePaths
+
+HERE = Path(__file__).parent
+EDITOR, JUDGE = "stand_ins:Painter", "stand_ins:Scorer"
+
+
+@dataclass
+class Command:
+    """`editbench ...` as a process, in a folder where the stand-ins can be imported."""
+
+    arguments: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def start(self) -> subprocess.Popen[str]:
+        environment = {**os.environ, "PYTHONPATH": str(HERE), "COLUMNS": "200", **self.environment}
+        command = [sys.executable, "-m", "editbench", *self.arguments]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def run(self) -> tuple[int, str]:
+        """(exit status, everything it printed)."""
+        process = self.start()
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out + err
+
+
+def edit(benchmark: Path, out: Path, *options: str, **environment: str) -> Command:
+    options = ("--shard-size", "3", *options)
+    return Command(["edit", str(benchmark), "--model", EDITOR, "--out", str(out), *options], environment)
+
+
+def score(edits: Path, out: Path, *options: str, **environment: str) -> Command:
+    options = ("--batch-size", "2", *options)
+    return Command(["score", str(edits), "--model", JUDGE, "--out", str(out), *options], environment)
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "what the test waited for did not happen"
+        time.sleep(0.02)
+
+
+def ranks(paths: RunPaths) -> list[int]:
+    """Process ids of the ranks, as their status files say."""
+    found = []
+    for path in sorted(paths.status.glob("rank-*.json")):
+        found.append(orjson.loads(path.read_bytes())["pid"])
+    return found
+
+
+def alive(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def digests(root: Path) -> dict[str, str]:
+    """sha256 of everything that must be the same bytes in every run."""
+    names = [*root.glob("edits-*.tar"), EditPaths(root).failures, EditPaths(root).manifest, ScorePaths(root).scores]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in names if path.exists()}

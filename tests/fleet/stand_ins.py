@@ -1,0 +1,55 @@
+"""Editors and judges for tests of the fleet: quick, and misbehaving when the environment says so.
+
+What they do can't be seen with a real model on a CPU in seconds; the real pipelines run in tests/test_chain.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from editbench.score.judge import Judge, Reply
+
+CALLS, SLEEP = "STAND_IN_CALLS", "STAND_IN_SLEEP"
+RAISE, DIE, BREAK = "STAND_IN_RAISE", "STAND_IN_DIE", "STAND_IN_BREAK"
+
+
+def _misbehave(name: str) -> None:
+    if name in os.environ.get(RAISE, "").split(","):
+        raise ValueError(f"asked to fail on {name}")
+    if name in os.environ.get(DIE, "").split(","):
+        os._exit(7)
+    if calls := os.environ.get(CALLS):
+        with Path(calls).open("a") as file:
+            file.write(f"{name}\n")
+    time.sleep(float(os.environ.get(SLEEP, "0")))
+
+
+class Painter:
+    """An editor whose picture is a function of the seed."""
+
+    def __init__(self, device: str) -> None:
+        if os.environ.get(BREAK):
+            raise RuntimeError("the weights are broken")
+
+    def edit(self, images, instruction, *, seed, step):
+        _misbehave(instruction)
+        step(1, 1)
+        return Image.new("RGB", images[0].size, tuple((seed >> shift) & 255 for shift in (0, 8, 16)))
+
+
+class Scorer(Judge):
+    """A judge whose score is a function of the edited picture."""
+
+    def __init__(self, settings) -> None:
+        pass
+
+    def answer(self, prepared):
+        for question in prepared:
+            _misbehave(question.key)
+        numbers = [hashlib.sha256(question.images[1].tobytes()).digest()[0] % 11 for question in prepared]
+        return [Reply(f'{{"reason": "as its bytes say", "score": {number}}}') for number in numbers]
