@@ -79,13 +79,11 @@ class Loop:
                 self._ahead = _Claimed(place, self._preparer.submit(_timed, self._worker.prepare, place))
 
     def _work(self, claimed: _Claimed) -> None:
-        item = claimed.item
+        item, began = claimed.item, time.time()
         self._board.set(state=status.WAITING, held=self._worker.name(item), step=0, steps=0)
         self._board.flush()  # the one status that matters after a crash: who held what
-        began = time.perf_counter()
         try:
-            prepared, preparing = claimed.prepared.result()
-            waited = time.perf_counter() - began
+            (prepared, preparing), waited = _timed(claimed.prepared.result)
             self._board.set(state=status.WORKING)
             result, computing = _timed(self._worker.compute, item, prepared, self._pulse())
         except Exception as error:  # noqa: BLE001 - the boundary of a sample: it fails, the rank goes on
@@ -96,17 +94,19 @@ class Loop:
             return
         self._settle()
         phases = {"prepare": preparing, "wait": waited, "compute": computing}
-        self._storing = self._writer.submit(self._store, item, result, phases)
+        self._storing = self._writer.submit(self._store, item, result, phases, began)
 
     def _pulse(self) -> Pulse:
         return Pulse(step=lambda step, steps: self._board.set(step=step, steps=steps), ahead=self._claim_ahead)
 
-    def _store(self, item: int, result: Any, phases: dict[str, float]) -> None:
+    def _store(self, item: int, result: Any, phases: dict[str, float], began: float) -> None:
+        """`began`: Unix time at which the rank took the item up; the row's `ended`: when all of its result was on disk."""
         events, storing = _timed(self._worker.store, item, result, phases["compute"])
         self._worker.through(item, self._claims.through)
         self._board.add(events, failed=False)
         seconds = {name: round(value, 4) for name, value in {**phases, "store": storing}.items()}
-        self._record({"keys": list(self._worker.keys(item)), "seconds": seconds})
+        span = {"began": round(began, 4), "ended": round(time.time(), 4)}
+        self._record({"keys": list(self._worker.keys(item)), "seconds": seconds, **span})
 
     def _fail(self, item: int, reason: str, error: str) -> None:
         events = self._worker.fail(item, reason, error)
