@@ -45,8 +45,13 @@ def write(path: Path, data: bytes | Iterable[bytes], *, durable: bool = True) ->
 
 def sweep(folder: Path) -> None:
     """Remove the temporary files that killed processes left in `folder`. Only for who holds the folder's lock."""
-    for path in folder.glob(f".*{TEMPORARY}"):
+    for path in filter(is_temporary, folder.iterdir()):
         path.unlink(missing_ok=True)
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether this is the name of a file that is being written, or was when its process was killed."""
+    return path.name.startswith(".") and path.name.endswith(TEMPORARY)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -59,14 +59,16 @@ def _interrupt(signum: int, _frame: FrameType | None) -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"editbench {__version__}")
+        from editbench import console
+
+        console.say(f"editbench {__version__}")
         raise typer.Exit
 
 
 @app.callback()
 def _globals(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,  # noqa: ARG001
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
 ) -> None:
     global _debug
     _debug = debug
@@ -78,23 +80,24 @@ def _read_config(context: typer.Context, path: Path | None) -> Path | None:
         return None
     try:
         values = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"--config {path}: {error}", "Give a TOML file with options as names, such as steps = 40.") from None
-    names = {
-        option.lstrip("-").replace("-", "_"): parameter.name
-        for parameter in context.command.params
-        for option in parameter.opts
+    options = {
+        option.lstrip("-").replace("-", "_"): parameter for parameter in context.command.params for option in parameter.opts
     }
     given = {name.replace("-", "_"): value for name, value in values.items()}
-    if unknown := sorted(given.keys() - names.keys()):
-        raise UserError(f"--config {path}: no option {', '.join(unknown)}", f"Options: {', '.join(sorted(names))}.")
-    context.default_map = {names[name]: _as_text(value) for name, value in given.items()}
+    if unknown := sorted(given.keys() - options.keys()):
+        raise UserError(f"--config {path}: no option {', '.join(unknown)}", f"Options: {', '.join(sorted(options))}.")
+    context.default_map = {options[name].name: _as_text(value, options[name]) for name, value in given.items()}
     return path
 
 
-def _as_text(value: Any) -> Any:
-    """Options are parsed from text; lists stay lists of it."""
-    return [str(entry) for entry in value] if isinstance(value, list) else value if isinstance(value, bool) else str(value)
+def _as_text(value: Any, parameter: Any) -> Any:
+    """Options are parsed from text; lists stay lists of it, and one value of a repeatable option is a list of one."""
+    if isinstance(value, list):
+        return [str(entry) for entry in value]
+    text = value if isinstance(value, bool) else str(value)
+    return [text] if getattr(parameter, "multiple", False) else text
 
 
 Config = Annotated[
@@ -107,13 +110,26 @@ Progress = Annotated[str, typer.Option(metavar="auto|live|plain|off", help="How 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, count, load nothing.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start over; what is there is moved aside, never deleted.")]
 MaxFailures = Annotated[str, typer.Option(metavar="N|P%", help="Failed samples up to which the run counts as complete.")]
+Retries = Annotated[int, typer.Option(min=0, help="Tries more for what may be transient: out of memory, I/O.")]
+StallTimeout = Annotated[
+    float, typer.Option(min=1, metavar="SECONDS", help="Restart a rank that makes no progress for so long.")
+]
+LoadParallel = Annotated[int, typer.Option(min=0, help="Ranks that load at once, the first alone; 0: all.")]
+SyncEvery = Annotated[int, typer.Option(min=0, help="Lockstep: ranks wait for each other after every N items; 0: never.")]
+Nnodes = Annotated[int, typer.Option(min=1, help="Machines; run the same command on each.")]
+NodeRank = Annotated[int, typer.Option(min=0, help="This machine; 0 is the head.")]
+RdzvEndpoint = Annotated[str, typer.Option(metavar="HOST:PORT", help="A free port on the head.")]
+RdzvId = Annotated[str, typer.Option(help="Name of the job, the same on all machines.")]
 Dtype = Annotated[str, typer.Option(metavar="DTYPE", help="auto, bfloat16, float16 or float32.")]
 
 
-def _run(nproc: str, devices: str | None, progress: str, *, fresh: bool, dry_run: bool, max_failures: str) -> Any:
+def _run(options: dict[str, Any]) -> Any:
+    """The `Run` in a command's options: those that change no result."""
     from editbench.fleet.drive import Run
+    from editbench.fleet.nodes import Nodes
     from editbench.fleet.panel import Style
 
+    progress, nproc, devices = options["progress"], options["nproc"], options["devices"]
     if progress not in list(Style):
         raise UserError(f"--progress {progress} is unknown", f"Choose {', '.join(Style)}.")
     if nproc != "auto" and (not nproc.isdecimal() or int(nproc) < 1):
@@ -122,13 +138,15 @@ def _run(nproc: str, devices: str | None, progress: str, *, fresh: bool, dry_run
         indices = [int(index) for index in devices.split(",")] if devices else None
     except ValueError:
         raise UserError(f"--devices {devices} is no list of numbers", "Give for example 0,2,5.") from None
+    same = ("fresh", "dry_run", "max_failures", "retries", "stall_timeout", "load_parallel", "sync_every")
     return Run(
         nproc=None if nproc == "auto" else int(nproc),
         devices=indices,
+        nodes=Nodes(
+            count=options["nnodes"], rank=options["node_rank"], endpoint=options["rdzv_endpoint"], run_id=options["rdzv_id"]
+        ),
         progress=Style(progress),
-        fresh=fresh,
-        dry_run=dry_run,
-        max_failures=max_failures,
+        **{name: options[name] for name in same},
     )
 
 
@@ -158,6 +176,7 @@ def import_(
 
 @app.command()
 def edit(
+    context: typer.Context,
     benchmark: Annotated[Path, typer.Argument(help="Folder of benchmark shards.")],
     model: Annotated[str, typer.Option(help="Hub id, local folder, copy, or package.module:Class.")],
     out: Annotated[Path, typer.Option(help="Folder for the edits.")],
@@ -173,12 +192,20 @@ def edit(
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N samples.")] = None,
     shard_size: Annotated[int, typer.Option(min=1, help="Samples a shard.")] = 32,
     max_failures: MaxFailures = "0",
+    retries: Retries = 1,
     nproc: Nproc = "auto",
     devices: Devices = None,
+    stall_timeout: StallTimeout = 1800.0,
+    load_parallel: LoadParallel = 0,
+    sync_every: SyncEvery = 0,
+    nnodes: Nnodes = 1,
+    node_rank: NodeRank = 0,
+    rdzv_endpoint: RdzvEndpoint = "",
+    rdzv_id: RdzvId = "editbench",
     progress: Progress = "auto",
     dry_run: DryRun = False,
     fresh: Fresh = False,
-    config: Config = None,  # noqa: ARG001 - read by its callback
+    config: Config = None,
 ) -> None:
     """Edit every sample of a benchmark, one process a GPU. Killed and run again, it goes on where it stopped."""
     from editbench.edit.settings import EditSettings
@@ -195,12 +222,13 @@ def edit(
         limit=limit,
         shard_size=shard_size,
     )
-    run = _run(nproc, devices, progress, fresh=fresh, dry_run=dry_run, max_failures=max_failures)
+    run = _run(context.params)
     run_edit(benchmark, model, out, settings, run)
 
 
 @app.command()
 def score(
+    context: typer.Context,
     edits: Annotated[Path, typer.Argument(help="Folder of edits.")],
     model: Annotated[str, typer.Option(help="The judge: hub id, local folder, or package.module:Class.")],
     out: Annotated[Path, typer.Option(help="Folder for the scores.")],
@@ -214,12 +242,20 @@ def score(
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest reply, in tokens.")] = 256,
     dtype: Dtype = "auto",
     max_failures: MaxFailures = "0",
+    retries: Retries = 1,
     nproc: Nproc = "auto",
     devices: Devices = None,
+    stall_timeout: StallTimeout = 1800.0,
+    load_parallel: LoadParallel = 0,
+    sync_every: SyncEvery = 0,
+    nnodes: Nnodes = 1,
+    node_rank: NodeRank = 0,
+    rdzv_endpoint: RdzvEndpoint = "",
+    rdzv_id: RdzvId = "editbench",
     progress: Progress = "auto",
     dry_run: DryRun = False,
     fresh: Fresh = False,
-    config: Config = None,  # noqa: ARG001 - read by its callback
+    config: Config = None,
 ) -> None:
     """Judge every edit, data-parallel, in batches. Killed and run again, it goes on where it stopped."""
     from editbench.score.settings import ScoreSettings
@@ -233,7 +269,7 @@ def score(
         max_new_tokens=max_new_tokens,
         dtype=dtype,
     )
-    run = _run(nproc, devices, progress, fresh=fresh, dry_run=dry_run, max_failures=max_failures)
+    run = _run(context.params)
     run_score(edits, model, rubric, out, settings, run)
 
 

@@ -36,7 +36,7 @@ class Edits:
         """Read a folder of edits; with `verify`, hash its shards against the manifest.
 
         Raises:
-            UserError: no such folder, editing is not finished, a shard is missing, changed or cut short.
+            UserError: no such folder, editing is not finished, a shard or the list of failures is missing or changed.
         """
         paths = EditPaths(root)
         if not root.is_dir():
@@ -51,8 +51,19 @@ class Edits:
         if verify and (problems := list(shards.check(root, listed))):
             raise UserError("; ".join(problems), "Restore the shards, or remove them and run `editbench edit` again.")
         stored = [sample for entry in listed for sample in shards.index(root / entry.name)]
-        failures = [Failure.from_dict(orjson.loads(line)) for line in paths.failures.read_bytes().splitlines()]
-        return cls(root, manifest, _merge(stored, failures))
+        return cls(root, manifest, _merge(stored, _failures(paths, manifest)))
+
+
+def _failures(paths: EditPaths, manifest: dict[str, Any]) -> list[Failure]:
+    lines = paths.failures.read_bytes().splitlines() if paths.failures.exists() else []
+    try:
+        failures = [Failure.from_dict(orjson.loads(line)) for line in lines]
+    except (orjson.JSONDecodeError, TypeError, AttributeError):
+        failures = []
+    if len(failures) != manifest["failed"]:
+        message = f"{paths.failures} is missing or broken: it should name {manifest['failed']} samples"
+        raise UserError(message, "Restore it, or edit again into another folder.")
+    return failures
 
 
 def _merge(stored: list[shards.Stored], failures: list[Failure]) -> list[Entry]:

@@ -31,13 +31,13 @@ def check(paths: RunPaths, wanted: dict[str, Any], *, fresh: bool) -> None:
     root = paths.root
     if root.exists() and not root.is_dir():
         raise UserError(f"{root} is not a folder", "Choose another --out.")
-    if fresh or not root.exists():
+    if not root.exists():
         return
     if paths.identity.exists():
-        identity.compare(
-            paths.identity, wanted, remedy="Choose another --out, or start over here with --fresh (the old is kept)."
-        )
-    elif any(entry for entry in root.iterdir() if entry != paths.lock):
+        if not fresh:
+            remedy = "Choose another --out, or start over here with --fresh (the old is kept)."
+            identity.compare(paths.identity, wanted, remedy=remedy)
+    elif any(entry != paths.lock and not atomic.is_temporary(entry) for entry in root.iterdir()):
         raise UserError(f"{root} holds files, but no {paths.identity.name}: not a run of editbench", "Choose another --out.")
 
 
@@ -58,6 +58,7 @@ def taken(paths: RunPaths, wanted: dict[str, Any], *, fresh: bool) -> Iterator[N
         raise UserError(f"can't write into {paths.root}: {error.strerror}", "Choose another --out.") from None
     try:
         _lock(lock, paths.root)
+        check(paths, wanted, fresh=fresh)  # once more: another run may have come and gone before the lock was ours
         if fresh:
             _move_aside(paths)
         identity.settle(paths.identity, wanted)
@@ -84,8 +85,9 @@ def record_environment(paths: RunPaths, devices: list[str]) -> list[str]:
     new = {**environment(sys.argv), "devices": devices}
     old = orjson.loads(paths.environment.read_bytes()) if paths.environment.exists() else new
     atomic.write(paths.environment, orjson.dumps(new, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    there = old.get("packages", {})
-    return [f"{name} {there.get(name)} -> {version}" for name, version in new["packages"].items() if there.get(name) != version]
+    there, here = old.get("packages", {}), new["packages"]
+    names = [name for name in PACKAGES if there.get(name) != here.get(name)]
+    return [f"{name} {there.get(name, 'absent')} -> {here.get(name, 'absent')}" for name in names]
 
 
 def _version(package: str) -> str | None:
@@ -110,6 +112,6 @@ def _move_aside(paths: RunPaths) -> None:
     while (aside := paths.root.with_name(f"{paths.root.name}.old-{number}")).exists():
         number += 1
     aside.mkdir()
-    # The marker first: a crash in the middle must not leave a folder that looks finished.
-    for entry in sorted(entries, key=lambda entry: entry != paths.manifest):
+    # The marker first and the identity last: a crash in the middle leaves a folder that looks neither finished nor foreign.
+    for entry in sorted(entries, key=lambda entry: (entry != paths.manifest, entry == paths.identity, entry.name)):
         entry.rename(aside / entry.name)

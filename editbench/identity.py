@@ -27,7 +27,8 @@ def digest(value: Any) -> str:
 
 def make(stage: str, **parts: Any) -> dict[str, Any]:
     """The identity of a stage's results: `parts` are JSON values."""
-    identity = {"stage": stage, "schema": SCHEMA, **parts}
+    # Through JSON, so that it compares equal to what is read back (a tuple is a list there).
+    identity = orjson.loads(orjson.dumps({"stage": stage, "schema": SCHEMA, **parts}))
     return {**identity, "digest": digest(identity)}
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Collection, Sequence
@@ -21,6 +22,7 @@ from typing import Any
 import orjson
 
 from editbench.errors import UserError
+from editbench.paths import CheckpointPaths, PipelinePaths
 
 
 class Kind(StrEnum):
@@ -32,7 +34,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """`location`: the control's name, `module:Class`, or the folder of the weights. `identity`: what its results depend on."""
+    """`location`: the control's name, `module:Class`, or the folder of the weights (before `fetch`, the hub id as it was asked
+    for). `identity`: what its results depend on."""
 
     kind: Kind
     name: str
@@ -48,9 +51,8 @@ def resolve(name: str, *, controls: Collection[str] = ()) -> Model:
     """
     if name in controls:
         return Model(Kind.CONTROL, name, name, {"kind": Kind.CONTROL, "name": name})
-    folder = Path(name)
-    if folder.is_dir():
-        return _folder(folder)
+    if name and os.path.isdir(name):  # noqa: PTH112 - Path.is_dir raises for a name that is too long for the file system
+        return _folder(Path(name))
     if re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", name):
         return _class(name)
     if re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", name) and not name.startswith("."):
@@ -60,7 +62,7 @@ def resolve(name: str, *, controls: Collection[str] = ()) -> Model:
 
 
 def fetch(model: Model, patterns: Sequence[str], ignore: Sequence[str] = ()) -> Model:
-    """The model with its weights on this machine: downloads a hub id's pinned revision once, before any rank starts.
+    """The model with its weights on this machine: downloads a hub id once, before any rank starts, and pins what came.
 
     Raises:
         UserError: the download failed.
@@ -68,27 +70,35 @@ def fetch(model: Model, patterns: Sequence[str], ignore: Sequence[str] = ()) -> 
     if model.kind != Kind.HUB:
         return model
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError
 
-    wanted = {"revision": model.identity["revision"], "allow_patterns": list(patterns), "ignore_patterns": list(ignore)}
+    # By the name that was asked for, not by its commit: only so does the hub's library note in the cache which commit the name
+    # stands for, and finds it again without a connection.
+    wanted = {"revision": _revision(model.location), "allow_patterns": list(patterns), "ignore_patterns": list(ignore)}
     try:
-        return replace(model, location=snapshot_download(model.name, **wanted))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        folder = snapshot_download(model.name, **wanted)
+    except HfHubHTTPError.__bases__ as error:  # OSError, and what its HTTP client raises (httpx, in some versions httpx2)
         raise UserError(f"could not download {model.name}: {error}", "Mend the connection, or name a local folder.") from None
+    return replace(model, location=folder, identity={**model.identity, "revision": Path(folder).name})
 
 
 def check_weights(folder: Path) -> None:
     """Make sure that a model folder has its weights, all shards that its index names included.
 
     Raises:
-        UserError: no weights, or some missing; names them.
+        UserError: no weights, or some missing (names them), or a broken index.
     """
-    for index in sorted([*folder.glob("*.safetensors.index.json"), *folder.glob("*.bin.index.json")]):
-        names = set(orjson.loads(index.read_bytes())["weight_map"].values())
+    # *.bin is not looked at beside *.safetensors: libraries then take those, and `fetch` leaves the others out.
+    kind = "safetensors" if any(folder.glob("*.safetensors*")) else "bin"
+    for index in sorted(folder.glob(f"*.{kind}.index.json")):
+        try:
+            names = set(orjson.loads(index.read_bytes())["weight_map"].values())
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"{index} is broken: {error!r}", "Download the model again.") from None
         if missing := sorted(name for name in names if not (folder / name).is_file()):
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             raise UserError(f"{folder} lacks {missing[0]}{more}, which {index.name} names", "Download the model again.")
-    if not any([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
+    if not any(folder.glob(f"*.{kind}")):
         raise UserError(f"{folder} has no weights (*.safetensors)", "Is the download complete, and is this the right folder?")
 
 
@@ -129,9 +139,9 @@ def _class(name: str) -> Model:
         sys.path.insert(0, here)
     try:
         spec = importlib.util.find_spec(module)
-    except ImportError as error:
+    except (ImportError, ValueError) as error:  # ValueError: __main__
         raise UserError(f"--model {name}: {error}", "Is its package installed, or beside you in this folder?") from None
-    if spec is None or spec.origin is None:
+    if spec is None or not spec.has_location:  # built-in modules and folders without __init__.py have none
         raise UserError(f"--model {name}: no module {module}", "Is it installed, or beside you in this folder?")
     source = Path(spec.origin).read_bytes()
     if not re.search(rf"\b{re.escape(attribute)}\b".encode(), source):
@@ -141,26 +151,42 @@ def _class(name: str) -> Model:
 
 
 def _hub(name: str) -> Model:
-    repository, _, revision = name.partition("@")
-    commit = _commit(repository, revision or None)
-    return Model(Kind.HUB, repository, repository, {"kind": Kind.HUB, "name": repository, "revision": commit})
+    repository = name.partition("@")[0]
+    commit = _commit(repository, _revision(name))
+    return Model(Kind.HUB, repository, name, {"kind": Kind.HUB, "name": repository, "revision": commit})
+
+
+def _revision(name: str) -> str | None:
+    return name.partition("@")[2] or None
 
 
 def _commit(repository: str, revision: str | None) -> str:
     """The commit that the hub names now; without a connection, the one in the cache."""
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     try:
         return HfApi().model_info(repository, revision=revision, timeout=10).sha
+    except HFValidationError as error:
+        raise UserError(f"{repository} is neither a folder here nor a hub id: {error}", "Check the name.") from None
     except RepositoryNotFoundError:
         raise UserError(
             f"the hub has no model {repository} that you may see", "Check the name; gated models need a login."
         ) from None
-    except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
+    except RevisionNotFoundError:
+        raise UserError(f"{repository} has no revision {revision} on the hub", "Check the part behind the @.") from None
+    except HfHubHTTPError.__bases__ as error:  # OSError, and what its HTTP client raises (httpx, in some versions httpx2)
         reason = error
     try:
-        return Path(snapshot_download(repository, revision=revision, local_files_only=True)).name
+        # A snapshot without the files that `fetch` leaves out counts as incomplete, unless these few are asked for.
+        few = [CheckpointPaths(Path()).config.name, PipelinePaths(Path()).index.name]
+        return Path(snapshot_download(repository, revision=revision, local_files_only=True, allow_patterns=few)).name
     except LocalEntryNotFoundError:
         remedy = "Mend the connection, or name a local folder."
         raise UserError(

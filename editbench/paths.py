@@ -68,12 +68,24 @@ class RunPaths(Folder):
     def rank_status(self, rank: int) -> Path:
         return self.status / f"rank-{rank:03d}.json"
 
+    def rank_statuses(self) -> list[Path]:
+        return sorted(self.status.glob("rank-*.json"))
+
+    @property
+    def run_status(self) -> Path:
+        """What the launcher knows of the attempt."""
+        return self.status / "run.json"
+
     @property
     def logs(self) -> Path:
         return self.root / "logs"
 
     def attempt(self, number: int) -> AttemptPaths:
         return AttemptPaths(self.logs / f"attempt-{number}")
+
+    def node(self, rank: int) -> AttemptPaths:
+        """The log folder of another node than the head."""
+        return AttemptPaths(self.logs / f"node-{rank}")
 
     def last_attempt(self) -> int:
         """Number of the newest attempt, 0 when there was none."""
@@ -127,6 +139,9 @@ class EditPaths(RunPaths):
     def failed(self, key: str) -> Path:
         """The failure of a sample in the run that is going on."""
         return self.spool / f"{key}.failed.json"
+
+    def all_failed(self) -> list[Path]:
+        return list(self.spool.glob("*.failed.json"))
 
 
 class ScorePaths(RunPaths):

@@ -63,9 +63,11 @@ class ClassEditor:
     def __init__(self, location: str, device: str, settings: EditSettings) -> None:
         module, _, name = location.partition(":")
         self._edit = getattr(importlib.import_module(module), name)(device).edit
-        self._settings = {"steps": settings.steps, "cfg": settings.cfg, "negative_prompt": settings.negative_prompt}
-        asked = {name for name, value in self._settings.items() if value is not None}
-        self.ignored = sorted(asked - accepted(self._edit, dict.fromkeys(asked)).keys())
+        settable = {"steps": settings.steps, "cfg": settings.cfg, "negative_prompt": settings.negative_prompt}
+        asked = {name: value for name, value in settable.items() if value is not None}
+        # One that is not set is left to the default of edit(); where that has none, it is told None.
+        self._settings = {**dict.fromkeys(settable.keys() & _required(self._edit)), **asked}
+        self.ignored = sorted(asked.keys() - accepted(self._edit, asked).keys())
 
     def edit(self, request: Request, step: Step) -> Image.Image:
         offered = {"seed": request.seed, "size": request.size, "step": step, **self._settings}
@@ -87,6 +89,11 @@ def load(model: Model, device: str, settings: EditSettings) -> Editor:
     from editbench.edit.pipeline import PipelineEditor
 
     return PipelineEditor(model.location, device, settings)
+
+
+def _required(function: Callable[..., Any]) -> set[str]:
+    parameters = inspect.signature(function).parameters.values()
+    return {parameter.name for parameter in parameters if parameter.default is parameter.empty}
 
 
 def accepted(function: Callable[..., Any], offered: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def parse(text: str) -> Sizer:
     """
     if text == "source":
         return lambda source: _rounded(*source, MULTIPLE)
-    if match := re.fullmatch(r"(\d+)[xX](\d+)", text):
+    if (match := re.fullmatch(r"(\d+)[xX](\d+)", text)) and min(int(match[1]), int(match[2])) >= MULTIPLE:
         fixed = _rounded(int(match[1]), int(match[2]), MULTIPLE)
         return lambda _source: fixed
     if text.isdecimal() and int(text) >= AREA_MULTIPLE**2:

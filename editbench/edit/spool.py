@@ -11,6 +11,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -71,20 +72,20 @@ class Spool:
             places += [shard * self.size + place for place, key in enumerate(keys) if key in lacking]
         return places
 
+    def pending(self) -> list[int]:
+        """Places of the samples that have neither an edit nor, in the run that is going on, a failure."""
+        return [place for place in self.missing() if not self.paths.failed(self.keys[place]).exists()]
+
     def failures(self) -> list[Failure]:
         """The failures that the last finished run recorded."""
         if not self.paths.failures.exists():
             return []
         return [Failure.from_dict(orjson.loads(line)) for line in self.paths.failures.read_bytes().splitlines()]
 
-    def attempts(self) -> dict[str, int]:
-        """How often each failed sample has been tried, and forget the failures of a run that did not finish."""
-        found = {failure.key: failure.attempts for failure in self.failures()}
-        for path in self.paths.spool.glob("*.failed.json"):
-            failure = Failure.from_dict(orjson.loads(path.read_bytes()))
-            found[failure.key] = failure.attempts
+    def forget_failures(self) -> None:
+        """Forget the failures of a run that did not finish: its samples are tried again."""
+        for path in self.paths.all_failed():
             path.unlink()
-        return found
 
     def complete(self, shard: int) -> bool:
         """Whether every sample of the shard has an edit on disk."""
@@ -108,7 +109,11 @@ class Spool:
             StageError: a sample has neither an edit nor a failure.
         """
         failures = list(self._collect_failures())
-        # Failures first: a sealed shard is taken to hold every sample of its range that is not among them.
+        # A sealed shard is taken to hold every sample of its range that failures.jsonl does not name. So shards that gain
+        # samples are written before it, and new ones, which may lack some, after it.
+        for shard in range(self.shard_count):
+            if self.paths.shard(shard).exists() and self._spooled(self.shard_keys(shard)):
+                self.seal(shard)
         atomic.write(self.paths.failures, [failure.to_json() + b"\n" for failure in failures])
         counts = {shard: self.seal(shard) for shard in range(self.shard_count)}
         counts = {shard: count for shard, count in counts.items() if count}
@@ -128,6 +133,17 @@ class Spool:
         atomic.write(self.paths.manifest, orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
         self.clear()
         return manifest
+
+    def lost(self, manifest: dict[str, Any]) -> list[str]:
+        """Names of a finished run's shards that are gone or of another size; those are set aside."""
+        lost = []
+        for entry in manifest["shards"]:
+            path = self.paths.root / entry["name"]
+            if not path.exists() or path.stat().st_size != entry["bytes"]:
+                lost.append(path.name)
+                if path.exists():
+                    _set_aside(path)
+        return lost
 
     def clear(self) -> None:
         shutil.rmtree(self.paths.spool, ignore_errors=True)
@@ -155,10 +171,14 @@ class Spool:
         stored = shards.index(self.paths.spooled(key))[0] if key in waiting else sealed[key]
         return stored.members()
 
-    def _whole(self, path: Any) -> bool:
+    def _whole(self, path: Path) -> bool:
         if shards.ends_well(path):
             return True
-        damaged = path.with_name(f"{path.name}.damaged")
-        path.rename(damaged)
-        warn(f"{path} has been cut short; kept as {damaged.name}, its samples are edited again")
+        _set_aside(path)
         return False
+
+
+def _set_aside(path: Path) -> None:
+    damaged = path.with_name(f"{path.name}.damaged")
+    path.rename(damaged)
+    warn(f"{path} has been cut short; kept as {damaged.name}, its samples are edited again")

@@ -52,10 +52,14 @@ def edit(benchmark: Path, model: str, out: Path, settings: EditSettings, run: Ru
         Interrupted, StageError: see `fleet.launch.run`.
     """
     allowed = drive.parse_max_failures(run.max_failures)
+    run.nodes.check()
     plan = _check(benchmark, model, out, settings, run)
     folder.check(plan.paths, plan.identity, fresh=run.fresh)
     if run.dry_run:
         _explain(plan)
+        return
+    if not run.nodes.head:
+        drive.join(plan.paths, plan.devices, _work(plan), run)
         return
     with folder.taken(plan.paths, plan.identity, fresh=run.fresh):
         manifest = _already(plan, allowed) or _run(plan, run)
@@ -102,11 +106,13 @@ def _settle(settings: EditSettings, model: Model, devices: Devices) -> EditSetti
 
 
 def _already(plan: _Plan, allowed: drive.Allowed) -> dict[str, Any] | None:
-    """The manifest of a run that is finished, and has no more failures than allowed."""
+    """The manifest of a run that is finished, has no more failures than allowed, and whose shards are all there."""
     if not plan.paths.manifest.exists():
         return None
     manifest = identity.load(plan.paths.manifest)
-    if manifest["failed"] > allowed(manifest["samples"]):
+    if lost := plan.spool.lost(manifest):
+        console.warn(f"{plan.paths.root} has lost {', '.join(lost)}; its samples are edited again")
+    if lost or manifest["failed"] > allowed(manifest["samples"]):
         plan.paths.manifest.unlink()
         return None
     plan.spool.clear()
@@ -115,30 +121,34 @@ def _already(plan: _Plan, allowed: drive.Allowed) -> dict[str, Any] | None:
 
 
 def _run(plan: _Plan, run: Run) -> dict[str, Any]:
-    spool = plan.spool
     plan.paths.spool.mkdir(exist_ok=True)
-    if missing := spool.missing():
+    plan.spool.forget_failures()
+    if missing := plan.spool.missing():
         _check_space(plan, missing)
-        settings = {
-            "benchmark": str(plan.benchmark.root.resolve()),
-            "out": str(plan.paths.root.resolve()),
-            "model": asdict(plan.model),
-            "settings": plan.settings.to_dict(),
-            "plan": sorted(missing, key=lambda place: -_cost(plan, place)),
-            "attempts": spool.attempts(),
-        }
-        work = Work(
-            worker="editbench.edit.worker:EditWorker",
-            settings=settings,
-            items=len(missing),
-            total=len(spool.keys),
-            before=len(spool.keys) - len(missing),
-            title=f"edit {plan.model.name}",
-            describe=_lines,
-        )
-        drive.drive(plan.paths, plan.devices, work, run.progress)
+        drive.drive(plan.paths, plan.devices, _work(plan), run)
     about = {"benchmark": plan.identity["benchmark"], "model": plan.model.identity, "identity": plan.identity["digest"]}
-    return spool.finish(about)
+    return plan.spool.finish(about)
+
+
+def _work(plan: _Plan) -> Work:
+    spool = plan.spool
+    settings = {
+        "benchmark": str(plan.benchmark.root.resolve()),
+        "out": str(plan.paths.root.resolve()),
+        "model": asdict(plan.model),
+        "settings": plan.settings.to_dict(),
+    }
+    return Work(
+        stage="edit",
+        title=f"edit {plan.model.name}",
+        worker="editbench.edit.worker:EditWorker",
+        settings=settings,
+        identity=plan.identity["digest"],
+        pending=lambda: sorted(spool.pending(), key=lambda place: -_cost(plan, place)),
+        samples=len,
+        total=len(spool.keys),
+        describe=_lines,
+    )
 
 
 def _cost(plan: _Plan, place: int) -> int:

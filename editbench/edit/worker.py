@@ -31,7 +31,7 @@ class Edited:
 
 
 class EditWorker(Worker):
-    """`plan`: places of the samples to edit, in the order they are handed out; `attempts`: earlier tries by key."""
+    """`plan`: places of the samples to edit, in the order they are handed out."""
 
     def __init__(
         self,
@@ -41,12 +41,11 @@ class EditWorker(Worker):
         model: dict[str, Any],
         settings: dict[str, Any],
         plan: list[int],
-        attempts: dict[str, int],
     ) -> None:
         self._settings = EditSettings(**{**settings, "categories": tuple(settings["categories"])})
         self._benchmark = Benchmark.open(Path(benchmark), verify=False).select(self._settings.categories, self._settings.limit)
         self._model = Model(**{**model, "kind": Kind(model["kind"])})
-        self._plan, self._attempts = plan, attempts
+        self._plan = plan
         self._spool = Spool(EditPaths(Path(out)), [sample.key for sample in self._benchmark.samples], self._settings.shard_size)
         self._in_shard = Counter(self._spool.shard_of(place) for place in plan)
         self._size = size.parse(self._settings.size)
@@ -98,10 +97,11 @@ class EditWorker(Worker):
         self._spool.put(sample.key, {**kept, EDITED: images.encode_png(result.image), RECORD: orjson.dumps(record)})
         return [Event(sample.key, sample.category, records.OK, round(seconds, 3))]
 
-    def fail(self, item: int, reason: str, error: str) -> list[Event]:
+    def fail(self, item: int, reason: str, error: str, tries: int) -> list[Event]:
         place = self._plan[item]
         sample = self._benchmark.samples[place]
-        attempts = self._attempts.get(sample.key, 0) + 1
+        earlier = {failure.key: failure.attempts for failure in self._spool.failures()}
+        attempts = earlier.get(sample.key, 0) + tries
         common = {name: getattr(sample, name) for name in ("key", "id", "category", "language", "group")}
         self._spool.put_failure(Failure(**common, index=place, reason=reason, error=error, attempts=attempts))
         return [Event(sample.key, sample.category, records.EDIT_FAILED, note=f"{reason}: {error}")]

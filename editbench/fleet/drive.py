@@ -1,21 +1,26 @@
-"""What both stages do around a run of the fleet: choose devices, start an attempt, draw it, gather its timings."""
+"""What both stages do around a run of the fleet: choose devices, run attempts until nothing is left, gather the timings."""
 
 from __future__ import annotations
 
 import re
+import socket
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import orjson
 
 from editbench import atomic, console, folder
-from editbench.errors import UserError
-from editbench.fleet import launch, panel
+from editbench.errors import StageError, UserError
+from editbench.fleet import panel, status
 from editbench.fleet.devices import Devices
-from editbench.fleet.rank import Job
+from editbench.fleet.job import Job
+from editbench.fleet.launch import Launch, RanksDied
+from editbench.fleet.nodes import Nodes
+from editbench.fleet.status import RunStatus
 from editbench.fleet.tracker import Tracker
-from editbench.paths import RunPaths
+from editbench.paths import AttemptPaths, RunPaths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,25 +29,38 @@ class Run:
 
     nproc: int | None = None
     devices: list[int] | None = None
+    nodes: Nodes = field(default_factory=Nodes)
     progress: panel.Style = panel.Style.AUTO
     fresh: bool = False
     dry_run: bool = False
     max_failures: str = "0"
+    retries: int = 1
+    """Tries more for a failure that may be transient: out of memory, input or output."""
+    stall_timeout: float = 1800.0
+    """Seconds without progress after which a rank is stopped and started again."""
+    load_parallel: int = 0
+    sync_every: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What there is to do: `items` for ranks that run `worker` (`module:Class`, called with `settings`); `total` samples, of
-    which
-    `before` are done."""
+    """What there is to do. Ranks make `worker` (`module:Class`) with `settings` and a plan, a list of items.
 
+    `pending()`: the items that are neither done nor failed, in the order they are to be handed out; `samples(items)`: how many
+    samples those are, of `total`.
+    """
+
+    stage: str
+    title: str
     worker: str
     settings: dict[str, Any]
-    items: int
+    identity: str
+    pending: Callable[[], list[int]]
+    samples: Callable[[list[int]], int]
     total: int
-    before: int
-    title: str
     describe: panel.Describe
+    scores: dict[str, list[float]] = field(default_factory=dict)
+    """[n, sum] of the scores by category from before."""
 
 
 Allowed = Callable[[int], int]
@@ -58,27 +76,123 @@ def parse_max_failures(text: str) -> Allowed:
     raise UserError(f"--max-failures {text} is neither a number nor a percentage", "Use for example 3 or 1%.")
 
 
-def drive(paths: RunPaths, devices: Devices, work: Work, style: panel.Style) -> None:
-    """Run an attempt to its end. Raises Interrupted and StageError as `launch.run` does."""
-    devices = replace(devices, count=min(devices.count, work.items))
+def drive(paths: RunPaths, devices: Devices, work: Work, run: Run) -> None:
+    """Run attempts until nothing is pending. When ranks are lost for good, the next attempt takes up what they held.
+
+    Raises:
+        Interrupted, StageError: as `Launch.run` does, and when an attempt leads nowhere.
+    """
+    _note_environment(paths, devices)
+    left, nodes, died = None, run.nodes, None
+    try:
+        while pending := work.pending():
+            if left is not None and len(pending) >= left:
+                raise died or StageError("every rank has died again and again", f"Their logs: {paths.logs}")
+            left, died = len(pending), None
+            try:
+                _attempt(paths, devices, work, replace(run, nodes=nodes), pending)
+            except RanksDied as error:
+                died = error
+            nodes = Nodes()  # A node that was lost would be waited for; what it held is little.
+    finally:
+        merge_timings(paths)
+
+
+def join(paths: RunPaths, devices: Devices, work: Work, run: Run) -> None:
+    """Run this node's ranks of an attempt that the head node has planned and will finish. Raises as `drive` does."""
+    logs = paths.node(run.nodes.rank)
+    logs.root.mkdir(parents=True, exist_ok=True)
+    began = time.time()
+
+    def attempt() -> int | None:
+        """Our ranks know it from the head."""
+        host = socket.gethostname()
+        found = (status.RankStatus.read(path) for path in paths.rank_statuses())
+        mine = [rank for rank in found if rank and (rank.node, rank.host) == (run.nodes.rank, host) and rank.began >= began]
+        return max((rank.attempt for rank in mine), default=None)
+
+    job = _job(paths, devices, work, run, None)
+    _launch(paths, logs, job, devices, work, run, attempt)
+
+
+def _attempt(paths: RunPaths, devices: Devices, work: Work, run: Run, pending: list[int]) -> None:
+    number = paths.last_attempt() + 1
+    logs = paths.attempt(number)
+    logs.root.mkdir(parents=True)
+    paths.status.mkdir(exist_ok=True)
+    for stale in paths.rank_statuses():
+        stale.unlink()
+    if run.nodes.count == 1:
+        devices = replace(devices, count=min(devices.count, len(pending)))
+    shared = {"attempt": number, "identity": work.identity, "plan": pending}
+    job = _job(paths, devices, work, run, shared)
+    _launch(paths, logs, job, devices, work, run, lambda: number)
+
+
+def _job(paths: RunPaths, devices: Devices, work: Work, run: Run, shared: dict[str, Any] | None) -> Job:
+    return Job(
+        folder=str(paths.root.resolve()),
+        worker=work.worker,
+        device=devices.kind,
+        identity=work.identity,
+        node=run.nodes.rank,
+        settings=work.settings,
+        shared=shared,
+        retries=run.retries,
+        stall_timeout=run.stall_timeout,
+        load_parallel=run.load_parallel,
+        sync_every=run.sync_every,
+    )
+
+
+def _launch(
+    paths: RunPaths,
+    logs: AttemptPaths,
+    job: Job,
+    devices: Devices,
+    work: Work,
+    run: Run,
+    attempt: Callable[[], int | None],
+) -> None:
+    atomic.write(logs.job, orjson.dumps(asdict(job), option=orjson.OPT_INDENT_2))
+    pending = work.pending() if job.shared is None else job.shared["plan"]
+    before = work.total - work.samples(pending)
+    about = RunStatus(
+        stage=work.stage,
+        title=work.title,
+        total=work.total,
+        before=before,
+        attempt=job.shared["attempt"] if job.shared else 0,
+        ranks=devices.count,
+        began=time.time(),
+        scores=work.scores,
+    )
+    if job.shared:
+        about.write(paths)
+    tracker = Tracker(work.total, before)
+    launch = Launch(paths=paths, logs=logs, job=logs.job, devices=devices, nodes=run.nodes)
+    outcome = "failed"
+    try:
+        with panel.watching(run.progress, work.title, work.describe) as watch:
+            launch.run(tracker, watch, attempt)
+        outcome = "finished"
+    except StageError as error:
+        outcome = str(error)
+        raise
+    finally:
+        about.ended, about.outcome = time.time(), outcome
+        if job.shared:
+            about.write(paths)
+        for note in tracker.notes:
+            console.warn(note)
+
+
+def _note_environment(paths: RunPaths, devices: Devices) -> None:
+    """Record the environment; say so when it is not the one that earlier results were made with."""
     if changed := folder.record_environment(paths, [f"{devices.count} x {devices.kind}"]):
         console.warn(
             f"{paths.root} was begun with other versions ({', '.join(changed)}): results may differ in their last bits"
         )
-    attempt = paths.last_attempt() + 1
-    for made in (paths.attempt(attempt).root, paths.status):
-        made.mkdir(parents=True, exist_ok=True)
-    job = Job(
-        folder=str(paths.root.resolve()), attempt=attempt, worker=work.worker, device=devices.kind, settings=work.settings
-    )
-    tracker = Tracker(work.total, work.before)
-    try:
-        with panel.watching(style, work.title, work.describe) as watch:
-            launch.run(paths, job, devices, tracker, watch)
-    finally:
-        for note in tracker.notes:
-            console.warn(note)
-        merge_timings(paths)
 
 
 def merge_timings(paths: RunPaths) -> None:

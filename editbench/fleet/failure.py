@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from editbench.errors import UserError
 
 BAD_INPUT = "bad_input"
@@ -16,6 +18,8 @@ REASONS = {
     CRASH: "it took its rank down twice",
     ERROR: "the model raised an error",
 }
+TRANSIENT = (OUT_OF_MEMORY, IO)
+"""Reasons that may be gone at the next try."""
 
 
 def reason(error: BaseException) -> str:
@@ -33,3 +37,12 @@ def summary(error: BaseException) -> str:
     """One line of at most 500 characters."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
     return text if len(text) <= 500 else f"{text[:497]}..."
+
+
+def recover() -> None:
+    """Give back what a failed try left on the device."""
+    import torch
+
+    gc.collect()
+    if torch.accelerator.is_available():
+        torch.accelerator.empty_cache()

@@ -1,7 +1,7 @@
 """Start the ranks under torchrun, watch them, and end them.
 
-torchrun (`python -m torch.distributed.run`, c10d rendezvous) restarts ranks that die; its store hands out the work. It runs in
-a session of its own, so that Ctrl-C reaches the launcher alone, which then ends the ranks in order; and it dies with the
+torchrun (`python -m torch.distributed.run`, c10d rendezvous) starts a keeper a rank; its store hands out the work. It runs in a
+session of its own, so that Ctrl-C reaches the launcher alone, which then ends the ranks in order; and it dies with the
 launcher.
 """
 
@@ -14,86 +14,109 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-import orjson
-
-from editbench import atomic
 from editbench.errors import Interrupted, StageError
 from editbench.fleet import process, status
 from editbench.fleet.devices import Devices
-from editbench.fleet.rank import Job
+from editbench.fleet.nodes import Nodes
 from editbench.fleet.status import Event
 from editbench.fleet.tracker import Tracker
+from editbench.fleet.work import STORE_VARIABLE
 from editbench.paths import AttemptPaths, RunPaths
 
 POLL = 0.1
 GRACE = 8.0
 """Seconds the ranks get to end after SIGTERM, before SIGKILL."""
+SILENCE = 30.0
+"""Seconds without a sign of life after which a rank of another node counts as lost, once our own have ended."""
 
 Watch = Callable[[Tracker, list[Event]], None]
 """Called ten times a second with what is new."""
 
 
-def run(paths: RunPaths, job: Job, devices: Devices, tracker: Tracker, watch: Watch) -> None:
-    """Run the ranks to their end.
-
-    Raises:
-        Interrupted: SIGINT or SIGTERM; everything finished is on disk.
-        StageError: a rank can't go on, the ranks keep dying, or torchrun was killed. Names the log.
-    """
-    logs = paths.attempt(job.attempt)
-    for stale in paths.status.glob("*"):
-        stale.unlink()
-    atomic.write(logs.job, orjson.dumps(asdict(job), option=orjson.OPT_INDENT_2))
-    with _signals() as received, open(logs.torchrun_log, "ab") as log:
-        torchrun = subprocess.Popen(
-            _command(devices, logs.job),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=_environment(devices),
-            start_new_session=True,
-            preexec_fn=process.die_with_parent,
-        )
-        try:
-            while torchrun.poll() is None and not received:
-                _look(paths, job, tracker, watch)
-                time.sleep(POLL)
-        finally:
-            _end(torchrun, received)
-        _look(paths, job, tracker, watch)
-    _judge_end(torchrun.returncode, received, tracker, logs)
+class RanksDied(StageError):
+    """torchrun ended without the ranks having ended by themselves."""
 
 
-def _look(paths: RunPaths, job: Job, tracker: Tracker, watch: Watch) -> None:
-    watch(tracker, tracker.update(status.read_all(paths, job.attempt)))
-    logs = paths.attempt(job.attempt)
-    if (rank := tracker.fatal()) is not None:
-        raise StageError(f"rank {rank.rank} can't go on: {rank.message}", f"Its log: {logs.rank_log(rank.rank)}")
-    if tracker.hopeless():
-        raise StageError(f"the ranks died {tracker.restart} times and got nowhere", f"Their logs: {logs.root}")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """One attempt on this node: `job` is the file the keepers read."""
 
+    paths: RunPaths
+    logs: AttemptPaths
+    job: Path
+    devices: Devices
+    nodes: Nodes
 
-def _command(devices: Devices, job: Path) -> list[str]:
-    torchrun = [sys.executable, "-m", "torch.distributed.run"]
-    where = ["--nnodes=1", "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", f"--nproc-per-node={devices.count}"]
-    # Restarts are bounded by Tracker.hopeless, which knows whether they lead anywhere; torchrun's own count does not.
-    return [*torchrun, *where, "--max-restarts=1000", "--monitor-interval=0.1", "-m", "editbench.fleet.rank", str(job)]
+    def run(self, tracker: Tracker, watch: Watch, attempt: Callable[[], int | None]) -> None:
+        """Run the ranks to their end. `attempt()`: the attempt's number, None until it is known here.
 
+        Raises:
+            Interrupted: SIGINT or SIGTERM; everything finished is on disk.
+            RanksDied: torchrun was killed or failed.
+            StageError: a rank can't go on, or the ranks keep dying. Names the log.
+        """
+        with _signals() as received, open(self.logs.torchrun_log, "ab") as log:
+            torchrun = subprocess.Popen(
+                self._command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._environment(),
+                start_new_session=True,
+                preexec_fn=process.die_with_parent,
+            )
+            alone = False
+            try:
+                while torchrun.poll() is None and not received and not alone:
+                    time.sleep(POLL)
+                    self._look(tracker, watch, attempt())
+                    alone = self.nodes.count > 1 and tracker.alone(self.nodes.rank, SILENCE)
+            finally:
+                _end(torchrun, received)
+            self._look(tracker, watch, attempt())
+        self._judge_end(0 if alone else torchrun.returncode, received, tracker)
 
-def _environment(devices: Devices) -> dict[str, str]:
-    here = [str(Path.cwd()), os.environ.get("PYTHONPATH", "")]
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, here)),  # for --model package.module:Class beside the user
-        "PYTHONUNBUFFERED": "1",
-        "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(int(GRACE) - 2),
-        "TOKENIZERS_PARALLELISM": "false",
-        **devices.environment,
-    }
+    def _look(self, tracker: Tracker, watch: Watch, attempt: int | None) -> None:
+        if attempt is None:
+            return
+        watch(tracker, tracker.update(status.read_all(self.paths, attempt)))
+        if (rank := tracker.fatal()) is not None:
+            raise StageError(f"rank {rank.rank} can't go on: {rank.message}", f"Its log: {self._log(attempt, rank.rank)}")
+        if tracker.hopeless():
+            raise StageError("every rank has died again and again", f"Their logs: {self.paths.attempt(attempt).root}")
+
+    def _log(self, attempt: int, rank: int) -> Path:
+        return self.paths.attempt(attempt).rank_log(rank)
+
+    def _command(self) -> list[str]:
+        torchrun = [sys.executable, "-m", "torch.distributed.run", *self.nodes.torchrun()]
+        # A restart of all ranks is rare (a keeper was killed); a fleet that keeps restarting is ended by Tracker.hopeless.
+        options = [f"--nproc-per-node={self.devices.count}", "--max-restarts=1000", "--monitor-interval=0.1"]
+        return [*torchrun, *options, "-m", "editbench.fleet.keeper", str(self.job)]
+
+    def _environment(self) -> dict[str, str]:
+        here = [str(Path.cwd()), os.environ.get("PYTHONPATH", "")]
+        return {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, here)),  # for --model package.module:Class beside the user
+            "PYTHONUNBUFFERED": "1",
+            "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(int(GRACE) - 1),
+            "TOKENIZERS_PARALLELISM": "false",
+            STORE_VARIABLE: self.nodes.endpoint if self.nodes.count > 1 else "",
+            **self.devices.environment,
+        }
+
+    def _judge_end(self, code: int, received: list[int], tracker: Tracker) -> None:
+        if received:
+            message = f"interrupted after {tracker.done} of {tracker.total} samples"
+            raise Interrupted(message, "The same command goes on from here.", 128 + received[0])
+        if code:
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
+            raise RanksDied(f"torchrun {how}", f"The same command goes on from here. Logs: {self.logs.root}")
 
 
 @contextmanager
@@ -122,12 +145,3 @@ def _end(torchrun: subprocess.Popen[bytes], received: list[int]) -> None:
         time.sleep(POLL / 2)
     torchrun.kill()
     torchrun.wait()
-
-
-def _judge_end(code: int, received: list[int], tracker: Tracker, logs: AttemptPaths) -> None:
-    if received:
-        message = f"interrupted after {tracker.done} of {tracker.total} samples"
-        raise Interrupted(message, "The same command goes on from here.", 128 + received[0])
-    if code:
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
-        raise StageError(f"torchrun {how}", f"The same command goes on from here. Logs: {logs.root}")

@@ -10,15 +10,18 @@ item that an idle rank could have started.
 
 from __future__ import annotations
 
+import threading
 import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from editbench.errors import StageError
 from editbench.fleet import failure, status
+from editbench.fleet.lockstep import Lockstep
 from editbench.fleet.work import MAX_STRIKES, Claims
 from editbench.fleet.worker import Pulse, Worker
 
@@ -33,33 +36,53 @@ class _Claimed:
 
 
 class Loop:
-    """Runs `worker` over what `claims` hands out until nothing is left.
+    """Runs `worker` over what `claims` hands out until nothing is left. `retries`: tries more for a transient failure.
 
     A sample that raises is recorded as failed and the loop goes on: the one place where any exception is caught. A result that
     can't be written (a full disk) stops the loop with StageError; what was written stays.
     """
 
-    def __init__(self, worker: Worker, claims: Claims, board: status.StatusFile, record: Record) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        claims: Claims,
+        board: status.StatusFile,
+        record: Record,
+        *,
+        retries: int = 0,
+        lockstep: Lockstep | None = None,
+    ) -> None:
         self._worker, self._claims, self._board, self._record = worker, claims, board, record
+        self._retries, self._lockstep = retries, lockstep
         self._ahead: _Claimed | None = None
         self._exhausted = False
+        self._open: set[int] = set()
+        self._guard = threading.Lock()
         self._storing: Future[None] | None = None
         self._preparer = ThreadPoolExecutor(1, "prepare")
         self._writer = ThreadPoolExecutor(1, "store")
 
-    def run(self, device: str) -> None:
-        """Load the model and work; a rank that finds nothing to do loads nothing."""
+    def run(self, device: str, loading: AbstractContextManager[None] | None = None) -> None:
+        """Load the model (inside `loading`) and work; a rank that finds nothing to do loads nothing."""
         try:
             self._claim_ahead()
             if self._ahead is not None:
-                self._board.set(state=status.LOADING, held="")
-                self._board.set(notes=self._worker.load(device))
+                self._load(device, loading or nullcontext())
             while (claimed := self._take()) is not None:
                 self._work(claimed)
+                if self._lockstep:
+                    self._wait_in_step(self._lockstep)
             self._settle()
         finally:
             self._preparer.shutdown(cancel_futures=True)
             self._writer.shutdown()
+
+    def _load(self, device: str, loading: AbstractContextManager[None]) -> None:
+        self._board.set(state=status.LOADING, held="")
+        with loading:
+            notes, seconds = _timed(self._worker.load, device)
+        self._board.spend("loading", seconds)
+        self._board.set(notes=notes)
 
     def _take(self) -> _Claimed | None:
         self._claim_ahead()
@@ -74,44 +97,72 @@ class Loop:
             elif self._worker.done(place):
                 self._worker.through(place, self._claims.through)
             elif self._claims.strikes(self._worker.name(place)) >= MAX_STRIKES:
-                self._fail(place, failure.CRASH, failure.REASONS[failure.CRASH])
+                self._fail(place, failure.CRASH, failure.REASONS[failure.CRASH], MAX_STRIKES)
             else:
-                self._ahead = _Claimed(place, self._preparer.submit(_timed, self._worker.prepare, place))
+                self._hold(place)
+                self._ahead = self._prepared(place)
+
+    def _prepared(self, item: int) -> _Claimed:
+        return _Claimed(item, self._preparer.submit(_timed, self._worker.prepare, item))
 
     def _work(self, claimed: _Claimed) -> None:
-        item, began = claimed.item, time.time()
+        item = claimed.item
         self._board.set(state=status.WAITING, held=self._worker.name(item), step=0, steps=0)
         self._board.flush()  # the one status that matters after a crash: who held what
+        tries = 1
+        while not isinstance(outcome := self._attempt(claimed), _Done):
+            reason, error = outcome
+            if reason not in failure.TRANSIENT or tries > self._retries:
+                self._fail(item, reason, error, tries)
+                return
+            tries += 1
+            failure.recover()
+            claimed = self._prepared(item)
+        self._settle()
+        self._storing = self._writer.submit(self._store, item, outcome)
+
+    def _attempt(self, claimed: _Claimed) -> _Done | tuple[str, str]:
+        """The result, or (reason, error) of the failure."""
+        began = time.perf_counter()
         try:
-            (prepared, preparing), waited = _timed(claimed.prepared.result)
+            prepared, preparing = claimed.prepared.result()
+            waited = time.perf_counter() - began
             self._board.set(state=status.WORKING)
-            result, computing = _timed(self._worker.compute, item, prepared, self._pulse())
+            result, computing = _timed(self._worker.compute, claimed.item, prepared, self._pulse())
         except Exception as error:  # noqa: BLE001 - the boundary of a sample: it fails, the rank goes on
             traceback.print_exc()
-            reason, line = failure.reason(error), failure.summary(error)
-            del error
-            self._fail(item, reason, line)
-            return
-        self._settle()
-        phases = {"prepare": preparing, "wait": waited, "compute": computing}
-        self._storing = self._writer.submit(self._store, item, result, phases, began)
+            return failure.reason(error), failure.summary(error)
+        self._board.spend("waiting", waited)
+        self._board.spend("computing", computing)
+        return _Done(result, {"prepare": preparing, "wait": waited, "compute": computing})
 
     def _pulse(self) -> Pulse:
         return Pulse(step=lambda step, steps: self._board.set(step=step, steps=steps), ahead=self._claim_ahead)
 
-    def _store(self, item: int, result: Any, phases: dict[str, float], began: float) -> None:
-        """`began`: Unix time at which the rank took the item up; the row's `ended`: when all of its result was on disk."""
-        events, storing = _timed(self._worker.store, item, result, phases["compute"])
+    def _store(self, item: int, done: _Done) -> None:
+        events, storing = _timed(self._worker.store, item, done.result, done.seconds["compute"])
         self._worker.through(item, self._claims.through)
-        self._board.add(events, failed=False)
-        seconds = {name: round(value, 4) for name, value in {**phases, "store": storing}.items()}
-        span = {"began": round(began, 4), "ended": round(time.time(), 4)}
-        self._record({"keys": list(self._worker.keys(item)), "seconds": seconds, **span})
+        self._board.spend("writing", storing)
+        self._board.add(events)
+        seconds = {name: round(value, 4) for name, value in {**done.seconds, "store": storing}.items()}
+        self._record({"keys": list(self._worker.keys(item)), "seconds": seconds})
+        self._release(item)
 
-    def _fail(self, item: int, reason: str, error: str) -> None:
-        events = self._worker.fail(item, reason, error)
+    def _fail(self, item: int, reason: str, error: str, tries: int) -> None:
+        events = self._worker.fail(item, reason, error, tries)
         self._worker.through(item, self._claims.through)
-        self._board.add(events, failed=True)
+        self._board.add(events, reason)
+        self._release(item)
+
+    def _hold(self, item: int) -> None:
+        with self._guard:
+            self._open.add(item)
+            self._board.set(claimed=sorted(self._open))
+
+    def _release(self, item: int) -> None:
+        with self._guard:
+            self._open.discard(item)
+            self._board.set(claimed=sorted(self._open))
 
     def _settle(self) -> None:
         """Wait for the last result to be on disk. At most one is ever in flight, so memory stays bounded."""
@@ -120,9 +171,19 @@ class Loop:
             if storing is not None:
                 storing.result()
         except OSError as error:
-            raise StageError(
-                f"a result could not be written: {error}", "Make room or mend the folder, then run it again."
-            ) from error
+            remedy = "Make room or mend the folder, then run it again."
+            raise StageError(f"a result could not be written: {error}", remedy) from error
+
+    def _wait_in_step(self, lockstep: Lockstep) -> None:
+        self._board.set(state=status.SYNCING, held="", step=0, steps=0)
+        _, seconds = _timed(lockstep.step)
+        self._board.spend("waiting", seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    result: Any
+    seconds: dict[str, float]
 
 
 def _timed(function: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:

@@ -1,4 +1,4 @@
-"""One rank: `python -m editbench.fleet.rank JOB.json`, started by torchrun, one a GPU.
+"""One rank: `python -m editbench.fleet.rank JOB.json`, started by its keeper, one a GPU.
 
 Its output goes to its log. It ends with 0 when nothing is left to claim, and with 1 when it can't go on (a model that does not
 load, a full disk): then its status says `fatal` and why, and the launcher stops the others. SIGTERM drops what is in flight.
@@ -12,39 +12,27 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import traceback
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, Self
+from typing import Any
 
 import orjson
 
-from editbench.fleet import process, status
+from editbench.errors import StageError
+from editbench.fleet import gpu, loading, process, status
 from editbench.fleet.failure import summary
+from editbench.fleet.job import Job
+from editbench.fleet.lockstep import Lockstep
 from editbench.fleet.loop import Loop
-from editbench.fleet.work import Claims, connect
+from editbench.fleet.work import Claims, Store, connect
 from editbench.fleet.worker import Worker
-from editbench.paths import AttemptPaths, RunPaths
+from editbench.paths import RunPaths
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What the launcher tells the ranks. `worker` is `module:Class`, called with `settings`; `device` a torch device type."""
-
-    folder: str
-    attempt: int
-    worker: str
-    device: str
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        return cls(**orjson.loads(path.read_bytes()))
-
-    def make_worker(self) -> Worker:
-        module, _, name = self.worker.partition(":")
-        return getattr(importlib.import_module(module), name)(**self.settings)
+LIFE_VARIABLE = "EDITBENCH_LIFE"
+DUMP_SIGNAL = signal.SIGUSR1
+"""Makes a rank write its stacks into its log."""
 
 
 class _Stopped(BaseException):
@@ -54,18 +42,24 @@ class _Stopped(BaseException):
 def main(job_path: Path) -> int:
     process.die_with_parent()
     job = Job.read(job_path)
-    rank, restart = int(os.environ["RANK"]), int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))
-    paths, logs = RunPaths(Path(job.folder)), AttemptPaths(job_path.parent)
-    _redirect(logs.rank_log(rank))
+    rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    restart, life = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)), int(os.environ.get(LIFE_VARIABLE, 0))
+    paths = RunPaths(Path(job.folder))
     before = status.RankStatus.read(paths.rank_status(rank))
-    board = status.StatusFile(paths.rank_status(rank), status.RankStatus(rank, job.attempt, restart))
+    store = connect()
+    shared = _share(store, job)
+    attempt = shared["attempt"]
+    _redirect(paths.attempt(attempt).rank_log(rank))
+    device = _take_device(job.device)
+    now = status.RankStatus(rank, attempt, restart, life, job.node, device=device)
+    board = status.StatusFile(paths.rank_status(rank), now, gpu.sensor(device))
     signal.signal(signal.SIGTERM, _stop)
     try:
-        worker = job.make_worker()
-        claims = Claims(connect(), items=len(worker), world=int(os.environ["WORLD_SIZE"]), restart=restart)
-        if restart:
-            _count_strike(claims, before, job.attempt)
-        _run(worker, claims, board, job, logs.rank_timings(rank))
+        if shared["identity"] != job.identity:
+            raise StageError("this node was asked for other settings than the head node", "Give all nodes the same command.")
+        worker = _make_worker(job, shared["plan"])
+        claims = _claims(store, worker, before, now, world)
+        _run(worker, claims, board, job, world, store)
     except _Stopped:
         board.set(state=status.STOPPED)
         return 128 + signal.SIGTERM
@@ -79,17 +73,53 @@ def main(job_path: Path) -> int:
     return 0
 
 
-def _run(worker: Worker, claims: Claims, board: status.StatusFile, job: Job, timings: Path) -> None:
-    device = _take_device(job.device)
-    board.set(device=device)
-    common = {"rank": board.status.rank, "host": socket.gethostname(), "device": device, "attempt": job.attempt}
-    with open(timings, "ab", buffering=0) as file:
+def _share(store: Store, job: Job) -> dict[str, Any]:
+    """What all nodes agree on: put into the store by the head's ranks (all the same), taken from it by the others'."""
+    if job.shared is None:
+        return orjson.loads(store.get("shared"))
+    store.set("shared", orjson.dumps(job.shared))
+    return job.shared
+
+
+def _make_worker(job: Job, plan: list[int]) -> Worker:
+    module, _, name = job.worker.partition(":")
+    return getattr(importlib.import_module(module), name)(**job.settings, plan=plan)
+
+
+def _claims(store: Store, worker: Worker, before: status.RankStatus | None, now: status.RankStatus, world: int) -> Claims:
+    """Claims that begin with what this rank's last life held; what it died with gets a strike."""
+    if before is not None and before.attempt != now.attempt:
+        before = None
+    again = before.claimed if before is not None and before.restart == now.restart else []
+    claims = Claims(store, items=len(worker), world=world, scope=f"{now.attempt}/{now.restart}", again=again)
+    if before is not None and before.held and before.state not in status.ENDED:
+        claims.strike(before.held)
+    if now.restart and not now.life:
+        claims.gather()
+    return claims
+
+
+def _run(worker: Worker, claims: Claims, board: status.StatusFile, job: Job, world: int, store: Store) -> None:
+    now, paths = board.status, RunPaths(Path(job.folder))
+    common = {"rank": now.rank, "host": socket.gethostname(), "device": now.device, "attempt": now.attempt}
+    with open(paths.attempt(now.attempt).rank_timings(now.rank), "ab", buffering=0) as file:
 
         def record(row: dict[str, Any]) -> None:
             file.write(orjson.dumps(row | common) + b"\n")
 
-        Loop(worker, claims, board, record).run(device)
+        lockstep = _lockstep(store, job, paths, now, world) if job.sync_every else None
+        # The store's port tells runs on one machine apart.
+        slots = Path(tempfile.gettempdir()) / f"editbench-loading-{os.environ['MASTER_PORT']}-{now.attempt}"
+        loop = Loop(worker, claims, board, record, retries=job.retries, lockstep=lockstep)
+        loop.run(now.device, loading.slot(slots, job.load_parallel))
     board.set(state=status.FINISHED, held="", step=0, steps=0)
+
+
+def _lockstep(store: Store, job: Job, paths: RunPaths, now: status.RankStatus, world: int) -> Lockstep:
+    def ended() -> int:
+        return sum(rank.state in status.ENDED for rank in status.read_all(paths, now.attempt))
+
+    return Lockstep(store, every=job.sync_every, world=world, scope=f"sync/{now.attempt}/{now.restart}", ended=ended)
 
 
 def _take_device(kind: str) -> str:
@@ -104,20 +134,13 @@ def _take_device(kind: str) -> str:
     return f"{kind}:{local}"
 
 
-def _count_strike(claims: Claims, before: status.RankStatus | None, attempt: int) -> None:
-    """After a restart: if this rank died (rather than being stopped), the item it held gets a strike."""
-    if before is not None and before.attempt == attempt and before.held and before.state not in status.ENDED:
-        claims.strike(before.held)
-    claims.gather()
-
-
 def _stop(_signal: int, _frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise _Stopped
 
 
 def _redirect(log: Path) -> None:
-    """Everything this process and its libraries write goes to the log; stacks are dumped there on a crash."""
+    """Everything this process and its libraries write goes to the log; so do its stacks when it crashes or stalls."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -125,6 +148,7 @@ def _redirect(log: Path) -> None:
     os.dup2(descriptor, 2)
     os.close(descriptor)
     faulthandler.enable()
+    faulthandler.register(DUMP_SIGNAL, all_threads=True)
 
 
 if __name__ == "__main__":

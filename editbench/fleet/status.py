@@ -1,31 +1,41 @@
 """What each rank is doing now: one small JSON file a rank, replaced atomically, at most four times a second.
 
-A thread of the rank writes it, so that the loop that feeds the GPU only sets attributes. The launcher (and anyone else) reads
-it; nothing decides a result by it, and so it is not fsynced.
+A thread of the rank writes it, so that the loop that feeds the GPU only sets attributes. The launcher, and `watch` from any
+other terminal or node, read it; nothing decides a result by it, and so it is not fsynced, and a disk too full for it does not
+stop a rank.
+
+`run.json` beside the ranks' files says what the launcher knows: the stage, how many samples there are, how the run ended.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import orjson
 
 from editbench import atomic
 from editbench.paths import RunPaths
+from editbench.records import OK
 
 INTERVAL = 0.25
+SENSE_INTERVAL = 1.0
+SIGN_INTERVAL = 5.0
+"""Written at least this often, changed or not: a sign of life for other nodes."""
 RECENT = 128
 """Events kept in the file: more than a quarter of a second of the fastest judge."""
 
-STARTING, LOADING, WORKING, WAITING = "starting", "loading", "working", "waiting"
-FINISHED, STOPPED, FATAL = "finished", "stopped", "fatal"
-ENDED = (FINISHED, STOPPED, FATAL)
+STARTING, LOADING, WORKING, WAITING, SYNCING = "starting", "loading", "working", "waiting", "syncing"
+STALLED, DEAD = "stalled", "dead"
+FINISHED, STOPPED, FATAL, GIVEN_UP = "finished", "stopped", "fatal", "given up"
+ENDED = (FINISHED, STOPPED, FATAL, GIVEN_UP)
 
 
 @dataclass(slots=True)
@@ -45,23 +55,53 @@ class Event:
 
 
 @dataclass(slots=True)
+class Gpu:
+    """What the driver says of a rank's device; percent, bytes, watts, degrees Celsius."""
+
+    name: str
+    utilisation: float | None = None
+    memory_used: int | None = None
+    memory_total: int | None = None
+    power: float | None = None
+    temperature: float | None = None
+
+
+@dataclass(slots=True)
 class RankStatus:
     rank: int
     attempt: int
     restart: int = 0
+    """Restarts of all ranks by torchrun."""
+    life: int = 0
+    """Restarts of this rank by its keeper."""
+    node: int = 0
     pid: int = field(default_factory=os.getpid)
     host: str = field(default_factory=socket.gethostname)
     device: str = ""
+    gpu: Gpu | None = None
     state: str = STARTING
     held: str = ""
-    """The sample or chunk under way; what a restart counts against when the rank dies with it."""
+    """The sample or chunk under way; what counts against it when the rank dies with it."""
+    claimed: list[int] = field(default_factory=list)
+    """Items this rank has taken and not finished: its next life begins with them."""
     step: int = 0
     steps: int = 0
     done: int = 0
     failed: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    """Samples without a result, by reason of failure or status of judgement."""
+    scores: dict[str, list[float]] = field(default_factory=dict)
+    """[n, sum] of the scores by category."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Time spent: loading, computing, waiting (for a decoded input or the lockstep), writing (of which most overlaps)."""
+    slowest: list[tuple[str, float]] = field(default_factory=list)
+    """Up to five (key, seconds on the device), slowest first."""
+    beats: int = 0
+    """Grows whenever the rank gets on; the keeper takes one that stands still too long for a stall."""
     message: str = ""
     notes: list[str] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    began: float = field(default_factory=time.time)
     updated: float = 0.0
 
     @classmethod
@@ -70,16 +110,50 @@ class RankStatus:
         try:
             values = orjson.loads(path.read_bytes())
             values["events"] = [Event(**event) for event in values["events"]]
+            values["gpu"] = Gpu(**values["gpu"]) if values["gpu"] else None
             return cls(**{entry.name: values[entry.name] for entry in fields(cls)})
         except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
             return None
 
 
-class StatusFile:
-    """Keeps `path` up to date with `status` from a thread of its own. `set` is cheap; `flush` writes now."""
+@dataclass(slots=True, kw_only=True)
+class RunStatus:
+    """What the launcher knows of the attempt. `before` of `total` samples were done when it began."""
 
-    def __init__(self, path: Path, status: RankStatus) -> None:
+    stage: str
+    title: str
+    total: int
+    before: int
+    attempt: int
+    ranks: int
+    began: float
+    scores: dict[str, list[float]] = field(default_factory=dict)
+    """[n, sum] of the scores by category from before this attempt."""
+    ended: float | None = None
+    outcome: str = ""
+    """How it ended, for people; empty while it runs."""
+
+    @classmethod
+    def read(cls, paths: RunPaths) -> Self | None:
+        try:
+            return cls(**orjson.loads(paths.run_status.read_bytes()))
+        except (OSError, orjson.JSONDecodeError, TypeError):
+            return None
+
+    def write(self, paths: RunPaths) -> None:
+        with contextlib.suppress(OSError):
+            atomic.write(paths.run_status, orjson.dumps(asdict(self)), durable=False)
+
+
+class StatusFile:
+    """Keeps `path` up to date with `status` from a thread of its own. `set` is cheap; `flush` writes now.
+
+    `sense` is asked once a second what the driver says of the device.
+    """
+
+    def __init__(self, path: Path, status: RankStatus, sense: Callable[[], Gpu | None] = lambda: None) -> None:
         self.path, self.status = path, status
+        self._sense, self._sensed = sense, 0.0
         self._numbered = 0
         self._changed, self._closed = threading.Event(), threading.Event()
         self._lock = threading.Lock()
@@ -89,18 +163,35 @@ class StatusFile:
     def set(self, **changes: Any) -> None:
         for name, value in changes.items():
             setattr(self.status, name, value)
+        self.status.beats += 1
         self._changed.set()
 
-    def add(self, events: list[Event], *, failed: bool) -> None:
+    def spend(self, phase: str, seconds: float) -> None:
+        """Add to the time spent in a phase."""
         with self._lock:
+            self.status.seconds[phase] = self.status.seconds.get(phase, 0.0) + seconds
+
+    def add(self, events: list[Event], reason: str | None = None) -> None:
+        """Samples that are through: done, or failed for `reason`."""
+        with self._lock:
+            status = self.status
+            status.beats += 1
             for event in events:
                 self._numbered += 1
                 event.number = self._numbered
-            self.status.events = (self.status.events + events)[-RECENT:]
-            if failed:
-                self.status.failed += len(events)
+                if event.status != OK:
+                    why = reason or event.status
+                    status.reasons[why] = status.reasons.get(why, 0) + 1
+                if event.score is not None:
+                    count, total = status.scores.get(event.category, (0, 0.0))
+                    status.scores[event.category] = [count + 1, total + event.score]
+            status.events = (status.events + events)[-RECENT:]
+            if reason is None:
+                status.done += len(events)
+                slowest = [*status.slowest, *((event.key, event.seconds) for event in events)]
+                status.slowest = sorted(slowest, key=lambda entry: -entry[1])[:5]
             else:
-                self.status.done += len(events)
+                status.failed += len(events)
         self._changed.set()
 
     def flush(self) -> None:
@@ -108,7 +199,8 @@ class StatusFile:
         with self._lock:
             self.status.updated = time.time()
             data = orjson.dumps(asdict(self.status))
-            atomic.write(self.path, data, durable=False)
+            with contextlib.suppress(OSError):
+                atomic.write(self.path, data, durable=False)
 
     def close(self) -> None:
         self._closed.set()
@@ -117,12 +209,17 @@ class StatusFile:
         self.flush()
 
     def _keep(self) -> None:
-        while self._changed.wait() and not self._closed.is_set():
-            self.flush()
-            self._closed.wait(INTERVAL)
+        while not self._closed.is_set():
+            changed = self._changed.wait(SENSE_INTERVAL)
+            if time.monotonic() - self._sensed >= SENSE_INTERVAL:
+                self.status.gpu, self._sensed = self._sense(), time.monotonic()
+                changed = changed or self.status.gpu is not None
+            if changed or time.time() - self.status.updated > SIGN_INTERVAL:
+                self.flush()
+                self._closed.wait(INTERVAL)
 
 
 def read_all(paths: RunPaths, attempt: int) -> list[RankStatus]:
     """The status of every rank of this attempt, by rank."""
-    found = (RankStatus.read(path) for path in sorted(paths.status.glob("rank-*.json")))
+    found = (RankStatus.read(path) for path in paths.rank_statuses())
     return [status for status in found if status is not None and status.attempt == attempt]

@@ -60,8 +60,8 @@ class Worker(ABC):
         """Encode and write, whole or not at all. An OSError here stops the run: the disk is at fault, not the sample."""
 
     @abstractmethod
-    def fail(self, item: int, reason: str, error: str) -> list[Event]:
-        """Record that the item failed, for one of `fleet.failure.REASONS`."""
+    def fail(self, item: int, reason: str, error: str, tries: int) -> list[Event]:
+        """Record that the item failed `tries` times in this run, for one of `fleet.failure.REASONS`."""
 
     def through(self, item: int, count: Callable[[int], int]) -> None:  # noqa: B027
         """The item is done, failed or skipped. `count(group)` counts it, fleet-wide, among the items of a group."""

@@ -47,11 +47,22 @@ class Chunks:
     def missing(self) -> list[int]:
         return [number for number in range(len(self)) if not self.has(number)]
 
+    def scores(self) -> dict[str, list[float]]:
+        """[n, sum] of the scores by category in the chunks that are there."""
+        found: dict[str, list[float]] = {}
+        for number in range(len(self)):
+            for row in map(orjson.loads, _read(self.paths.chunk(number))):
+                if row["score"] is not None:
+                    count, total = found.get(row["category"], (0, 0.0))
+                    found[row["category"]] = [count + 1, total + row["score"]]
+        return found
+
     def reopen(self) -> None:
         """Take a finished run back to chunks, without those that hold an `error` row: they are judged again, in the same
         company."""
         rows = self.paths.scores.read_bytes().splitlines(keepends=True)
-        self.paths.chunks.mkdir(exist_ok=True)
+        self.clear()
+        self.paths.chunks.mkdir()
         for number in range(len(self)):
             mine = [rows[place] for place in self.places(number)]
             if all(orjson.loads(row)["status"] != ERROR for row in mine):
@@ -93,7 +104,7 @@ class Chunks:
     def _lines(self) -> Iterator[bytes]:
         for number in range(len(self)):
             lines = _read(self.paths.chunk(number))
-            if len(lines) != len(self.places(number)):
+            if len(lines) != len(self.places(number)) or not lines[-1].endswith(b"\n"):
                 raise StageError(
                     f"{self.paths.chunk(number)} is missing or not whole", "Remove it and run the same command again."
                 )

@@ -95,7 +95,10 @@ class Judge(ABC):
     """Answers questions about pictures. One thread calls `answer`; several may call `prepare` meanwhile."""
 
     def prepare(self, questions: Sequence[Question]) -> Any:
-        """What `answer` takes: a batch resized, tokenised and laid out on the CPU."""
+        """What `answer` takes: a batch resized, tokenised and laid out on the CPU.
+
+        Raises ValueError or UserError for a question that this judge can't take; the others are then asked without it.
+        """
         return questions
 
     @abstractmethod

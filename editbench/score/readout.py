@@ -73,9 +73,9 @@ class ScoreTokens:
 def expectation(distribution: Sequence[float], lowest: int) -> tuple[float | None, float]:
     """Mean score sum(p s) / sum(p) of the allowed scores `lowest`, `lowest` + 1 ..., and their mass sum(p).
 
-    The mean is None when the mass is 0: there is nothing to take a mean of.
+    The mean is None when the mass is 0 or not a number: there is nothing to take a mean of.
     """
     mass = math.fsum(distribution)
-    if mass == 0:
+    if not mass > 0:  # NaN included
         return None, 0.0
     return math.fsum(p * score for score, p in enumerate(distribution, lowest)) / mass, mass

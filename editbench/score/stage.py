@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from editbench import console, folder, identity, models
+from editbench import console, folder, identity, models, shards
 from editbench.edits import Edits
 from editbench.errors import Incomplete, UserError
 from editbench.fleet import drive
@@ -56,10 +56,14 @@ def score(edits: Path, model: str, rubric_name: str, out: Path, settings: ScoreS
         Interrupted, StageError: see `fleet.launch.run`.
     """
     allowed = drive.parse_max_failures(run.max_failures)
+    run.nodes.check()
     plan = _check(edits, model, rubric_name, out, settings, run)
     folder.check(plan.paths, plan.identity, fresh=run.fresh)
     if run.dry_run:
         _explain(plan)
+        return
+    if not run.nodes.head:
+        drive.join(plan.paths, plan.devices, _work(plan), run)
         return
     with folder.taken(plan.paths, plan.identity, fresh=run.fresh):
         manifest = _already(plan, allowed) or _run(plan, run)
@@ -107,10 +111,14 @@ def _check_settings(settings: ScoreSettings, chosen: Rubric) -> None:
 
 
 def _already(plan: _Plan, allowed: drive.Allowed) -> dict[str, Any] | None:
-    """The manifest of a run that is finished, and has no more errors than allowed."""
+    """The manifest of a run that is finished, has no more errors than allowed, and whose rows are as they were."""
     if not plan.paths.manifest.exists():
         return None
     manifest = identity.load(plan.paths.manifest)
+    if not plan.paths.scores.exists() or shards.sha256(plan.paths.scores) != manifest["sha256"]:
+        console.warn(f"{plan.paths.scores} is missing or has been changed; everything is judged again")
+        plan.paths.manifest.unlink()
+        return None
     if manifest["statuses"].get(ERROR, 0) > allowed(manifest["samples"]):
         plan.chunks.reopen()
         return None
@@ -120,28 +128,33 @@ def _already(plan: _Plan, allowed: drive.Allowed) -> dict[str, Any] | None:
 
 
 def _run(plan: _Plan, run: Run) -> dict[str, Any]:
-    chunks = plan.chunks
     plan.paths.chunks.mkdir(exist_ok=True)
-    if missing := chunks.missing():
-        settings = {
-            "edits": str(plan.edits.root.resolve()),
-            "out": str(plan.paths.root.resolve()),
-            "model": asdict(plan.model),
-            "rubric_text": plan.rubric.text,
-            "settings": plan.settings.to_dict(),
-            "plan": missing,
-        }
-        work = Work(
-            worker="editbench.score.worker:ScoreWorker",
-            settings=settings,
-            items=len(missing),
-            total=chunks.samples,
-            before=chunks.samples - sum(len(chunks.places(number)) for number in missing),
-            title=f"score {plan.model.name}",
-            describe=_lines,
-        )
-        drive.drive(plan.paths, plan.devices, work, run.progress)
-    return chunks.finish({"edits": plan.identity["edits"], "identity": plan.identity["digest"]})
+    if plan.chunks.missing():
+        drive.drive(plan.paths, plan.devices, _work(plan), run)
+    return plan.chunks.finish({"edits": plan.identity["edits"], "identity": plan.identity["digest"]})
+
+
+def _work(plan: _Plan) -> Work:
+    chunks = plan.chunks
+    settings = {
+        "edits": str(plan.edits.root.resolve()),
+        "out": str(plan.paths.root.resolve()),
+        "model": asdict(plan.model),
+        "rubric_text": plan.rubric.text,
+        "settings": plan.settings.to_dict(),
+    }
+    return Work(
+        stage="score",
+        title=f"score {plan.model.name}",
+        worker="editbench.score.worker:ScoreWorker",
+        settings=settings,
+        identity=plan.identity["digest"],
+        pending=chunks.missing,
+        samples=lambda numbers: sum(len(chunks.places(number)) for number in numbers),
+        total=chunks.samples,
+        describe=_lines,
+        scores=chunks.scores(),
+    )
 
 
 def _lines(events: list[Event]) -> Iterator[str]:

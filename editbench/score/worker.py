@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,12 @@ from editbench.score.settings import ScoreSettings
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Places of the chunk's samples that have an edit, their questions, and what the judge made of those on the CPU."""
+    """By place, the questions of the chunk's samples that have an edit, and what the judge made of them on the CPU."""
 
-    places: list[int]
-    questions: list[Question]
+    questions: dict[int, Question]
     broken: dict[int, str]
-    """Samples whose pictures can't be read, and why."""
-    prepared: Any
+    """Samples whose pictures can't be read or can't be judged, and why."""
+    prepared: Any = None
 
 
 class ScoreWorker(Worker):
@@ -66,27 +65,24 @@ class ScoreWorker(Worker):
         return []
 
     def prepare(self, item: int) -> _Batch:
-        places, questions, broken = [], [], {}
+        batch = _Batch({}, {})
         for place in self._places(item):
             entry = self._entries[place]
             if entry.stored is None:
                 continue
             try:
-                questions.append(self._question(entry))
-                places.append(place)
+                batch.questions[place] = self._question(entry)
             except UserError as error:
-                broken[place] = str(error)
+                batch.broken[place] = str(error)
         # The judge may still be loading when the first batch is decoded: its own part is then done in `compute`.
-        prepared = self._judge.prepare(questions) if questions and self._judge is not None else None
-        return _Batch(places, questions, broken, prepared)
+        return self._lay_out(batch) if self._judge is not None else batch
 
     def compute(self, item: int, prepared: _Batch, pulse: Pulse) -> dict[int, Judgement]:
+        batch = prepared if prepared.prepared is not None else self._lay_out(prepared)
         pulse.ahead()
-        replies = self._answer(prepared.questions, prepared.prepared) if prepared.questions else []
-        rows = dict(
-            zip(prepared.places, map(self._read, (self._entries[place] for place in prepared.places), replies), strict=True)
-        )
-        for place, problem in prepared.broken.items():
+        replies = self._answer([*batch.questions.values()], batch.prepared) if batch.questions else []
+        rows = {place: self._read(self._entries[place], answer) for place, answer in zip(batch.questions, replies, strict=True)}
+        for place, problem in batch.broken.items():
             rows[place] = self._row(self._entries[place], status=records.ERROR, response=f"{failure.BAD_INPUT}: {problem}")
         for place in self._places(item):
             if place not in rows:
@@ -98,7 +94,7 @@ class ScoreWorker(Worker):
         self._chunks.put(self._plan[item], rows)
         return [self._event(item, row, seconds / len(rows)) for row in rows]
 
-    def fail(self, item: int, reason: str, error: str) -> list[Event]:
+    def fail(self, item: int, reason: str, error: str, tries: int) -> list[Event]:  # noqa: ARG002
         rows = []
         for entry in (self._entries[place] for place in self._places(item)):
             status = records.EDIT_FAILED if entry.stored is None else records.ERROR
@@ -127,6 +123,26 @@ class ScoreWorker(Worker):
         pictures = [images.decode(stored.read(extension), f"{name}.{extension}") for extension in extensions if extension]
         text = self._rubric.question(entry.sample, self._settings.language, self._settings.readout)
         return Question(entry.sample.key, tuple(pictures), text, self._rubric.answer_prefix(self._settings.readout))
+
+    def _lay_out(self, batch: _Batch) -> _Batch:
+        """The judge's own work on the CPU. Questions that it can't take are broken, and the others go on without them."""
+        if not batch.questions:
+            return batch
+        try:
+            return replace(batch, prepared=self._judge.prepare([*batch.questions.values()]))
+        except (ValueError, UserError):
+            broken = {place: problem for place, question in batch.questions.items() if (problem := self._problem(question))}
+            if not broken:  # it is not a single question's fault
+                raise
+        questions = {place: question for place, question in batch.questions.items() if place not in broken}
+        return self._lay_out(_Batch(questions, {**batch.broken, **broken}))
+
+    def _problem(self, question: Question) -> str:
+        try:
+            self._judge.prepare([question])
+        except (ValueError, UserError) as error:
+            return failure.summary(error)
+        return ""
 
     def _answer(self, questions: list[Question], prepared: Any = None) -> list[Reply]:
         """The judge's replies; a batch that does not fit into memory is halved until it does."""

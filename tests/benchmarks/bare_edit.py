@@ -2,6 +2,7 @@
 
     python bare_edit.py JOB.json        one process, one thread, PNGs at Pillow's default compression
 
+It loads the model, waits for a line on stdin, and goes through the loop; at the end of stdin it just ends.
 JOB.json: benchmark, model, out (folder for the pictures), result (file), samples, area, steps, cfg. The result, in seconds:
 
     began, ended    Unix times of the loop; the model is loaded before
@@ -36,6 +37,8 @@ def main(job: dict[str, Any]) -> None:
     torch.set_num_threads(1)
     benchmark = Benchmark.open(Path(job["benchmark"])).select(limit=job["samples"])
     sizer, pipeline = size.parse(str(job["area"])), _load(Path(job["model"]))
+    if not sys.stdin.readline():
+        return
     pictures, items, saving = [], [], 0.0
     for sample, stored in zip(benchmark.samples, benchmark.stored, strict=True):
         items.append(time.time())

@@ -2,6 +2,7 @@
 
     python bare_score.py JOB.json       one process, one thread
 
+It loads the judge, waits for a line on stdin, and goes through the loop; at the end of stdin it just ends.
 JOB.json: edits, model, result (file), readout, batch_size, max_pixels, max_new_tokens. The result:
 
     began, ended    Unix times of the loop; the judge is loaded before
@@ -13,7 +14,6 @@ from __future__ import annotations
 
 import sys
 import time
-from itertools import batched
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,13 @@ def main(job: dict[str, Any]) -> None:
     chosen, entries, readout = rubric.load("five"), Edits.open(Path(job["edits"])).entries, job["readout"]
     common = {name: job[name] for name in ("readout", "max_pixels", "max_new_tokens")}
     judge = Qwen3VLJudge(Path(job["model"]), JudgeSettings(device="cpu", dtype="float32", scale=chosen.scale, **common))
+    if not sys.stdin.readline():
+        return
     replies: list[Reply] = []
     items = []
-    for batch in batched(entries, job["batch_size"]):
+    for start in range(0, len(entries), job["batch_size"]):
         items.append(time.time())
+        batch = entries[start : start + job["batch_size"]]
         replies += judge.answer(judge.prepare([_question(chosen, entry, readout) for entry in batch]))
     times = {"began": items[0], "ended": time.time(), "items": items}
     answers = [_answer(reply, readout, chosen.scale[0]) for reply in replies]

@@ -2,9 +2,9 @@
 
     python -I -S measure.py COMMAND ...     ->  {"seconds": 1.23, "peak_mb": 45.6, "status": 0}
 
-A process of its own because Linux carries the peak memory over an exec: started straight from a big process, every command would
-look at least as big as that. Imports next to nothing, so that it adds 9 MB at most. The peak is that of the largest process of the
-command, not the sum of all.
+A process of its own because Linux carries the peak memory over an exec: started straight from a big process, every command
+would look at least as big as that one. It imports next to nothing (9 MB). The peak is that of the command's largest process,
+not the sum of all.
 """
 
 from __future__ import annotations

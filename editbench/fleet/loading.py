@@ -1,0 +1,50 @@
+"""`--load-parallel N`: at most N ranks of a machine load at once, and the first one alone, so that the others find the page
+cache warm.
+
+Slots are locked files, and a lock dies with its holder.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+
+POLL = 0.1
+
+
+def slot(folder: Path, parallel: int) -> AbstractContextManager[None]:
+    """Hold one of `parallel` slots while loading; 0: no bound. `folder` is on this machine and of this attempt."""
+    return _slot(folder, parallel) if parallel else nullcontext()
+
+
+@contextmanager
+def _slot(folder: Path, parallel: int) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    warm = folder / "warm"
+    slots = [folder / f"slot-{number}" for number in range(parallel)]
+    lock = None
+    while lock is None:
+        lock = _try_one(slots if warm.exists() else slots[:1])
+        if lock is None:
+            time.sleep(POLL)
+    try:
+        yield
+        warm.touch()
+    finally:
+        os.close(lock)
+
+
+def _try_one(paths: list[Path]) -> int | None:
+    """A descriptor that holds the first of `paths` that is free, None when none is."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+    return None

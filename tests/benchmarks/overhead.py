@@ -1,0 +1,136 @@
+"""What the fleet costs: `edit` and `score` on one CPU rank against bare loops over the same model calls.
+
+Both sides run in fresh processes of one thread, in turn (A B A B ...), and are timed alike: from the moment the first sample
+(or batch) is taken up, the model being loaded, until the last result is on disk. That the results are equal is checked, so
+both did the same work. The bare process loads its model while the fleet starts, and then waits until the fleet is through.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from figures import Figure, ratio
+
+from editbench import images
+from editbench.edits import Edits
+from editbench.paths import EDITED, EditPaths, RunPaths, ScorePaths
+
+EDIT_AIM, SCORE_AIM = 1.02, 1.05
+# One thread a side, as a CPU rank has, and no accelerator.
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "TOKENIZERS_PARALLELISM": "false"}
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A timed loop, in seconds: all of it, and all but its first item, which pays for what is done once a process."""
+
+    whole: float
+    steady: float
+
+
+def edit(work: Path, say: Say, *, benchmark: Path, model: Path, samples: int, repeats: int, **settings: Any) -> list[Figure]:
+    """`settings`: area, steps, cfg. Raises RuntimeError when a run fails or the pictures differ."""
+    job = {"benchmark": str(benchmark), "model": str(model), "samples": samples, **settings}
+    flags = {"limit": samples, "steps": settings["steps"], "cfg": settings["cfg"], "size": settings["area"]}
+    fleet, bare = [], []
+    for repeat in range(repeats):
+        out, pictures = work / f"edits-{repeat}", work / f"pictures-{repeat}"
+        pictures.mkdir()
+        with _bare("bare_edit.py", {**job, "out": str(pictures)}, work) as run_bare:
+            fleet.append(_fleet(["edit", str(benchmark)], RunPaths(out), model, flags))
+            bare.append(run_bare())
+        _same_pictures(EditPaths(out), pictures)
+        say(f"edit, repeat {repeat + 1}: editbench {fleet[-1].whole:.2f} s, bare loop {_span(bare[-1]).whole:.2f} s")
+    fast = [_span(times).whole - times["saving"] + times["saving_fast"] for times in bare]
+    figures = _compare(f"edit, {samples} samples", fleet, [_span(times) for times in bare], EDIT_AIM)
+    share = Figure("  share of the bare loop spent on saving", "", [times["saving"] / _span(times).whole for times in bare])
+    return [*figures, share, ratio("  ratio to a bare loop saving at compress_level=1", figures[0], Figure("", "s", fast))]
+
+
+def score(work: Path, say: Say, *, edits: Path, model: Path, readout: str, repeats: int, **settings: Any) -> list[Figure]:
+    """`settings`: batch_size, max_pixels, max_new_tokens. Raises RuntimeError when a run fails or the replies differ."""
+    job = {"edits": str(edits), "model": str(model), "readout": readout, **settings}
+    flags = {name.replace("_", "-"): value for name, value in settings.items()}
+    fleet, bare = [], []
+    for repeat in range(repeats):
+        out = work / f"scores-{readout}-{repeat}"
+        with _bare("bare_score.py", job, work) as run_bare:
+            fleet.append(_fleet(["score", str(edits)], RunPaths(out), model, {"readout": readout, **flags}))
+            times = run_bare()
+        bare.append(_span(times))
+        _same_answers(ScorePaths(out), readout, times["answers"])
+        say(f"score {readout}, repeat {repeat + 1}: editbench {fleet[-1].whole:.2f} s, bare loop {bare[-1].whole:.2f} s")
+    return _compare(f"score {readout}, {len(times['answers'])} samples", fleet, bare, SCORE_AIM)
+
+
+def _compare(title: str, fleet: Sequence[Span], bare: Sequence[Span], aim: float) -> list[Figure]:
+    ours, yardstick = (Figure(f"{title}: {who}", "s", [span.whole for span in spans]) for who, spans in _sides(fleet, bare))
+    steady = [Figure(who, "s", [span.steady for span in spans]) for who, spans in _sides(fleet, bare)]
+    return [ours, yardstick, ratio("  ratio", ours, yardstick, aim), ratio("  ratio without the first item", *steady)]
+
+
+def _sides(fleet: Sequence[Span], bare: Sequence[Span]) -> Sequence[tuple[str, Sequence[Span]]]:
+    return ("editbench", fleet), ("bare loop", bare)
+
+
+def _fleet(command: list[str], paths: RunPaths, model: Path, flags: dict[str, Any]) -> Span:
+    options = [text for name, value in flags.items() for text in (f"--{name}", str(value))]
+    fixed = ["--model", str(model), "--out", str(paths.root), "--nproc", "1", "--progress", "off"]
+    whole = [sys.executable, "-m", "editbench", *command, *fixed, *options]
+    done = subprocess.run(whole, env={**os.environ, **_ONE_THREAD}, capture_output=True, text=True, check=False)
+    _check(whole, done.returncode, done.stdout + done.stderr)
+    rows = [orjson.loads(line) for line in paths.timings.read_bytes().splitlines()]
+    return _span({"items": sorted(row["began"] for row in rows), "ended": max(row["ended"] for row in rows)})
+
+
+@contextmanager
+def _bare(script: str, job: dict[str, Any], work: Path) -> Iterator[Callable[[], dict[str, Any]]]:
+    """A bare loop's process, loading its model; the function runs the loop and returns its times."""
+    described, result = work / "job.json", work / "result.json"
+    described.write_bytes(orjson.dumps({**job, "result": str(result)}))
+    command = [sys.executable, str(Path(__file__).with_name(script)), str(described)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+
+    def run() -> dict[str, Any]:
+        output, _ = process.communicate("\n")
+        _check(command, process.returncode, output)
+        return orjson.loads(result.read_bytes())
+
+    with subprocess.Popen(command, env={**os.environ, **_ONE_THREAD}, **pipes) as process:
+        yield run
+
+
+def _span(times: dict[str, Any]) -> Span:
+    first, second = times["items"][:2]
+    return Span(times["ended"] - first, times["ended"] - second)
+
+
+def _check(command: list[str], status: int, output: str) -> None:
+    if status:
+        raise RuntimeError(f"{' '.join(command)} ended with status {status}:\n{output}")
+
+
+def _same_pictures(paths: EditPaths, pictures: Path) -> None:
+    for entry in Edits.open(paths.root).entries:
+        key = entry.sample.key
+        saved = (pictures / f"{key}.png").read_bytes()
+        if images.decode(entry.stored.read(EDITED), key).tobytes() != images.decode(saved, key).tobytes():
+            raise RuntimeError(f"the bare loop made another picture of {key}: it did other work")
+
+
+def _same_answers(paths: ScorePaths, readout: str, answers: list[Any]) -> None:
+    name, digits = ("response", 0) if readout == "generate" else ("expected", 6)
+    rows = [orjson.loads(line) for line in paths.scores.read_bytes().splitlines()]
+    wanted = answers if readout == "generate" else [round(answer, digits) for answer in answers]
+    if [row[name] for row in rows] != wanted:
+        raise RuntimeError(f"the bare loop got other answers than {paths.scores}: it did other work")

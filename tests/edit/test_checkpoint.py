@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from editbench.edit.checkpoint import pipeline_class
+from editbench.errors import UserError
+from editbench.paths import CheckpointPaths, PipelinePaths, TinyPaths
+
+
+@pytest.fixture
+def copy(checkpoints: TinyPaths, tmp_path: Path) -> PipelinePaths:
+    return PipelinePaths(Path(shutil.copytree(checkpoints.editor, tmp_path / "editor")))
+
+
+def refused(folder: Path, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        pipeline_class(folder)
+
+
+def test_a_whole_pipeline_is_known_by_its_class(checkpoints: TinyPaths) -> None:
+    assert pipeline_class(checkpoints.editor) == "QwenImageEditPlusPipeline"
+
+
+def test_a_folder_that_is_no_pipeline_is_refused(checkpoints: TinyPaths) -> None:
+    refused(checkpoints.judge, r"not a diffusers pipeline: it has no model_index\.json")
+
+
+@pytest.mark.parametrize("index", [b"{", b"[]", b"{}", orjson.dumps({"_class_name": "P", "vae": []})])
+def test_a_broken_index_is_refused(copy: PipelinePaths, index: bytes) -> None:
+    copy.index.write_bytes(index)
+    refused(copy.root, "is broken")
+
+
+@pytest.mark.parametrize("component", ["vae", "transformer", "text_encoder", "scheduler", "tokenizer"])
+def test_a_component_that_is_missing_is_named(copy: PipelinePaths, component: str) -> None:
+    shutil.rmtree(copy.root / component)
+    refused(copy.root, f"lacks the component {component}")
+
+
+@pytest.mark.parametrize("component", ["vae", "transformer", "text_encoder"])
+def test_weights_that_are_missing_are_named(copy: PipelinePaths, component: str) -> None:
+    CheckpointPaths(copy.root / component).weights()[0].unlink()
+    refused(copy.root, f"{component} has no weights")
+
+
+def test_a_shard_of_weights_that_is_missing_is_named(copy: PipelinePaths) -> None:
+    there = CheckpointPaths(copy.root / "transformer").weights()[0]
+    index: dict[str, Any] = {"weight_map": {"a": there.name, "b": "second.safetensors"}}
+    there.with_name(f"{there.stem}.safetensors.index.json").write_bytes(orjson.dumps(index))
+    refused(copy.root, r"lacks second\.safetensors")
+
+
+def test_a_component_that_the_pipeline_does_without_is_not_missed(copy: PipelinePaths) -> None:
+    index = orjson.loads(copy.index.read_bytes())
+    copy.index.write_bytes(orjson.dumps({**index, "safety_checker": [None, None]}))
+    assert pipeline_class(copy.root) == "QwenImageEditPlusPipeline"

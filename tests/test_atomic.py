@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from editbench import atomic
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from editbench import atomic
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    atomic.write(Path(sys.argv[1]), b"x" * 2000)
+except OSError as error:
+    sys.exit(f"refused: {error.errno}")
+"""
+
+
+def test_bytes_and_pieces_arrive_and_nothing_else_is_left(tmp_path: Path) -> None:
+    atomic.write(tmp_path / "a", b"one")
+    atomic.write(tmp_path / "b", (piece for piece in (b"two", b"three")))
+    assert [(path.name, path.read_bytes()) for path in sorted(tmp_path.iterdir())] == [("a", b"one"), ("b", b"twothree")]
+
+
+@pytest.mark.parametrize("before", [None, b"old"])
+def test_a_block_that_raises_changes_nothing(tmp_path: Path, before: bytes | None) -> None:
+    path = tmp_path / "a"
+    if before is not None:
+        path.write_bytes(before)
+    with pytest.raises(KeyboardInterrupt), atomic.writing(path) as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
+    assert [entry.read_bytes() for entry in tmp_path.iterdir()] == ([] if before is None else [before])
+
+
+def test_nothing_is_under_the_final_name_before_the_end(tmp_path: Path) -> None:
+    with atomic.writing(tmp_path / "a") as file:
+        file.write(b"half")
+        assert not (tmp_path / "a").exists()
+        assert all(atomic.is_temporary(path) for path in tmp_path.iterdir())
+
+
+def test_a_disk_that_fills_up_while_writing_leaves_nothing(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", LIMITED, tmp_path / "a"], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == f"refused: {errno.EFBIG}"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_fills_up_while_flushing_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space left"):
+        atomic.write(tmp_path / "a", b"data")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("durable", "order"), [(True, ["fsync", "replace", "fsync"]), (False, ["replace"])])
+def test_the_file_is_on_disk_before_its_name_and_its_name_before_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durable: bool, order: list[str]
+) -> None:
+    calls = []
+    for name in ("fsync", "replace"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *args, name=name, real=real: (calls.append(name), real(*args)))
+    atomic.write(tmp_path / "a", b"data", durable=durable)
+    assert calls == order
+
+
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        atomic.write(tmp_path / "missing" / "a", b"data")
+
+
+def test_sweep_takes_only_what_killed_writers_left(tmp_path: Path) -> None:
+    kept = {".lock", "notes.tmp", "a.tar", ".hidden"}
+    for name in (*kept, ".a.tar.123.tmp"):
+        (tmp_path / name).touch()
+    atomic.sweep(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == kept

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+import pytest
+
+from editbench import shards
+from editbench.edits import Edits
+from editbench.errors import UserError
+from editbench.paths import EditPaths
+
+Make = Callable[..., Path]
+
+
+def refused(root: Path, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        Edits.open(root)
+
+
+def test_edits_and_failures_come_in_the_order_of_the_benchmark(make_edits: Make) -> None:
+    edits = Edits.open(make_edits(failed=("physical", "social", "referential")))
+    assert [(entry.sample.key, entry.stored is not None) for entry in edits.entries] == [
+        ("physical", False),
+        ("environmental", True),
+        ("social", False),
+        ("causal", True),
+        ("referential", False),
+    ]
+
+
+def test_the_record_of_the_benchmark_comes_along(make_edits: Make) -> None:
+    sample = Edits.open(make_edits()).entries[0].sample
+    assert (sample.id, sample.instruction, sample.group) == ("id of physical", "edit physical", "g")
+
+
+def test_all_may_have_failed(make_edits: Make) -> None:
+    edits = Edits.open(make_edits(failed=("physical", "environmental", "social", "causal", "referential")))
+    assert [entry.stored for entry in edits.entries] == [None] * 5
+
+
+def test_what_is_no_finished_folder_of_edits_is_refused(tmp_path: Path, benchmark: Path) -> None:
+    refused(tmp_path / "missing", "no folder of edits")
+    refused(tmp_path, "editing is not finished")
+    refused(benchmark, "not the manifest of an edit run")
+
+
+def test_a_shard_that_is_missing_or_changed_is_refused_by_name(make_edits: Make) -> None:
+    paths = EditPaths(make_edits())
+    data = bytearray(paths.shard(1).read_bytes())
+    data[600] ^= 1
+    paths.shard(1).write_bytes(data)
+    refused(paths.root, r"edits-00001\.tar has other contents")
+    assert len(Edits.open(paths.root, verify=False).entries) == 5
+    paths.shard(1).unlink()
+    refused(paths.root, r"edits-00001\.tar is missing")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{\n", b"[]\n"])
+def test_a_list_of_failures_that_is_missing_or_broken_is_refused(make_edits: Make, content: bytes | None) -> None:
+    paths = EditPaths(make_edits(failed=("social",)))
+    paths.failures.unlink() if content is None else paths.failures.write_bytes(content)
+    refused(paths.root, r"failures\.jsonl is missing or broken: it should name 1 sample")
+
+
+def test_a_shard_without_edited_pictures_is_refused(make_edits: Make) -> None:
+    paths = EditPaths(make_edits())
+    shards.write_shard(paths.shard(0), [("physical", {"json": b"{}", "source.png": b""})])
+    manifest = orjson.loads(paths.manifest.read_bytes())
+    manifest["shards"] = [entry._asdict() for entry in shards.describe([paths.shard(0)], [1])]
+    paths.manifest.write_bytes(orjson.dumps(manifest))
+    refused(paths.root, r"sample physical has no edited\.png")

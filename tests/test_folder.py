@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+import pytest
+
+from editbench import folder, identity
+from editbench.errors import IdentityError, UserError
+from editbench.paths import RunPaths
+
+WANTED = identity.make("edit", settings={"steps": 40})
+OTHER = identity.make("edit", settings={"steps": 20})
+HOLDER = """
+import sys, time
+from pathlib import Path
+from editbench import folder, identity
+from editbench.paths import RunPaths
+with folder.taken(RunPaths(Path(sys.argv[1])), identity.make("edit", settings={"steps": 40}), fresh=False):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> RunPaths:
+    return RunPaths(tmp_path / "run")
+
+
+@pytest.fixture
+def run(paths: RunPaths) -> RunPaths:
+    """A folder that a run of the identity WANTED has finished in."""
+    take(paths)
+    paths.manifest.write_text("marker")
+    paths.logs.mkdir()
+    (paths.logs / "log").write_text("said")
+    return paths
+
+
+def take(paths: RunPaths, wanted: dict = WANTED, *, fresh: bool = False) -> None:
+    with folder.taken(paths, wanted, fresh=fresh):
+        pass
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@contextmanager
+def another_holder(paths: RunPaths) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen([sys.executable, "-c", HOLDER, paths.root], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_new_folder_gets_the_identity_and_the_same_settings_take_it_again(paths: RunPaths) -> None:
+    take(paths)
+    take(paths)
+    assert identity.load(paths.identity) == WANTED
+
+
+def test_a_second_run_is_refused_until_the_first_is_killed(paths: RunPaths) -> None:
+    with another_holder(paths) as holder:
+        with pytest.raises(UserError, match="another run is at work"):
+            take(paths)
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+        take(paths)
+
+
+def test_fresh_does_not_take_a_folder_from_a_run_at_work(paths: RunPaths) -> None:
+    with another_holder(paths):
+        with pytest.raises(UserError, match="another run is at work"):
+            take(paths, fresh=True)
+        assert paths.identity.exists()
+
+
+def test_other_settings_are_refused_by_name_and_nothing_is_touched(run: RunPaths) -> None:
+    before = contents(run.root)
+    with pytest.raises(IdentityError) as caught:
+        take(run, OTHER)
+    assert caught.value.differences == [("settings.steps", "40", "20")]
+    assert contents(run.root) == before
+
+
+def test_other_settings_that_came_while_waiting_for_the_lock_are_refused(
+    paths: RunPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = folder._lock
+
+    def late(descriptor: int, root: Path) -> None:
+        identity.settle(paths.identity, OTHER)
+        real(descriptor, root)
+
+    monkeypatch.setattr(folder, "_lock", late)
+    with pytest.raises(IdentityError):
+        take(paths)
+
+
+def test_fresh_moves_everything_aside_and_deletes_nothing(run: RunPaths) -> None:
+    before = contents(run.root)
+    take(run, OTHER, fresh=True)
+    assert contents(run.root.with_name("run.old-1")) == {name: data for name, data in before.items() if name != ".lock"}
+    assert set(contents(run.root)) == {".lock", "identity.json"}
+    take(run, WANTED, fresh=True)
+    assert identity.load(RunPaths(run.root.with_name("run.old-2")).identity) == OTHER
+
+
+def test_a_crash_while_moving_aside_leaves_a_folder_that_is_neither_finished_nor_foreign(
+    run: RunPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = sorted(contents(run.root))
+    moved, real = [], Path.rename
+
+    def rename(path: Path, target: Path) -> Path:
+        if len(moved) == 1:
+            raise KeyboardInterrupt
+        moved.append(path)
+        return real(path, target)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "rename", rename)
+        take(run, OTHER, fresh=True)
+    assert not run.manifest.exists()
+    take(run, OTHER, fresh=True)
+    kept = {name for aside in run.root.parent.glob("run.old-*") for name in contents(aside)}
+    assert sorted([*kept, ".lock"]) == names
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_folder_of_somebody_else_is_refused_and_untouched(tmp_path: Path, fresh: bool) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(UserError, match="not a run of editbench"):
+        take(RunPaths(tmp_path), fresh=fresh)
+    assert contents(tmp_path) == {"thesis.txt": b"mine"}
+
+
+def test_a_file_and_a_place_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="is not a folder"):
+        take(RunPaths(tmp_path / "file"))
+    with pytest.raises(UserError, match="can't write into"):
+        take(RunPaths(tmp_path / "file" / "run"))
+
+
+def test_a_folder_whose_first_run_was_killed_at_once_is_taken(paths: RunPaths) -> None:
+    paths.root.mkdir()
+    paths.lock.touch()
+    (paths.root / ".identity.json.123.tmp").write_text("{")
+    take(paths)
+    assert set(contents(paths.root)) == {".lock", "identity.json"}
+
+
+def test_files_that_a_killed_run_left_half_written_are_swept(run: RunPaths) -> None:
+    (run.root / ".manifest.json.123.tmp").write_text("half")
+    take(run)
+    assert not list(run.root.glob("*.tmp"))
+
+
+def test_changed_library_versions_are_reported_and_recorded(run: RunPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = {"torch": "2.10", "numpy": "2.0", "pillow": "11"}
+    monkeypatch.setattr(folder, "_version", versions.get)
+    assert folder.record_environment(run, ["1 x cpu"]) == []
+    versions.update(torch="2.11", pillow=None, webdataset="1.0")
+    changed = ["torch 2.10 -> 2.11", "pillow 11 -> absent", "webdataset absent -> 1.0"]
+    assert folder.record_environment(run, ["1 x cpu"]) == changed
+    assert orjson.loads(run.environment.read_bytes())["packages"] == {"torch": "2.11", "numpy": "2.0", "webdataset": "1.0"}
+    assert folder.record_environment(run, ["2 x cpu"]) == []
