@@ -2,7 +2,7 @@
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench report clean
+.PHONY: help demo test lint bench soak report clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -97,7 +97,7 @@ $(DEMO)/report/report.json: $(DEMO)/scores/manifest.json $(DEMO)/control-scores/
 # ---- housekeeping
 
 test: $(VENV)/dev ## set up and run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 3 --dist worksteal
 
 lint: $(VENV)/dev ## check style and format
 	$(BIN)/ruff check
@@ -105,6 +105,9 @@ lint: $(VENV)/dev ## check style and format
 
 bench: $(VENV)/dev ## measure speed; prints, and saves shards/bench.json
 	$(BIN)/python tests/benchmarks/run.py --out shards/bench.json
+
+soak: $(VENV)/dev ## twenty minutes of random kills
+	PYTHONPATH=tests/fleet $(BIN)/python tests/fleet/test_random_kills.py 1200
 
 clean: ## remove the environment, the demo and caches; runs stay
 	rm -rf $(VENV) $(DEMO) .pytest_cache .ruff_cache .hypothesis build *.egg-info

@@ -123,15 +123,20 @@ RdzvId = Annotated[str, typer.Option(help="Name of the job, the same on all mach
 Dtype = Annotated[str, typer.Option(metavar="DTYPE", help="auto, bfloat16, float16 or float32.")]
 
 
+def _style(name: str) -> Any:
+    from editbench.fleet.panel import Style
+
+    if name not in list(Style):
+        raise UserError(f"--progress {name} is unknown", f"Choose {', '.join(Style)}.")
+    return Style(name)
+
+
 def _run(options: dict[str, Any]) -> Any:
     """The `Run` in a command's options: those that change no result."""
     from editbench.fleet.drive import Run
     from editbench.fleet.nodes import Nodes
-    from editbench.fleet.panel import Style
 
-    progress, nproc, devices = options["progress"], options["nproc"], options["devices"]
-    if progress not in list(Style):
-        raise UserError(f"--progress {progress} is unknown", f"Choose {', '.join(Style)}.")
+    nproc, devices = options["nproc"], options["devices"]
     if nproc != "auto" and (not nproc.isdecimal() or int(nproc) < 1):
         raise UserError(f"--nproc {nproc} is no number of ranks", "Give auto, or 1 or more.")
     try:
@@ -145,7 +150,7 @@ def _run(options: dict[str, Any]) -> Any:
         nodes=Nodes(
             count=options["nnodes"], rank=options["node_rank"], endpoint=options["rdzv_endpoint"], run_id=options["rdzv_id"]
         ),
-        progress=Style(progress),
+        progress=_style(options["progress"]),
         **{name: options[name] for name in same},
     )
 
@@ -298,6 +303,18 @@ def verify(folders: Annotated[list[Path], typer.Argument(help="Benchmarks, edits
 
     for folder in folders:
         console.say(run_verify(folder))
+
+
+@app.command()
+def watch(
+    folder: Annotated[Path, typer.Argument(help="Folder of edits or scores.")],
+    progress: Progress = "auto",
+    once: Annotated[bool, typer.Option("--once", help="Show how it stands, and end.")] = False,
+) -> None:
+    """Show the panel of a run, from any terminal or node that sees its folder. Reads only."""
+    from editbench.fleet.watch import watch as run_watch
+
+    run_watch(folder, style=_style(progress), once=once)
 
 
 @app.command()

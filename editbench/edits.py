@@ -17,10 +17,11 @@ from editbench.records import Failure, Sample
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One sample of the run. `stored` is where its pictures lie, None when its edit failed."""
+    """One sample of the run. `stored` is where its pictures lie, None when its edit failed; `flags`: what is odd about it."""
 
     sample: Sample
     stored: shards.Stored | None
+    flags: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,12 @@ class Edits:
         return cls(root, manifest, _merge(stored, _failures(paths, manifest)))
 
 
+def flagged(manifest: dict[str, Any]) -> str:
+    """How many edits of a finished run are flagged, to go on a sentence: `, 2 flagged (1 identical, 1 uniform)`, or nothing."""
+    counts = ", ".join(f"{count} {flag}" for flag, count in manifest.get("flags", {}).items())
+    return f", {manifest['flagged']} flagged ({counts})" if counts else ""
+
+
 def _failures(paths: EditPaths, manifest: dict[str, Any]) -> list[Failure]:
     lines = paths.failures.read_bytes().splitlines() if paths.failures.exists() else []
     try:
@@ -68,14 +75,15 @@ def _failures(paths: EditPaths, manifest: dict[str, Any]) -> list[Failure]:
 
 def _merge(stored: list[shards.Stored], failures: list[Failure]) -> list[Entry]:
     """Edits and failures in the benchmark's order: a failure knows its place, the edits fill the others."""
-    entries = [Entry(_sample(edit), edit) for edit in stored]
+    entries = [_entry(edit) for edit in stored]
     for failure in sorted(failures, key=lambda failure: failure.index):
         sample = Sample.from_dict({**failure.to_dict(), "instruction": ""})
         entries.insert(failure.index, Entry(sample, None))
     return entries
 
 
-def _sample(stored: shards.Stored) -> Sample:
+def _entry(stored: shards.Stored) -> Entry:
     if EDITED not in stored.spans:
         raise UserError(f"{stored.shard}: sample {stored.key} has no {EDITED}", "Is this a folder of edits?")
-    return Sample.from_dict(stored.record())
+    record = stored.record()
+    return Entry(Sample.from_dict(record), stored, record.get("edit", {}).get("flags", ()))

@@ -6,6 +6,7 @@ import fcntl
 import os
 import platform
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
@@ -14,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from editbench import __version__, atomic, identity
+from editbench import __version__, atomic, console, identity
 from editbench.errors import UserError
 from editbench.paths import RunPaths
 
@@ -39,6 +40,18 @@ def check(paths: RunPaths, wanted: dict[str, Any], *, fresh: bool) -> None:
             identity.compare(paths.identity, wanted, remedy=remedy)
     elif any(entry != paths.lock and not atomic.is_temporary(entry) for entry in root.iterdir()):
         raise UserError(f"{root} holds files, but no {paths.identity.name}: not a run of editbench", "Choose another --out.")
+
+
+def await_head(paths: RunPaths, wanted: dict[str, Any]) -> None:
+    """On another node than the head: wait until the head has taken the folder, and make sure it is for the same run.
+
+    Raises IdentityError as `check` does.
+    """
+    if not paths.identity.exists():
+        console.say(f"waiting for the head node to begin in {paths.root}")
+    while not paths.identity.exists():
+        time.sleep(0.2)
+    check(paths, wanted, fresh=False)
 
 
 @contextmanager

@@ -136,6 +136,9 @@ class EditPaths(RunPaths):
         """A finished edit whose shard is not sealed yet: a tar of that one sample."""
         return self.spool / f"{key}.tar"
 
+    def all_spooled(self) -> list[Path]:
+        return list(self.spool.glob("*.tar"))
+
     def failed(self, key: str) -> Path:
         """The failure of a sample in the run that is going on."""
         return self.spool / f"{key}.failed.json"

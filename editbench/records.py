@@ -88,3 +88,5 @@ class Judgement(_Record):
     votes: int = 1
     shard: str | None = None
     """File name of the shard that holds the pictures; None when there is no edit."""
+    flags: list[str] = field(default_factory=list)
+    """What is odd about the edit, as its record says."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from editbench import identity, shards
 from editbench.benchmarks.folder import Benchmark
-from editbench.edits import Edits
+from editbench.edits import Edits, flagged
 from editbench.errors import UserError
 from editbench.paths import ScorePaths
 
@@ -27,6 +27,7 @@ def verify(root: Path) -> str:
         return f"{root}: scores, {manifest['samples']} rows, whole"
     if "edited" in manifest:
         edits = Edits.open(root)
-        return f"{root}: edits, {manifest['edited']} of {len(edits.entries)} samples in {len(manifest['shards'])} shards, whole"
+        there = f"{manifest['edited']} of {len(edits.entries)} samples in {len(manifest['shards'])} shards"
+        return f"{root}: edits, {there}{flagged(manifest)}, whole"
     benchmark = Benchmark.open(root)
     return f"{root}: benchmark {benchmark.name}, {len(benchmark.samples)} samples in {len(manifest['shards'])} shards, whole"

@@ -42,7 +42,11 @@ def benchmark(tmp_path: Path) -> Path:
 def make_edits(tmp_path: Path) -> Callable[..., Path]:
     """A finished folder of edits of those five samples, two a shard; `edited` are other bytes for the pictures of some."""
 
-    def make(failed: tuple[str, ...] = (), edited: Mapping[str, bytes] | None = None) -> Path:
+    def make(
+        failed: tuple[str, ...] = (),
+        edited: Mapping[str, bytes] | None = None,
+        flags: Mapping[str, list[str]] | None = None,
+    ) -> Path:
         paths = EditPaths(tmp_path / "edits")
         paths.spool.mkdir(parents=True)
         spool = Spool(paths, KEYS, 2)
@@ -51,7 +55,7 @@ def make_edits(tmp_path: Path) -> Callable[..., Path]:
                 about = {"key": key, "id": key, "category": key, "language": "en", "group": "g"}
                 spool.put_failure(Failure(**about, index=index, reason="error", error="no", attempts=1))
             else:
-                record = orjson.dumps({**sample(key).to_dict(), "edit": {}})
+                record = orjson.dumps({**sample(key).to_dict(), "edit": {"flags": (flags or {}).get(key, [])}})
                 after = (edited or {}).get(key, picture(colour="red"))
                 spool.put(key, {"source.png": picture(), EDITED: after, RECORD: record})
         spool.finish({"benchmark": {"name": "five", "digest": "b"}, "model": {"name": "copy"}, "identity": "i"})

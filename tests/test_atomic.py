@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,11 @@ except OSError as error:
 """
 
 
+def interrupted() -> Iterator[bytes]:
+    yield b"half"
+    raise KeyboardInterrupt
+
+
 def test_bytes_and_pieces_arrive_and_nothing_else_is_left(tmp_path: Path) -> None:
     atomic.write(tmp_path / "a", b"one")
     atomic.write(tmp_path / "b", (piece for piece in (b"two", b"three")))
@@ -33,9 +39,8 @@ def test_a_block_that_raises_changes_nothing(tmp_path: Path, before: bytes | Non
     path = tmp_path / "a"
     if before is not None:
         path.write_bytes(before)
-    with pytest.raises(KeyboardInterrupt), atomic.writing(path) as file:
-        file.write(b"half")
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        atomic.write(path, interrupted())
     assert [entry.read_bytes() for entry in tmp_path.iterdir()] == ([] if before is None else [before])
 
 

@@ -18,11 +18,11 @@ from editbench.paths import EditPaths, ReportPaths, ScorePaths, TinyPaths
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "shards/sample"
-SAMPLES = "6"
+SAMPLES = "4"
 
 
 def edited(checkpoints: TinyPaths, out: Path, nproc: str) -> Path:
-    options = ["--steps", "2", "--size", "65536", "--limit", SAMPLES, "--shard-size", "4", "--nproc", nproc]
+    options = ["--steps", "2", "--size", "65536", "--limit", SAMPLES, "--shard-size", "3", "--nproc", nproc]
     status, said = Command(["edit", str(SAMPLE), "--model", str(checkpoints.editor), "--out", str(out), *options]).run()
     assert status == 0, said
     return out
@@ -67,7 +67,8 @@ def test_random_weights_write_nothing_that_counts_as_a_score(checkpoints: TinyPa
 def test_shards_read_with_webdataset_and_datasets(edits: Path) -> None:
     shard = str(EditPaths(edits).shard(0))
     plain = list(webdataset.WebDataset(shard, shardshuffle=False).decode("pil"))
-    loaded = datasets.load_dataset("webdataset", data_files={"train": [shard]}, split="train", cache_dir=str(edits.parent / "hf"))
+    cache = str(edits.parent / "cache")
+    loaded = datasets.load_dataset("webdataset", data_files={"train": [shard]}, split="train", cache_dir=cache)
     assert [sample["__key__"] for sample in plain] == loaded["__key__"][:]
     assert plain[0]["edited.png"].size == tuple(loaded[0]["json"]["edit"]["size"])
     source = hashlib.sha256(plain[0]["source.jpg"].tobytes()).digest()

@@ -35,6 +35,11 @@ def test_the_record_of_the_benchmark_comes_along(make_edits: Make) -> None:
     assert (sample.id, sample.instruction, sample.group) == ("id of physical", "edit physical", "g")
 
 
+def test_the_flags_of_an_edit_come_along(make_edits: Make) -> None:
+    edits = Edits.open(make_edits(failed=("causal",), flags={"social": ["uniform"]}))
+    assert [list(entry.flags) for entry in edits.entries] == [[], [], ["uniform"], [], []]
+
+
 def test_all_may_have_failed(make_edits: Make) -> None:
     edits = Edits.open(make_edits(failed=("physical", "environmental", "social", "causal", "referential")))
     assert [entry.stored for entry in edits.entries] == [None] * 5

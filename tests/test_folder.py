@@ -126,9 +126,10 @@ def test_a_crash_while_moving_aside_leaves_a_folder_that_is_neither_finished_nor
         moved.append(path)
         return real(path, target)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", rename)
-        take(run, OTHER, fresh=True)
+        with pytest.raises(KeyboardInterrupt):
+            take(run, OTHER, fresh=True)
     assert not run.manifest.exists()
     take(run, OTHER, fresh=True)
     kept = {name for aside in run.root.parent.glob("run.old-*") for name in contents(aside)}

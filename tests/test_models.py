@@ -191,7 +191,10 @@ def test_whole_weights_pass(checkpoint: Path) -> None:
 @pytest.mark.parametrize(
     ("index", "message"),
     [
-        ({"weight_map": {"a": "model.safetensors", "b": "x-2.safetensors", "c": "x-3.safetensors"}}, "x-2.safetensors and 1 more"),
+        (
+            {"weight_map": {"a": "model.safetensors", "b": "x-2.safetensors", "c": "x-3.safetensors"}},
+            "x-2.safetensors and 1 more",
+        ),
         ({"weight_map": []}, "is broken"),
         ({}, "is broken"),
         (b"{", "is broken"),

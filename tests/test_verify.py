@@ -40,6 +40,11 @@ def test_edits_are_whole_or_say_what_is_not(make_edits: Callable[..., Path]) -> 
     refused(root, r"edits-00002\.tar has [\d,]+ bytes")
 
 
+def test_flagged_edits_are_counted(make_edits: Callable[..., Path]) -> None:
+    root = make_edits(flags={"social": ["uniform"], "causal": ["nan", "uniform"]})
+    assert verify(root) == f"{root}: edits, 5 of 5 samples in 3 shards, 2 flagged (1 nan, 2 uniform), whole"
+
+
 def test_scores_are_whole_or_say_what_is_not(scores: ScorePaths) -> None:
     assert verify(scores.root) == f"{scores.root}: scores, 2 rows, whole"
     scores.scores.write_bytes(b"{}\n{}")

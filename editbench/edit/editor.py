@@ -38,12 +38,20 @@ class Request:
     size: tuple[int, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An edited RGB picture. `finite`: whether every value of it was a finite number before it became 8 bits a channel."""
+
+    image: Image.Image
+    finite: bool = True
+
+
 class Editor(Protocol):
     """`ignored` names the settings that this editor does not know."""
 
     ignored: list[str]
 
-    def edit(self, request: Request, step: Step) -> Image.Image:
+    def edit(self, request: Request, step: Step) -> Result:
         """The edited picture. Equal requests give equal pixels on one kind of hardware."""
         ...
 
@@ -53,8 +61,8 @@ class CopyEditor:
 
     ignored: list[str] = []  # noqa: RUF012 - it has no settings to ignore
 
-    def edit(self, request: Request, step: Step) -> Image.Image:  # noqa: ARG002
-        return request.images[0]
+    def edit(self, request: Request, step: Step) -> Result:  # noqa: ARG002
+        return Result(request.images[0])
 
 
 class ClassEditor:
@@ -69,12 +77,12 @@ class ClassEditor:
         self._settings = {**dict.fromkeys(settable.keys() & _required(self._edit)), **asked}
         self.ignored = sorted(asked.keys() - accepted(self._edit, asked).keys())
 
-    def edit(self, request: Request, step: Step) -> Image.Image:
+    def edit(self, request: Request, step: Step) -> Result:
         offered = {"seed": request.seed, "size": request.size, "step": step, **self._settings}
         edited = self._edit(request.images, request.instruction, **accepted(self._edit, offered))
         if not isinstance(edited, Image.Image):
             raise UserError(f"the editor returned {type(edited).__name__}, not a PIL image", "Return a PIL.Image from edit().")
-        return edited.convert("RGB")
+        return Result(edited.convert("RGB"))
 
 
 CONTROLS: dict[str, Callable[[], Editor]] = {"copy": CopyEditor}

@@ -34,6 +34,11 @@ def parse(text: str) -> Sizer:
     raise UserError(f"--size {text} is no size", "Use source, an area in pixels such as 1048576, or WIDTHxHEIGHT.")
 
 
+def keeps_shape(text: str) -> bool:
+    """Whether the rule keeps the source's aspect ratio, but for rounding."""
+    return "x" not in text.lower()
+
+
 def _rounded(width: float, height: float, multiple: int) -> tuple[int, int]:
     return max(multiple, round(width / multiple) * multiple), max(multiple, round(height / multiple) * multiple)
 

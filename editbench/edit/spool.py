@@ -57,20 +57,27 @@ class Spool:
         """Places of the samples without an edit on disk.
 
         A sealed shard holds all its samples but those in failures.jsonl, so that only shards with failures are opened: 10,000
-        finished samples are looked through in milliseconds. Shards and spool files that have been cut short are set aside.
+        finished samples are looked through in milliseconds. What has been cut short does not count.
         """
-        spooled = {path.stem for path in self.paths.spool.glob("*.tar") if self._whole(path)}
+        spooled = {path.stem for path in self.paths.all_spooled() if shards.ends_well(path)}
         failed = {failure.key for failure in self.failures()}
         places: list[int] = []
         for shard in range(self.shard_count):
             keys = self.shard_keys(shard)
             path = self.paths.shard(shard)
             lacking = set(keys) - spooled
-            if path.exists() and self._whole(path):
+            if path.exists() and shards.ends_well(path):
                 lacking &= failed
                 lacking -= self._sealed(shard).keys() if lacking else set()
             places += [shard * self.size + place for place, key in enumerate(keys) if key in lacking]
         return places
+
+    def set_aside_damaged(self) -> None:
+        """Rename the shards and spool files that have been cut short, and say so."""
+        sealed = (self.paths.shard(shard) for shard in range(self.shard_count))
+        for path in [*self.paths.all_spooled(), *(path for path in sealed if path.exists())]:
+            if not shards.ends_well(path):
+                _set_aside(path)
 
     def pending(self) -> list[int]:
         """Places of the samples that have neither an edit nor, in the run that is going on, a failure."""
@@ -91,16 +98,17 @@ class Spool:
         """Whether every sample of the shard has an edit on disk."""
         return self._present(shard) == set(self.shard_keys(shard))
 
-    def seal(self, shard: int) -> int:
-        """Write the shard from the spool and from what it held; returns its number of samples."""
+    def seal(self, shard: int) -> Sequence[shards.Stored]:
+        """Write the shard from the spool and from what it held; returns its samples."""
         keys, sealed = self.shard_keys(shard), self._sealed(shard)
         waiting = self._spooled(keys)
-        if waiting:
-            order = [key for key in keys if key in waiting or key in sealed]
-            shards.write_shard(self.paths.shard(shard), ((key, self._members(key, waiting, sealed)) for key in order))
-            for key in waiting:
-                self.paths.spooled(key).unlink(missing_ok=True)
-        return len(waiting | sealed.keys())
+        if not waiting:
+            return list(sealed.values())
+        order = [key for key in keys if key in waiting or key in sealed]
+        shards.write_shard(self.paths.shard(shard), ((key, self._members(key, waiting, sealed)) for key in order))
+        for key in waiting:
+            self.paths.spooled(key).unlink(missing_ok=True)
+        return shards.index(self.paths.shard(shard))
 
     def finish(self, about: dict[str, Any]) -> dict[str, Any]:
         """Seal what is left and write failures.jsonl and, last, the manifest, which is returned. `about` goes into it.
@@ -115,8 +123,7 @@ class Spool:
             if self.paths.shard(shard).exists() and self._spooled(self.shard_keys(shard)):
                 self.seal(shard)
         atomic.write(self.paths.failures, [failure.to_json() + b"\n" for failure in failures])
-        counts = {shard: self.seal(shard) for shard in range(self.shard_count)}
-        counts = {shard: count for shard, count in counts.items() if count}
+        counts, flags = self._seal_all()
         entries = [
             entry._asdict() for entry in shards.describe([self.paths.shard(shard) for shard in counts], list(counts.values()))
         ]
@@ -126,6 +133,8 @@ class Spool:
             "edited": sum(counts.values()),
             "failed": len(failures),
             "failures": dict(sorted(Counter(failure.reason for failure in failures).items())),
+            "flagged": sum(map(bool, flags)),
+            "flags": dict(sorted(Counter(flag for found in flags for flag in found).items())),
             **about,
             "shards": entries,
             "digest": identity.digest([entries, [[failure.index, failure.key, failure.reason] for failure in failures]]),
@@ -133,6 +142,16 @@ class Spool:
         atomic.write(self.paths.manifest, orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
         self.clear()
         return manifest
+
+    def _seal_all(self) -> tuple[dict[int, int], list[list[str]]]:
+        """Samples by shard, for shards that have some, and each edit's flags. 10,000 samples that were sealed before
+        take 0.7 s."""
+        counts, flags = {}, []
+        for shard in range(self.shard_count):
+            if samples := self.seal(shard):
+                counts[shard] = len(samples)
+                flags += [stored.record().get("edit", {}).get("flags", []) for stored in samples]
+        return counts, flags
 
     def lost(self, manifest: dict[str, Any]) -> list[str]:
         """Names of a finished run's shards that are gone or of another size; those are set aside."""
@@ -171,14 +190,8 @@ class Spool:
         stored = shards.index(self.paths.spooled(key))[0] if key in waiting else sealed[key]
         return stored.members()
 
-    def _whole(self, path: Path) -> bool:
-        if shards.ends_well(path):
-            return True
-        _set_aside(path)
-        return False
-
 
 def _set_aside(path: Path) -> None:
     damaged = path.with_name(f"{path.name}.damaged")
     path.rename(damaged)
-    warn(f"{path} has been cut short; kept as {damaged.name}, its samples are edited again")
+    warn(f"{path} is not whole; kept as {damaged.name}, its samples are edited again")

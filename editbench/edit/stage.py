@@ -16,15 +16,14 @@ from editbench.edit import checkpoint, size
 from editbench.edit.editor import CONTROLS
 from editbench.edit.settings import PUBLISHED, EditSettings
 from editbench.edit.spool import Spool
+from editbench.edits import flagged
 from editbench.errors import Incomplete, UserError
 from editbench.fleet import drive
 from editbench.fleet.devices import Devices
 from editbench.fleet.devices import choose as choose_devices
 from editbench.fleet.drive import Run, Work
-from editbench.fleet.status import Event
 from editbench.models import Kind, Model
 from editbench.paths import SOURCE, EditPaths
-from editbench.records import OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +53,13 @@ def edit(benchmark: Path, model: str, out: Path, settings: EditSettings, run: Ru
     allowed = drive.parse_max_failures(run.max_failures)
     run.nodes.check()
     plan = _check(benchmark, model, out, settings, run)
+    if not run.nodes.head:
+        folder.await_head(plan.paths, plan.identity)
+        drive.join(plan.paths, plan.devices, _work(plan), run)
+        return
     folder.check(plan.paths, plan.identity, fresh=run.fresh)
     if run.dry_run:
         _explain(plan)
-        return
-    if not run.nodes.head:
-        drive.join(plan.paths, plan.devices, _work(plan), run)
         return
     with folder.taken(plan.paths, plan.identity, fresh=run.fresh):
         manifest = _already(plan, allowed) or _run(plan, run)
@@ -123,6 +123,7 @@ def _already(plan: _Plan, allowed: drive.Allowed) -> dict[str, Any] | None:
 def _run(plan: _Plan, run: Run) -> dict[str, Any]:
     plan.paths.spool.mkdir(exist_ok=True)
     plan.spool.forget_failures()
+    plan.spool.set_aside_damaged()
     if missing := plan.spool.missing():
         _check_space(plan, missing)
         drive.drive(plan.paths, plan.devices, _work(plan), run)
@@ -147,7 +148,6 @@ def _work(plan: _Plan) -> Work:
         pending=lambda: sorted(spool.pending(), key=lambda place: -_cost(plan, place)),
         samples=len,
         total=len(spool.keys),
-        describe=_lines,
     )
 
 
@@ -163,14 +163,20 @@ def _cost(plan: _Plan, place: int) -> int:
 
 
 def _check_space(plan: _Plan, missing: list[int]) -> None:
-    """Refuse to start a run that the disk can't hold: sources once more, and 3 bytes a pixel of an edit at most."""
-    sizer = size.parse(plan.settings.size)
-    area = max(sizer((1024, 1024))[0] * sizer((1024, 1024))[1], 1)
+    """Refuse to start a run that the disk can't hold.
+
+    An edit takes its sources' bytes again, and at least a byte a pixel where its size is known (PNG of a photograph: 1.5 to 2).
+    A disk that fills up all the same loses nothing.
+    """
     sources = sum(sum(span.size for span in plan.benchmark.stored[place].spans.values()) for place in missing)
-    needed = sources + len(missing) * area * 3
+    width, height = size.parse(plan.settings.size)((1024, 1024))
+    known = plan.model.kind in (Kind.FOLDER, Kind.HUB) and plan.settings.size != "source"
+    needed = sources + (len(missing) * width * height if known else sources)
     free = shutil.disk_usage(plan.paths.root).free
     if needed > free:
-        message = f"{plan.paths.root}: {len(missing)} edits may take {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"
+        message = (
+            f"{plan.paths.root}: {len(missing)} edits take at least {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free"
+        )
         raise UserError(message, "Make room, choose another --out, or edit fewer samples with --limit.")
 
 
@@ -178,16 +184,16 @@ def _explain(plan: _Plan) -> None:
     """--dry-run: what would be done."""
     missing = plan.spool.missing() if plan.paths.root.exists() else range(len(plan.spool.keys))
     rows = [("model", plan.model.name), ("benchmark", f"{plan.benchmark.name}, {len(plan.spool.keys)} samples")]
-    rows += [(name, "the pipeline's own" if value is None else value) for name, value in plan.settings.to_dict().items()]
+    settings = plan.settings.to_dict()
+    rows += [
+        (name, "the model's own" if settings[name] is None else settings[name]) for name in ("steps", "cfg", "negative_prompt")
+    ]
+    rows += [(name, settings[name]) for name in ("seed", "size", "dtype")]
     rows += [("shards", plan.spool.shard_count), ("to edit", len(missing)), ("out", plan.paths.root)]
     rows += [("seconds a sample, so far", f"{seconds:.1f}") for seconds in drive.pace(plan.paths)]
     console.show(console.escaped_table(("edit, dry run", ""), rows))
 
 
-def _lines(events: list[Event]) -> list[str]:
-    return [f"failed  {event.key}  {event.note}" for event in events if event.status != OK]
-
-
 def _summarise(plan: _Plan, manifest: dict[str, Any]) -> None:
     counts = "".join(f", {count} {reason}" for reason, count in manifest["failures"].items())
-    console.say(f"{manifest['edited']} of {manifest['samples']} samples edited{counts}: {plan.paths.root}")
+    console.say(f"{manifest['edited']} of {manifest['samples']} samples edited{counts}{flagged(manifest)}: {plan.paths.root}")

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from PIL import Image
 
 from editbench import images, records
 from editbench.benchmarks.folder import Benchmark
-from editbench.edit import editor, size
+from editbench.edit import editor, sanity, size
 from editbench.edit.settings import EditSettings
 from editbench.edit.spool import Spool
 from editbench.fleet.status import Event
@@ -26,7 +25,7 @@ from editbench.records import Failure
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    image: Image.Image
+    picture: editor.Result
     request: editor.Request
 
 
@@ -93,9 +92,12 @@ class EditWorker(Worker):
         place = self._plan[item]
         stored, sample = self._benchmark.stored[place], self._benchmark.samples[place]
         kept = {name: stored.read(name) for kind in (SOURCE, REFERENCE) for name in stored.images(kind)}
-        record = {**stored.record(), "edit": self._describe(result)}
-        self._spool.put(sample.key, {**kept, EDITED: images.encode_png(result.image), RECORD: orjson.dumps(record)})
-        return [Event(sample.key, sample.category, records.OK, round(seconds, 3))]
+        edit = self._describe(result)
+        record = {**stored.record(), "edit": edit}
+        self._spool.put(sample.key, {**kept, EDITED: images.encode_png(result.picture.image), RECORD: orjson.dumps(record)})
+        # A control is identical to its source by design: no news for the panel.
+        note = f"flags: {', '.join(edit['flags'])}" if edit["flags"] and self._model.kind != Kind.CONTROL else ""
+        return [Event(sample.key, sample.category, records.OK, round(seconds, 3), note=note)]
 
     def fail(self, item: int, reason: str, error: str, tries: int) -> list[Event]:
         place = self._plan[item]
@@ -113,14 +115,21 @@ class EditWorker(Worker):
 
     def _describe(self, result: Edited) -> dict[str, Any]:
         """What of this edit is a function of the benchmark, the model and the settings."""
-        width, height = result.image.size
+        request, image = result.request, result.picture.image
         return {
             "model": self._model.name,
-            "seed": result.request.seed,
+            "seed": request.seed,
             "steps": self._settings.steps,
             "cfg": self._settings.cfg,
-            "asked_size": list(result.request.size),
-            "size": [width, height],
+            "asked_size": list(request.size),
+            "size": list(image.size),
+            "flags": sanity.flags(
+                image,
+                request.images[0],
+                None if self._model.kind == Kind.CONTROL else request.size,
+                nan=not result.picture.finite,
+                like_source=size.keeps_shape(self._settings.size),
+            ),
         }
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from editbench.errors import UserError
 
+DEVICE_NODES = ("nvidia*", "dxg", "kfd", "dri", "accel*", "davinci*", "hl*")
+"""Below /dev: NVIDIA, NVIDIA under WSL, AMD, Intel, and accelerators of other makers."""
 DTYPES = ("bfloat16", "float16", "float32")
 
 
@@ -33,12 +37,12 @@ def choose(nproc: int | None, indices: list[int] | None) -> Devices:
     Raises:
         UserError: more ranks than accelerators, or an index that does not exist.
     """
-    import torch
-
-    if not torch.accelerator.is_available():
+    if not _accelerated():
         if indices:
             raise UserError("--devices names accelerators, and torch sees none", "Leave --devices out, or mend the driver.")
         return Devices("cpu", nproc or 1, {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""})
+    import torch
+
     kind, there = torch.accelerator.current_accelerator().type, torch.accelerator.device_count()
     if wrong := [index for index in indices or [] if not 0 <= index < there]:
         raise UserError(f"--devices {','.join(map(str, wrong))}: torch sees {there} ({kind})", f"Choose from 0 to {there - 1}.")
@@ -48,6 +52,15 @@ def choose(nproc: int | None, indices: list[int] | None) -> Devices:
             f"--nproc {nproc} is more than the {available} {kind} devices", "Ask for fewer ranks, or leave --nproc out."
         )
     return Devices(kind, nproc or available, _visible(indices) if indices else {})
+
+
+def _accelerated() -> bool:
+    """Whether torch sees an accelerator. Importing it takes a second, and on Linux one without a device node can't be seen."""
+    if sys.platform == "linux" and not any(path for pattern in DEVICE_NODES for path in Path("/dev").glob(pattern)):
+        return False
+    import torch
+
+    return torch.accelerator.is_available()
 
 
 def _visible(indices: list[int]) -> dict[str, str]:

@@ -12,13 +12,14 @@ from typing import Any
 import orjson
 
 from editbench import atomic, console, folder
-from editbench.errors import StageError, UserError
+from editbench.errors import EditbenchError, StageError, UserError
 from editbench.fleet import panel, status
 from editbench.fleet.devices import Devices
 from editbench.fleet.job import Job
 from editbench.fleet.launch import Launch, RanksDied
 from editbench.fleet.nodes import Nodes
 from editbench.fleet.status import RunStatus
+from editbench.fleet.summary import summary
 from editbench.fleet.tracker import Tracker
 from editbench.paths import AttemptPaths, RunPaths
 
@@ -58,9 +59,10 @@ class Work:
     pending: Callable[[], list[int]]
     samples: Callable[[list[int]], int]
     total: int
-    describe: panel.Describe
     scores: dict[str, list[float]] = field(default_factory=dict)
     """[n, sum] of the scores by category from before."""
+    scale: list[float] | None = None
+    """Lowest and highest score."""
 
 
 Allowed = Callable[[int], int]
@@ -166,23 +168,27 @@ def _launch(
         ranks=devices.count,
         began=time.time(),
         scores=work.scores,
+        scale=work.scale,
     )
     if job.shared:
         about.write(paths)
     tracker = Tracker(work.total, before)
     launch = Launch(paths=paths, logs=logs, job=logs.job, devices=devices, nodes=run.nodes)
-    outcome = "failed"
     try:
-        with panel.watching(run.progress, work.title, work.describe) as watch:
-            launch.run(tracker, watch, attempt)
-        outcome = "finished"
-    except StageError as error:
-        outcome = str(error)
-        raise
+        with panel.watching(run.progress, about, paths) as watch:
+            try:
+                launch.run(tracker, watch, attempt)
+                about.outcome = status.FINISHED
+            except EditbenchError as error:
+                about.outcome = str(error)
+                raise
+            finally:
+                about.ended, about.outcome = time.time(), about.outcome or "failed"
+                if job.shared:
+                    about.write(paths)
     finally:
-        about.ended, about.outcome = time.time(), outcome
-        if job.shared:
-            about.write(paths)
+        if run.progress != panel.Style.OFF:
+            console.show(summary(about, tracker.whole()))
         for note in tracker.notes:
             console.warn(note)
 

@@ -1,11 +1,105 @@
-"""What the driver says of a device."""
+"""What the driver says of a rank's device, through NVML (`nvidia-ml-py`). Absent cleanly: no GPU, no library, no permission."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
 
 from editbench.fleet.status import Gpu
 
 
-def sensor(device: str) -> Callable[[], Gpu | None]:  # noqa: ARG001
-    return lambda: None
+def sensor(device: str) -> Callable[[], Gpu | None]:
+    """What to ask about `device` (`cuda:3` as torch counts). It never raises; what the driver does not tell is None.
+
+    Returns None always for a device that is no CUDA device.
+    """
+    kind, _, index = device.partition(":")
+    if kind != "cuda":
+        return lambda: None
+    about = _Torch(int(index or 0))
+    try:
+        import pynvml
+    except ImportError:
+        return about.gpu
+    return _Nvml(pynvml, about).gpu
+
+
+class _Torch:
+    """What torch knows of its device `index`."""
+
+    def __init__(self, index: int) -> None:
+        self.index, self.name, self.uuid = index, None, None
+        try:
+            from torch import cuda
+
+            properties = cuda.get_device_properties(index)
+        except (ImportError, RuntimeError, AssertionError):  # torch raises the last without CUDA
+            return
+        self.name, self.uuid = properties.name, getattr(properties, "uuid", None)
+
+    def gpu(self) -> Gpu | None:
+        return Gpu(self.name) if self.name else None
+
+
+class _Nvml:
+    """NVML counts by PCI bus and sees all devices; torch counts what CUDA_VISIBLE_DEVICES leaves, in another order. Only the
+    UUID is the same thing for both."""
+
+    def __init__(self, nvml: ModuleType, about: _Torch) -> None:
+        self._nvml, self._about = nvml, about
+        self._errors = (nvml.NVMLError, OSError, ValueError, AttributeError)
+        self._ask(nvml.nvmlInit)
+        self._handle = next((found for found in self._handles() if found is not None), None)
+
+    def gpu(self) -> Gpu | None:
+        nvml, handle = self._nvml, self._handle
+        if handle is None:
+            return self._about.gpu()
+        name = self._ask(lambda: nvml.nvmlDeviceGetName(handle)) or self._about.name or "GPU"
+        utilisation = self._ask(lambda: float(nvml.nvmlDeviceGetUtilizationRates(handle).gpu))
+        memory = self._ask(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
+        power = self._ask(lambda: nvml.nvmlDeviceGetPowerUsage(handle) / 1000)
+        temperature = self._ask(lambda: float(nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)))
+        used, total = (int(memory.used), int(memory.total)) if memory else (None, None)
+        return Gpu(_text(name), utilisation, used, total, power, temperature)
+
+    def _ask(self, question: Callable[[], Any]) -> Any:
+        try:
+            return question()
+        except self._errors:
+            return None
+
+    def _handles(self) -> Iterator[Any]:
+        """The device's handle by torch's UUID, else by its entry in CUDA_VISIBLE_DEVICES."""
+        if self._about.uuid:
+            yield from (self._by_uuid(f"{kind}-{self._about.uuid}") for kind in ("GPU", "MIG"))
+            return  # the others could only name another device
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        entries = visible.split(",") if visible else []
+        if entries and self._about.index >= len(entries):
+            return
+        entry = entries[self._about.index].strip() if entries else str(self._about.index)
+        yield self._by_index(int(entry)) if entry.isdecimal() else self._by_start(entry)
+
+    def _by_uuid(self, uuid: str) -> Any:
+        return self._ask(lambda: self._nvml.nvmlDeviceGetHandleByUUID(uuid))
+
+    def _by_index(self, index: int) -> Any:
+        return self._ask(lambda: self._nvml.nvmlDeviceGetHandleByIndex(index))
+
+    def _by_start(self, start: str) -> Any:
+        """CUDA takes the first letters of a UUID for the whole, NVML does not."""
+        if (whole := self._by_uuid(start)) is not None:
+            return whole
+        handles = [self._by_index(index) for index in range(self._ask(self._nvml.nvmlDeviceGetCount) or 0)]
+        there = [handle for handle in handles if handle is not None]
+        return next((handle for handle in there if _text(self._uuid(handle)).startswith(start)), None)
+
+    def _uuid(self, handle: Any) -> str:
+        return self._ask(lambda: self._nvml.nvmlDeviceGetUUID(handle)) or ""
+
+
+def _text(name: str | bytes) -> str:
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else name

@@ -13,16 +13,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
-import orjson
-
-from editbench import atomic
 from editbench.fleet import process, status
 from editbench.fleet.job import Job
-from editbench.fleet.rank import DUMP_SIGNAL, LIFE_VARIABLE
+from editbench.fleet.rank import DUMP_SIGNAL, FATAL_EXIT, LIFE_VARIABLE
 from editbench.paths import RunPaths
 
 POLL = 0.1
@@ -43,14 +39,14 @@ class Keeper:
         signal.signal(signal.SIGTERM, self._stop)
         fruitless = life = 0
         while True:
+            before = _through(status.RankStatus.read(self._path))
             code = self._live(life)
             left = status.RankStatus.read(self._path)
             if self._stopping:
                 return 128 + signal.SIGTERM
-            if code == 0 or (left is not None and left.state == status.FATAL):
+            if code in (0, FATAL_EXIT):
                 return code
-            fruitful = left is not None and left.life == life and left.done + left.failed > 0
-            fruitless = 0 if fruitful else fruitless + 1
+            fruitless = 0 if _through(left) > before else fruitless + 1
             if fruitless == FRUITLESS_LIVES:
                 self._mark(left, status.GIVEN_UP, f"died {fruitless} times in a row, the last time {_how(code)}")
                 return 0
@@ -80,8 +76,8 @@ class Keeper:
 
     def _mark(self, left: status.RankStatus | None, state: str, message: str) -> None:
         if left is not None:
-            left.state, left.message, left.updated = state, message, time.time()
-            atomic.write(self._path, orjson.dumps(asdict(left)), durable=False)
+            left.state, left.message = state, message
+            status.write(self._path, left)
 
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         self._stopping = True
@@ -113,6 +109,10 @@ def _wait(rank: subprocess.Popen[bytes], seconds: float) -> None:
         rank.kill()
 
 
+def _through(left: status.RankStatus | None) -> int:
+    return left.done + left.failed if left is not None else 0
+
+
 def _how(code: int) -> str:
     return f"killed by signal {-code}" if code < 0 else f"exit status {code}"
 
@@ -123,7 +123,7 @@ def main(job_path: Path) -> int:
     path = RunPaths(Path(job.folder)).rank_status(int(os.environ["RANK"]))
     before = status.RankStatus.read(path)
     if before is not None and before.state == status.FATAL and int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)):
-        return 1  # torchrun restarted us before the launcher saw that this rank can't go on
+        return FATAL_EXIT  # torchrun restarted us before the launcher saw that this rank can't go on
     return Keeper(job, [sys.executable, "-m", "editbench.fleet.rank", str(job_path)], path).keep()
 
 

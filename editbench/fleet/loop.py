@@ -106,7 +106,7 @@ class Loop:
         return _Claimed(item, self._preparer.submit(_timed, self._worker.prepare, item))
 
     def _work(self, claimed: _Claimed) -> None:
-        item = claimed.item
+        item, began = claimed.item, time.time()
         self._board.set(state=status.WAITING, held=self._worker.name(item), step=0, steps=0)
         self._board.flush()  # the one status that matters after a crash: who held what
         tries = 1
@@ -119,7 +119,7 @@ class Loop:
             failure.recover()
             claimed = self._prepared(item)
         self._settle()
-        self._storing = self._writer.submit(self._store, item, outcome)
+        self._storing = self._writer.submit(self._store, item, outcome, began)
 
     def _attempt(self, claimed: _Claimed) -> _Done | tuple[str, str]:
         """The result, or (reason, error) of the failure."""
@@ -139,13 +139,15 @@ class Loop:
     def _pulse(self) -> Pulse:
         return Pulse(step=lambda step, steps: self._board.set(step=step, steps=steps), ahead=self._claim_ahead)
 
-    def _store(self, item: int, done: _Done) -> None:
+    def _store(self, item: int, done: _Done, began: float) -> None:
+        """`began`: Unix time at which the rank took the item up; the row's `ended`: when all of its result was on disk."""
         events, storing = _timed(self._worker.store, item, done.result, done.seconds["compute"])
         self._worker.through(item, self._claims.through)
         self._board.spend("writing", storing)
         self._board.add(events)
         seconds = {name: round(value, 4) for name, value in {**done.seconds, "store": storing}.items()}
-        self._record({"keys": list(self._worker.keys(item)), "seconds": seconds})
+        span = {"began": round(began, 4), "ended": round(time.time(), 4)}
+        self._record({"keys": list(self._worker.keys(item)), "seconds": seconds, **span})
         self._release(item)
 
     def _fail(self, item: int, reason: str, error: str, tries: int) -> None:

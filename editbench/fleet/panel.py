@@ -1,19 +1,31 @@
-"""Progress for people: bars in a terminal, plain lines elsewhere. Drawn from the ranks' status files alone, by the launcher
-alone."""
+"""Progress for people: a live panel in a terminal, plain lines elsewhere. Drawn by the launcher, or by `watch` from anywhere;
+ranks print nothing."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.console import Console
+from rich.live import Live
 
 from editbench import console
 from editbench.fleet.launch import Watch
-from editbench.fleet.status import Event, RankStatus
+from editbench.fleet.lines import Lines, cut
+from editbench.fleet.plain import Plain
+from editbench.fleet.screen import screen
+from editbench.fleet.snapshot import Observer
+from editbench.fleet.status import Event, RunStatus
 from editbench.fleet.tracker import Tracker
+from editbench.paths import RunPaths
+
+FRAME = 0.25
+"""Seconds between two frames: the ranks write their status no more often."""
+UNATTENDED = ("CI", "SLURM_JOB_ID")
+"""Environment variables that say that nobody watches the terminal."""
 
 
 class Style(StrEnum):
@@ -23,91 +35,71 @@ class Style(StrEnum):
     OFF = "off"
 
 
-Describe = Callable[[list[Event]], Iterable[str]]
-"""The lines to show for samples that are through."""
-
-PLAIN_SECONDS, PLAIN_SHARE = 30.0, 0.05
+def settle(style: Style) -> Style:
+    """What `auto` means here: live in a terminal that somebody watches, else plain."""
+    if style != Style.AUTO:
+        return style
+    return Style.LIVE if console.out.is_terminal and not any(os.environ.get(name) for name in UNATTENDED) else Style.PLAIN
 
 
 @contextmanager
-def watching(style: Style, title: str, describe: Describe) -> Iterator[Watch]:
-    """The `Watch` that draws a run in this style, for the time of the block."""
-    if style == Style.AUTO:
-        live = console.out.is_terminal and not any(name in os.environ for name in ("CI", "SLURM_JOB_ID"))
-        style = Style.LIVE if live else Style.PLAIN
+def watching(style: Style, run: RunStatus, paths: RunPaths) -> Iterator[Watch]:
+    """The `Watch` that shows the run in this style, for the time of the block."""
+    style, observer = settle(style), Observer(run, paths)
     if style == Style.OFF:
         yield lambda _tracker, _events: None
-    elif style == Style.PLAIN:
-        yield _Plain(title, describe)
-    else:
-        with _bars() as progress:
-            yield _Live(progress, title, describe)
+        return
+    shown = Plain(observer, console.say) if style == Style.PLAIN else Panel(observer, console.out)
+    newest = Tracker(run.total, run.before)
+
+    def watch(tracker: Tracker, events: list[Event]) -> None:
+        nonlocal newest
+        newest = tracker
+        shown(tracker, events)
+
+    try:
+        yield watch
+    finally:
+        shown.end(newest)
 
 
-class _Plain:
-    """A line at the start, every 30 s or 5 %, for each sample worth one, and at the end."""
+class Panel:
+    """A `Watch` that redraws the screen at most four times a second, from the thread that calls it."""
 
-    def __init__(self, title: str, describe: Describe) -> None:
-        self._title, self._describe = title, describe
-        self._said: tuple[float, int] | None = None
+    def __init__(self, observer: Observer, out: Console) -> None:
+        self._observer, self._out = observer, out
+        self._size = out.size
+        self._drawn = 0.0
+        self._live = self._start()
 
-    def __call__(self, tracker: Tracker, events: list[Event]) -> None:
-        for line in self._describe(events):
-            console.say(line)
-        through = tracker.done + tracker.failed
-        if self._said is None or self._due(tracker, through):
-            console.say(f"{self._title}: {_counts(tracker)}")
-            self._said = (tracker.seconds, through)
+    def __call__(self, tracker: Tracker, events: list[Event]) -> None:  # noqa: ARG002 - the tracker keeps them
+        if time.monotonic() - self._drawn >= FRAME:
+            self._draw(tracker)
+            self._drawn = time.monotonic()
 
-    def _due(self, tracker: Tracker, through: int) -> bool:
-        then, said = self._said or (0.0, 0)
-        moved = through - said >= max(1, PLAIN_SHARE * tracker.total)
-        return moved or tracker.seconds - then >= PLAIN_SECONDS
+    def end(self, tracker: Tracker) -> None:
+        """Take the panel away and leave its last frame, once."""
+        self._live.stop()
+        self._out.print(self._frame(tracker))
 
+    def _draw(self, tracker: Tracker) -> None:
+        if self._out.size != self._size:
+            self._clear()
+        self._live.update(self._frame(tracker), refresh=True)
 
-class _Live:
-    """A bar for the whole, and one a rank with its denoising steps; lines of samples scroll above."""
+    def _frame(self, tracker: Tracker) -> Lines:
+        frame = screen(self._observer.look(tracker), self._size.width, self._size.height - 1)
+        frame.lines[-1:] = [cut(line, self._size.width - len("^C")) for line in frame.lines[-1:]]  # a terminal echoes it there
+        return frame
 
-    def __init__(self, progress: Progress, title: str, describe: Describe) -> None:
-        self._progress, self._describe = progress, describe
-        self._whole = progress.add_task(title, total=None, detail="")
-        self._ranks: dict[int, TaskID] = {}
+    def _clear(self) -> None:
+        """A terminal of another width has wrapped the old frame anew, and nobody knows over how many lines."""
+        self._live.stop()
+        self._out.clear()
+        self._size = self._out.size
+        self._live = self._start()
 
-    def __call__(self, tracker: Tracker, events: list[Event]) -> None:
-        for line in self._describe(events):
-            console.say(line)
-        failed = f"{tracker.failed} failed" if tracker.failed else ""
-        self._progress.update(self._whole, total=tracker.total, completed=tracker.done + tracker.failed, detail=failed)
-        for rank in tracker.ranks:
-            self._show(rank)
-
-    def _show(self, rank: RankStatus) -> None:
-        if rank.rank not in self._ranks:
-            self._ranks[rank.rank] = self._progress.add_task(f"rank {rank.rank}", total=None, detail="")
-        doing = f"{rank.state} {console.text(rank.held)}" if rank.held else rank.state
-        total = rank.steps or (1 if rank.state == "finished" else None)
-        completed = rank.step if rank.steps else total or 0
-        self._progress.update(self._ranks[rank.rank], total=total, completed=completed, detail=doing)
-
-
-def _bars() -> Progress:
-    detail = TextColumn("{task.fields[detail]}")
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, detail, console=console.out, refresh_per_second=5)
-
-
-def _counts(tracker: Tracker) -> str:
-    text = f"{tracker.done} of {tracker.total} done"
-    if tracker.failed:
-        text += f", {tracker.failed} failed"
-    if tracker.through:
-        pace = tracker.seconds / tracker.through
-        left = max(0, tracker.total - tracker.done - tracker.failed)
-        text += f", {pace:.2f} s/sample, about {left * pace:.0f} s left"
-    return text
+    def _start(self) -> Live:
+        live = Live(console=self._out, auto_refresh=False, transient=True, vertical_overflow="crop")
+        live.start()
+        return live

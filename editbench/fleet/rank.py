@@ -1,6 +1,6 @@
 """One rank: `python -m editbench.fleet.rank JOB.json`, started by its keeper, one a GPU.
 
-Its output goes to its log. It ends with 0 when nothing is left to claim, and with 1 when it can't go on (a model that does not
+Its output goes to its log. It ends with 0 when nothing is left to claim, and with 3 when it can't go on (a model that does not
 load, a full disk): then its status says `fatal` and why, and the launcher stops the others. SIGTERM drops what is in flight.
 """
 
@@ -14,6 +14,7 @@ import socket
 import sys
 import tempfile
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -31,6 +32,8 @@ from editbench.fleet.worker import Worker
 from editbench.paths import RunPaths
 
 LIFE_VARIABLE = "EDITBENCH_LIFE"
+FATAL_EXIT = 3
+"""Exit status of a rank that can't go on."""
 DUMP_SIGNAL = signal.SIGUSR1
 """Makes a rank write its stacks into its log."""
 
@@ -52,6 +55,9 @@ def main(job_path: Path) -> int:
     _redirect(paths.attempt(attempt).rank_log(rank))
     device = _take_device(job.device)
     now = status.RankStatus(rank, attempt, restart, life, job.node, device=device)
+    if before is not None and before.attempt == attempt:
+        carried = ("done", "failed", "reasons", "scores", "seconds", "slowest", "events")
+        now = replace(now, **{name: getattr(before, name) for name in carried})
     board = status.StatusFile(paths.rank_status(rank), now, gpu.sensor(device))
     signal.signal(signal.SIGTERM, _stop)
     try:
@@ -66,7 +72,7 @@ def main(job_path: Path) -> int:
     except Exception as error:  # noqa: BLE001 - the boundary of a rank: the launcher shows one message, the log has the rest
         traceback.print_exc()
         board.set(state=status.FATAL, message=summary(error))
-        return 1
+        return FATAL_EXIT
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         board.close()
@@ -109,7 +115,7 @@ def _run(worker: Worker, claims: Claims, board: status.StatusFile, job: Job, wor
 
         lockstep = _lockstep(store, job, paths, now, world) if job.sync_every else None
         # The store's port tells runs on one machine apart.
-        slots = Path(tempfile.gettempdir()) / f"editbench-loading-{os.environ['MASTER_PORT']}-{now.attempt}"
+        slots = Path(tempfile.gettempdir()) / f"editbench-{os.getuid()}-loading-{os.environ['MASTER_PORT']}-{now.attempt}"
         loop = Loop(worker, claims, board, record, retries=job.retries, lockstep=lockstep)
         loop.run(now.device, loading.slot(slots, job.load_parallel))
     board.set(state=status.FINISHED, held="", step=0, steps=0)
@@ -152,4 +158,7 @@ def _redirect(log: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    code = main(Path(sys.argv[1]))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # tearing the interpreter down takes 1.3 s with torch loaded; everything is on disk

@@ -27,7 +27,7 @@ from editbench.records import OK
 
 INTERVAL = 0.25
 SENSE_INTERVAL = 1.0
-SIGN_INTERVAL = 5.0
+SIGN_INTERVAL = 2.0
 """Written at least this often, changed or not: a sign of life for other nodes."""
 RECENT = 128
 """Events kept in the file: more than a quarter of a second of the fastest judge."""
@@ -129,6 +129,8 @@ class RunStatus:
     began: float
     scores: dict[str, list[float]] = field(default_factory=dict)
     """[n, sum] of the scores by category from before this attempt."""
+    scale: list[float] | None = None
+    """Lowest and highest score, for a stage that has scores."""
     ended: float | None = None
     outcome: str = ""
     """How it ended, for people; empty while it runs."""
@@ -154,7 +156,7 @@ class StatusFile:
     def __init__(self, path: Path, status: RankStatus, sense: Callable[[], Gpu | None] = lambda: None) -> None:
         self.path, self.status = path, status
         self._sense, self._sensed = sense, 0.0
-        self._numbered = 0
+        self._numbered = max((event.number for event in status.events), default=0)
         self._changed, self._closed = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._keep, name="status", daemon=True)
@@ -197,10 +199,7 @@ class StatusFile:
     def flush(self) -> None:
         self._changed.clear()
         with self._lock:
-            self.status.updated = time.time()
-            data = orjson.dumps(asdict(self.status))
-            with contextlib.suppress(OSError):
-                atomic.write(self.path, data, durable=False)
+            write(self.path, self.status)
 
     def close(self) -> None:
         self._closed.set()
@@ -217,6 +216,19 @@ class StatusFile:
             if changed or time.time() - self.status.updated > SIGN_INTERVAL:
                 self.flush()
                 self._closed.wait(INTERVAL)
+
+
+def write(path: Path, status: RankStatus) -> None:
+    """Replace the status in `path`. On a full disk what is there is written over, without the events: the launcher must still
+    learn
+    why a rank can't go on, and a file's own blocks can be had when no new ones can."""
+    status.updated = time.time()
+    try:
+        atomic.write(path, orjson.dumps(asdict(status)), durable=False)
+    except OSError:
+        with contextlib.suppress(OSError), open(path, "r+b") as file:
+            file.write(orjson.dumps({**asdict(status), "events": []}))
+            file.truncate()
 
 
 def read_all(paths: RunPaths, attempt: int) -> list[RankStatus]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,8 @@ class RunSummary:
     languages: Mapping[str, Summary]
     mean_mass: float | None
     """Mean probability that the judge gave to allowed answers, 0..1; None where the readout tells none."""
+    flags: Mapping[str, int] = field(default_factory=dict)
+    """Edits by what is odd about them; one can count under several."""
 
 
 def summarise(run: Run, label: str) -> RunSummary:
@@ -85,6 +87,7 @@ def summarise(run: Run, label: str) -> RunSummary:
         categories=categories,
         languages={name: _summary(table, table.language == code, scale) for code, name in enumerate(table.languages)},
         mean_mass=_mean(table.mass[~np.isnan(table.mass)].tolist()),
+        flags=table.flags,
     )
 
 

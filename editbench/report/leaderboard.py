@@ -25,7 +25,7 @@ COLUMNS = (
     "macro_mean",
     "mean_failures_lowest",
 )
-"""Followed by `mean:CATEGORY` for each category of any run, and `warnings`."""
+"""Followed by `mean:CATEGORY` for each category of any run, `flags` (such as `identical=20; uniform=1`) and `warnings`."""
 
 
 def render(runs: Sequence[RunSummary], run_warnings: Mapping[str, Sequence[str]]) -> str:
@@ -33,10 +33,11 @@ def render(runs: Sequence[RunSummary], run_warnings: Mapping[str, Sequence[str]]
     names = sorted({name for run in runs for name in run.categories})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*COLUMNS, *(f"mean:{name}" for name in names), "warnings"])
+    writer.writerow([*COLUMNS, *(f"mean:{name}" for name in names), "flags", "warnings"])
     for rank, run in ranked(runs):
         means = [run.categories[name].mean if name in run.categories else None for name in names]
-        writer.writerow([rank, run.label, *_facts(run), *_numbers(run), *means, "; ".join(run_warnings[run.label])])
+        notes = ["; ".join(f"{flag}={count}" for flag, count in run.flags.items()), "; ".join(run_warnings[run.label])]
+        writer.writerow([rank, run.label, *_facts(run), *_numbers(run), *means, *notes])
     return text.getvalue()
 
 

@@ -46,6 +46,8 @@ def _run(run: RunSummary, warnings: Sequence[str]) -> Iterator[str]:
         "Readout": facts.readout,
         "Benchmark": facts.benchmark,
     }
+    if run.flags:
+        told["Flagged edits"] = ", ".join(f"{count} {flag}" for flag, count in run.flags.items())
     yield "\n".join(f"- {name}: {escape(value)}" for name, value in told.items())
     overall = [_row("**overall, micro**", run.micro), _macro_row(run.macro)]
     yield _table(("category", *_COLUMNS), [*_rows(run.categories), *overall])

@@ -6,8 +6,9 @@ Rows are checked as they are read, one at a time, and nothing is skipped: a bad 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ class Rows:
     categories: Sequence[str]
     """Sorted."""
     languages: Sequence[str]
+    flags: Mapping[str, int] = field(default_factory=dict)
+    """Rows by what is odd about their edit, sorted."""
 
     @property
     def scored(self) -> NDArray[np.bool_]:
@@ -86,6 +89,7 @@ class _Reader:
         self.numbers: list[tuple[float, float]] = []
         self.codes: list[tuple[int, int, int, int]] = []
         self.names: dict[str, dict[object, int]] = {"group": {}, "category": {}, "language": {}}
+        self.flags = Counter[str]()
 
     def add(self, line: bytes) -> None:
         """Take one line. Raises ValueError saying what is wrong with it."""
@@ -95,6 +99,7 @@ class _Reader:
         if (first := self.lines.setdefault(key, number)) != number:
             raise ValueError(f"key {key!r} is already on line {first}")
         self.numbers.append((self._score(row, status), _number(row, "mass")))
+        self.flags.update(_flags(row))
         # Samples without a group are not known to share anything: each is a group of its own.
         self.codes.append(
             (
@@ -110,7 +115,7 @@ class _Reader:
         categories, category = _sort(self.names["category"], codes[:, 2])
         languages, language = _sort(self.names["language"], codes[:, 3])
         columns = (numbers[:, 0], numbers[:, 1], codes[:, 0], codes[:, 1], category, language)
-        return Rows(list(self.lines), *columns, categories, languages)
+        return Rows(list(self.lines), *columns, categories, languages, dict(sorted(self.flags.items())))
 
     def _code(self, column: str, value: object) -> int:
         known = self.names[column]
@@ -152,6 +157,14 @@ def _number(row: dict[str, Any], name: str) -> float:
     if type(value) not in (int, float):
         raise ValueError(f"{name} is {value!r}, not a number")
     return float(value)
+
+
+def _flags(row: dict[str, Any]) -> list[str]:
+    """Rows of earlier versions have none."""
+    flags = row.get("flags", [])
+    if type(flags) is not list or any(type(flag) is not str for flag in flags):
+        raise ValueError(f"flags is {flags!r}, not a list of texts")
+    return flags
 
 
 def _sort(names: dict[Any, int], codes: NDArray[np.int64]) -> tuple[list[str], NDArray[np.int64]]:

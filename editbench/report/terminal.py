@@ -44,6 +44,9 @@ def _notes(run: RunSummary) -> Iterator[Text]:
     yield Text(f"editor {facts.editor} | judge {facts.judge}", style="dim")
     yield Text(f"rubric {facts.rubric} | readout {facts.readout} | benchmark {facts.benchmark}", style="dim")
     yield Text(f"{run.micro.n:,} samples: {counts} | floor: mean with failures at the lowest score", style="dim")
+    if run.flags:
+        flags = ", ".join(f"{count:,} {flag}" for flag, count in run.flags.items())
+        yield Text(f"flagged edits: {flags}", style="yellow")
 
 
 def _side_by_side(runs: Sequence[RunSummary]) -> Table:

@@ -5,10 +5,7 @@ Everything that can be checked without the weights is checked before torch is ev
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,6 @@ from editbench.fleet import drive
 from editbench.fleet.devices import Devices
 from editbench.fleet.devices import choose as choose_devices
 from editbench.fleet.drive import Run, Work
-from editbench.fleet.status import Event
 from editbench.models import Kind, Model
 from editbench.paths import ScorePaths
 from editbench.records import ERROR
@@ -58,12 +54,13 @@ def score(edits: Path, model: str, rubric_name: str, out: Path, settings: ScoreS
     allowed = drive.parse_max_failures(run.max_failures)
     run.nodes.check()
     plan = _check(edits, model, rubric_name, out, settings, run)
+    if not run.nodes.head:
+        folder.await_head(plan.paths, plan.identity)
+        drive.join(plan.paths, plan.devices, _work(plan), run)
+        return
     folder.check(plan.paths, plan.identity, fresh=run.fresh)
     if run.dry_run:
         _explain(plan)
-        return
-    if not run.nodes.head:
-        drive.join(plan.paths, plan.devices, _work(plan), run)
         return
     with folder.taken(plan.paths, plan.identity, fresh=run.fresh):
         manifest = _already(plan, allowed) or _run(plan, run)
@@ -152,26 +149,9 @@ def _work(plan: _Plan) -> Work:
         pending=chunks.missing,
         samples=lambda numbers: sum(len(chunks.places(number)) for number in numbers),
         total=chunks.samples,
-        describe=_lines,
         scores=chunks.scores(),
+        scale=list(plan.rubric.scale),
     )
-
-
-def _lines(events: list[Event]) -> Iterator[str]:
-    """A line a sample, and one a batch."""
-    for batch, group in groupby(events, key=lambda event: event.batch):
-        members = list(group)
-        for event in members:
-            value = "     -" if event.score is None else f"{event.score:6.2f}"
-            status = "" if event.status == "ok" else f"{event.status} "
-            yield f"{value}  {event.category[:13]:13}  {event.key}  {status}{event.note}"[:200]
-        yield f"{batch}: {_spread([event.score for event in members], Counter(event.status for event in members))}"
-
-
-def _spread(scores: list[float | None], statuses: Counter[str]) -> str:
-    there = [value for value in scores if value is not None]
-    spread = f"mean {sum(there) / len(there):.2f}, min {min(there):.2f}, max {max(there):.2f}; " if there else "no score; "
-    return spread + ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
 
 
 def _explain(plan: _Plan) -> None:

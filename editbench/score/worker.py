@@ -178,7 +178,8 @@ class ScoreWorker(Worker):
         criteria = {"score": score} if score is not None else None
         common = {name: getattr(sample, name) for name in ("key", "id", "category", "language", "group")}
         shard = entry.stored.shard.name if entry.stored else None
-        return Judgement(**common, status=status, score=score, criteria=criteria, shard=shard, **values)
+        where = {"shard": shard, "flags": list(entry.flags)}
+        return Judgement(**common, status=status, score=score, criteria=criteria, **where, **values)
 
     def _event(self, item: int, row: Judgement, seconds: float) -> Event:
         note = reply.parse(row.response, self._rubric.scale).reason if row.status == records.OK else row.response

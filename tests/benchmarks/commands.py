@@ -83,14 +83,14 @@ def _until_launched(command: list[str], paths: RunPaths) -> float:
 
 
 def _parts(benchmark: Path, spool: Spool, repeats: int) -> list[Figure]:
-    """Where the time of a resumed run goes."""
+    """Where the time of a resumed run goes, and what importing torch before all that would add."""
     opened = [_seconds(lambda: Benchmark.open(benchmark)) for _ in range(repeats)]
     missing = [_seconds(spool.missing) for _ in range(repeats)]
     torch = [_measured([sys.executable, "-c", "import torch"])["seconds"] for _ in range(repeats)]
     return [
         Figure("  of it Benchmark.open", "s", opened),
         Figure("  of it Spool.missing", "s", missing),
-        Figure("  of it python and import torch", "s", torch),
+        Figure("  for comparison: python and import torch", "s", torch),
     ]
 
 

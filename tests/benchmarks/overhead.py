@@ -12,7 +12,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,16 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """A timed loop, in seconds: all of it, and all but its first item, which pays for what is done once a process."""
+class Timed:
+    """A loop. `items`: seconds from item to item, the last one's until its result was on disk."""
 
-    whole: float
-    steady: float
+    items: Sequence[float]
+    idle: float = 0.0
+    """Share of the time without the model at work."""
+
+    @property
+    def whole(self) -> float:
+        return sum(self.items)
 
 
 def edit(work: Path, say: Say, *, benchmark: Path, model: Path, samples: int, repeats: int, **settings: Any) -> list[Figure]:
@@ -50,10 +56,10 @@ def edit(work: Path, say: Say, *, benchmark: Path, model: Path, samples: int, re
             fleet.append(_fleet(["edit", str(benchmark)], RunPaths(out), model, flags))
             bare.append(run_bare())
         _same_pictures(EditPaths(out), pictures)
-        say(f"edit, repeat {repeat + 1}: editbench {fleet[-1].whole:.2f} s, bare loop {_span(bare[-1]).whole:.2f} s")
-    fast = [_span(times).whole - times["saving"] + times["saving_fast"] for times in bare]
-    figures = _compare(f"edit, {samples} samples", fleet, [_span(times) for times in bare], EDIT_AIM)
-    share = Figure("  share of the bare loop spent on saving", "", [times["saving"] / _span(times).whole for times in bare])
+        say(f"edit, repeat {repeat + 1}: editbench {fleet[-1].whole:.2f} s, bare loop {_timed(bare[-1]).whole:.2f} s")
+    fast = [_timed(times).whole - times["saving"] + times["saving_fast"] for times in bare]
+    figures = _compare(f"edit, {samples} samples", fleet, [_timed(times) for times in bare], EDIT_AIM)
+    share = Figure("  share of the bare loop spent on saving", "", [times["saving"] / _timed(times).whole for times in bare])
     return [*figures, share, ratio("  ratio to a bare loop saving at compress_level=1", figures[0], Figure("", "s", fast))]
 
 
@@ -67,30 +73,34 @@ def score(work: Path, say: Say, *, edits: Path, model: Path, readout: str, repea
         with _bare("bare_score.py", job, work) as run_bare:
             fleet.append(_fleet(["score", str(edits)], RunPaths(out), model, {"readout": readout, **flags}))
             times = run_bare()
-        bare.append(_span(times))
+        bare.append(_timed(times))
         _same_answers(ScorePaths(out), readout, times["answers"])
         say(f"score {readout}, repeat {repeat + 1}: editbench {fleet[-1].whole:.2f} s, bare loop {bare[-1].whole:.2f} s")
     return _compare(f"score {readout}, {len(times['answers'])} samples", fleet, bare, SCORE_AIM)
 
 
-def _compare(title: str, fleet: Sequence[Span], bare: Sequence[Span], aim: float) -> list[Figure]:
-    ours, yardstick = (Figure(f"{title}: {who}", "s", [span.whole for span in spans]) for who, spans in _sides(fleet, bare))
-    steady = [Figure(who, "s", [span.steady for span in spans]) for who, spans in _sides(fleet, bare)]
-    return [ours, yardstick, ratio("  ratio", ours, yardstick, aim), ratio("  ratio without the first item", *steady)]
+def _compare(title: str, fleet: Sequence[Timed], bare: Sequence[Timed], aim: float) -> list[Figure]:
+    ours = Figure(f"{title}: editbench", "s", [timed.whole for timed in fleet])
+    yardstick = Figure(f"{title}: bare loop", "s", [timed.whole for timed in bare])
+    fastest = Figure("  ratio, fastest repeat of each item", "", [_fastest(fleet) / _fastest(bare)])
+    idle = Figure("  share of editbench's time without the model at work", "", [timed.idle for timed in fleet])
+    return [ours, yardstick, ratio("  ratio", ours, yardstick, aim), fastest, idle]
 
 
-def _sides(fleet: Sequence[Span], bare: Sequence[Span]) -> Sequence[tuple[str, Sequence[Span]]]:
-    return ("editbench", fleet), ("bare loop", bare)
+def _fastest(loops: Sequence[Timed]) -> float:
+    """The loop with each item as in its fastest repeat: bursts of other work on the machine drop out."""
+    return sum(min(durations) for durations in zip(*(timed.items for timed in loops), strict=True))
 
 
-def _fleet(command: list[str], paths: RunPaths, model: Path, flags: dict[str, Any]) -> Span:
+def _fleet(command: list[str], paths: RunPaths, model: Path, flags: dict[str, Any]) -> Timed:
     options = [text for name, value in flags.items() for text in (f"--{name}", str(value))]
     fixed = ["--model", str(model), "--out", str(paths.root), "--nproc", "1", "--progress", "off"]
     whole = [sys.executable, "-m", "editbench", *command, *fixed, *options]
     done = subprocess.run(whole, env={**os.environ, **_ONE_THREAD}, capture_output=True, text=True, check=False)
     _check(whole, done.returncode, done.stdout + done.stderr)
     rows = [orjson.loads(line) for line in paths.timings.read_bytes().splitlines()]
-    return _span({"items": sorted(row["began"] for row in rows), "ended": max(row["ended"] for row in rows)})
+    timed = _timed({"items": sorted(row["began"] for row in rows), "ended": max(row["ended"] for row in rows)})
+    return replace(timed, idle=1 - sum(row["seconds"]["compute"] for row in rows) / timed.whole)
 
 
 @contextmanager
@@ -110,9 +120,8 @@ def _bare(script: str, job: dict[str, Any], work: Path) -> Iterator[Callable[[],
         yield run
 
 
-def _span(times: dict[str, Any]) -> Span:
-    first, second = times["items"][:2]
-    return Span(times["ended"] - first, times["ended"] - second)
+def _timed(times: dict[str, Any]) -> Timed:
+    return Timed([after - before for before, after in pairwise([*times["items"], times["ended"]])])
 
 
 def _check(command: list[str], status: int, output: str) -> None:

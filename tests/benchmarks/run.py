@@ -2,10 +2,11 @@
 
     python tests/benchmarks/run.py [--out FILE] [--quick] [--repeats N]
 
-Three parts: `edit` and `score` against bare loops over the same model calls (tiny checkpoints, one CPU thread), and the
-commands that need no model. Prints each figure as it comes and all of them at the end; the JSON file has every single
-measurement, with versions and settings. Other work on the machine moves seconds, and ratios much less: both sides of a ratio
-run in turn.
+Five parts: `edit` and `score` against bare loops over the same model calls (tiny checkpoints, one CPU thread), the commands
+that need no model, the way from `edit` to `score`, and up to 1,024 simulated ranks on the real claims. Prints each figure as it
+comes and all of them at the end; the JSON file has every single measurement, with versions and settings. Both sides of a ratio
+run in turn, but other work on the machine moves it all the same: by 2 % on two idle cores, by 20 % when a third process wants
+them. The share of the time without the model at work stays put.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from pathlib import Path
 from typing import Annotated
 
 import commands
+import handover
 import orjson
 import overhead
+import scale
 import synthetic
 import typer
+from figures import Figure
 
 from editbench import atomic, console, folder, tiny
 from editbench.identity import SCHEMA
@@ -29,6 +33,8 @@ from editbench.identity import SCHEMA
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "shards" / "sample"
 
+BUSY = 0.25
+"""Load a core, from other work, at which a warning is due."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -46,28 +52,36 @@ class Parameters:
     readouts: tuple[str, ...] = ("expected", "generate")
     batch_size: int = 8
     max_pixels: int = 65_536
-    max_new_tokens: int = 32
+    max_new_tokens: int = 16
     rows: int = 100_000
     samples: int = 10_000
-    command_repeats: int = 3
+    command_repeats: int = 2
+    handover_repeats: int = 2
+    fleets: tuple[tuple[int, int], ...] = ((8, 5), (64, 3), (1024, 1))
+    """(simulated ranks, how often durations are drawn for them)"""
+    samples_a_rank: int = 20
+    claim_seconds: float = 1.0
 
 
 QUICK = Parameters(
     edit_samples=2,
     edit_repeats=1,
-    score_samples=16,
+    score_samples=8,
     score_repeats=1,
     readouts=("expected",),
     rows=10_000,
     samples=1_000,
     command_repeats=1,
+    handover_repeats=1,
+    fleets=((8, 1), (64, 1)),
+    claim_seconds=0.2,
 )
 
 
 @app.command()
 def main(
     out: Annotated[Path, typer.Option(help="The JSON file.")] = ROOT / "shards" / "bench.json",
-    quick: Annotated[bool, typer.Option("--quick", help="Small and once: to see that it runs.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Small and once: shows that it runs; too short to judge by.")] = False,
     repeats: Annotated[int | None, typer.Option(min=1, help="Of edit and of score; default: what fits into 3 minutes.")] = None,
 ) -> None:
     """Measure, print and save."""
@@ -75,6 +89,11 @@ def main(
     if repeats:
         parameters = replace(parameters, edit_repeats=repeats, score_repeats=repeats)
     out.parent.mkdir(parents=True, exist_ok=True)
+    load, cpus = os.getloadavg()[0], os.cpu_count() or 1
+    if load > BUSY * cpus:
+        console.warn(
+            f"{load:.1f} processes are at work on {cpus} cores: the ratios will be off; measure again with --repeats 5"
+        )
     # Beside the results, so that the folders lie on the disk that runs use; /tmp is often memory.
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=out.parent) as work:
         parts = _measure(Path(work), parameters)
@@ -82,7 +101,7 @@ def main(
     console.show(console.escaped_table(("", "median", "min", "max", "aim", "met"), [figure.row() for figure in figures]))
     document = {
         "schema": SCHEMA,
-        "environment": {**folder.environment([]), "cpus": os.cpu_count(), "load": os.getloadavg()},
+        "environment": {**folder.environment([]), "cpus": cpus, "load_before": load, "load_after": os.getloadavg()[0]},
         "parameters": asdict(parameters),
         "seconds": time.perf_counter() - began,
         "figures": {name: [figure.to_dict() for figure in part] for name, part in parts.items()},
@@ -91,7 +110,7 @@ def main(
     console.say(f"{time.perf_counter() - began:.0f} s: {out}")
 
 
-def _measure(work: Path, parameters: Parameters) -> dict[str, list[commands.Figure]]:
+def _measure(work: Path, parameters: Parameters) -> dict[str, list[Figure]]:
     say, models = console.say, tiny.write(work / "tiny")
     edited = {name: getattr(parameters, name) for name in ("area", "steps", "cfg")}
     scored = {name: getattr(parameters, name) for name in ("batch_size", "max_pixels", "max_new_tokens")}
@@ -121,6 +140,10 @@ def _measure(work: Path, parameters: Parameters) -> dict[str, list[commands.Figu
             repeats=parameters.score_repeats,
             **scored,
         )
+    repeats, stages = parameters.handover_repeats, {"editor": models.editor, "judge": models.judge}
+    parts["handover"] = handover.handover(work, say, benchmark=SAMPLE, repeats=repeats, **stages)
+    fleets = {name: getattr(parameters, name) for name in ("fleets", "samples_a_rank")}
+    parts["scale"] = scale.scale(say, seconds=parameters.claim_seconds, **fleets)
     return parts
 
 

@@ -40,7 +40,7 @@ def test_a_class_gets_the_pictures_the_instruction_and_only_what_it_asks_for(mad
         return images[1]
 
     request = request_of(2, seed=7)
-    assert made(edit).edit(request, none).tobytes() == request.images[1].tobytes()
+    assert made(edit).edit(request, none).image.tobytes() == request.images[1].tobytes()
 
 
 def test_a_class_that_asks_for_everything_gets_it(made: Any, request_of: Any) -> None:
@@ -81,12 +81,12 @@ def test_what_is_no_picture_is_refused(made: Any, request_of: Any, returned: Any
 
 @pytest.mark.parametrize("mode", ["RGBA", "L", "P", "CMYK"])
 def test_a_picture_of_any_mode_becomes_rgb(made: Any, request_of: Any, mode: str) -> None:
-    edited = made(lambda images, instruction: Image.new(mode, (5, 4))).edit(request_of(), none)
+    edited = made(lambda images, instruction: Image.new(mode, (5, 4))).edit(request_of(), none).image
     assert (edited.mode, edited.size) == ("RGB", (5, 4))
 
 
 def test_copy_gives_back_the_first_source(request_of: Callable[..., Request]) -> None:
     request = request_of(2)
     control = editor.load(Model(Kind.CONTROL, "copy", "copy", {}), "cpu", EditSettings())
-    assert control.edit(request, none) is request.images[0]
+    assert control.edit(request, none).image is request.images[0]
     assert control.ignored == []

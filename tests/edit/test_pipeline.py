@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus
 from PIL import Image
@@ -40,7 +42,7 @@ def forwards(asked: PipelineEditor, request: Request) -> tuple[int, bytes]:
     """How often the denoising model runs for a picture, and the picture."""
     calls: list[None] = []
     hook = asked._pipeline.transformer.register_forward_pre_hook(lambda *_: calls.append(None))
-    made = asked.edit(request, none).tobytes()
+    made = asked.edit(request, none).image.tobytes()
     hook.remove()
     return len(calls), made
 
@@ -54,7 +56,7 @@ def test_true_cfg_runs_the_model_twice_a_step_and_changes_the_picture(load: Any,
 
 def test_equal_requests_give_equal_pixels_and_another_seed_others(load: Any, request_of: Any) -> None:
     asked = load()
-    first, other, again = (asked.edit(request_of(seed=seed), none).tobytes() for seed in (1, 2, 1))
+    first, other, again = (asked.edit(request_of(seed=seed), none).image.tobytes() for seed in (1, 2, 1))
     assert first == again
     assert first != other
 
@@ -67,13 +69,13 @@ def test_steps_are_counted_to_the_last(load: Any, request_of: Any) -> None:
 
 @pytest.mark.parametrize("size", [(64, 48), (48, 80)])
 def test_the_picture_has_the_size_that_was_asked_for(load: Any, request_of: Any, size: tuple[int, int]) -> None:
-    made = load(cfg=1.0).edit(request_of(size=size), none)
+    made = load(cfg=1.0).edit(request_of(size=size), none).image
     assert (made.mode, made.size) == ("RGB", size)
 
 
 def test_a_second_input_is_seen(load: Any, request_of: Any) -> None:
     asked = load(cfg=1.0)
-    assert asked.edit(request_of(1), none).tobytes() != asked.edit(request_of(2), none).tobytes()
+    assert asked.edit(request_of(1), none).image.tobytes() != asked.edit(request_of(2), none).image.tobytes()
     assert asked.ignored == []
 
 
@@ -125,7 +127,7 @@ def other(monkeypatch: pytest.MonkeyPatch):
 def test_settings_that_a_pipeline_does_not_know_are_left_out_and_named(other: Any, request_of: Any) -> None:
     asked, fake = other(Bare, steps=3, cfg=2.0, negative_prompt="blurry")
     request = request_of(seed=5)
-    assert asked.edit(request, none).mode == "RGB"
+    assert asked.edit(request, none).image.mode == "RGB"
     assert asked.ignored == ["negative_prompt", "size"]
     assert fake.given == {
         "guidance_scale": 2.0,
@@ -155,3 +157,52 @@ def test_guidance_is_the_distilled_one_unless_there_is_a_negative_prompt(other: 
 def test_a_pipeline_that_takes_no_picture_is_refused(other: Any) -> None:
     with pytest.raises(UserError, match="TextOnly takes no image: not an edit pipeline"):
         other(TextOnly)
+
+
+class Floats(Bare):
+    """A picture of floats, as `output_type="np"` asks for."""
+
+    pixels = np.linspace(0, 1, 8 * 8 * 3, dtype=np.float32).reshape(1, 8, 8, 3)
+
+    def __call__(self, image=None, prompt=None, generator=None, output_type="pil"):
+        assert output_type == "np"
+        return Result(self.pixels[0])
+
+
+class Broken(Floats):
+    pixels = np.where(Floats.pixels > 0.5, np.nan, Floats.pixels)
+
+
+class Infinite(Floats):
+    pixels = np.where(Floats.pixels > 0.5, np.inf, Floats.pixels)
+
+
+def test_the_bytes_are_those_that_the_pipeline_itself_would_give(load: Any, request_of: Any, monkeypatch: Any) -> None:
+    asked = load(cfg=1.0)
+    made = asked.edit(request_of(), none)
+    call, kinds = type(asked._pipeline).__call__, []
+
+    @functools.wraps(call)  # keeps the signature
+    def as_pil(self: Any, *args: Any, output_type: str, **more: Any) -> Any:
+        result = call(self, *args, output_type="pil", **more)
+        kinds.append((output_type, type(result.images[0])))
+        return result
+
+    monkeypatch.setattr(type(asked._pipeline), "__call__", as_pil)
+    assert asked.edit(request_of(), none).image.tobytes() == made.image.tobytes()
+    assert kinds == [("np", Image.Image)]
+    assert made.finite
+
+
+@pytest.mark.parametrize(("kind", "finite", "last"), [(Floats, True, 255), (Broken, False, 0), (Infinite, False, 255)])
+def test_a_value_that_is_no_finite_number_is_told_and_its_pixel_settled(
+    other: Any, request_of: Any, kind: type[Bare], finite: bool, last: int
+) -> None:
+    made = other(kind)[0].edit(request_of(), none)
+    assert made.finite == finite
+    assert made.image.getpixel((7, 7))[2] == last
+    assert made.image.getpixel((0, 0)) == (0, 1, 3)
+
+
+def test_a_pipeline_that_knows_only_pictures_is_taken_to_be_finite(other: Any, request_of: Any) -> None:
+    assert other(Bare)[0].edit(request_of(), none).finite

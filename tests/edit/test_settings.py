@@ -1,19 +1,22 @@
-"""The settings as they take effect."""
+"""The settings as they take effect, and when a run is complete."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from editbench.edit import stage
 from editbench.edit.settings import EditSettings
+from editbench.edit.spool import Spool
 from editbench.fleet.devices import Devices
 from editbench.models import Kind, Model
-from editbench.paths import PipelinePaths
+from editbench.paths import EditPaths, PipelinePaths
 
+KEYS = ("physical", "environmental", "social", "causal", "referential")
 CPU, GPU = Devices("cpu", 1, {}), Devices("cuda", 8, {})
 
 
@@ -79,3 +82,28 @@ def test_every_setting_is_part_of_the_identity() -> None:
         "limit": None,
         "shard_size": 32,
     }
+
+
+@pytest.fixture
+def finished(make_edits: Any):
+    """The plan of a run that has finished with these failures."""
+
+    def make(failed: tuple[str, ...] = ()) -> Any:
+        paths = EditPaths(make_edits(failed))
+        return SimpleNamespace(paths=paths, spool=Spool(paths, KEYS, 2))
+
+    return make
+
+
+def test_a_finished_run_is_complete_with_as_many_failures_as_allowed(finished: Any) -> None:
+    plan = finished(("social",))
+    assert stage._already(plan, lambda total: 1)["failed"] == 1
+    assert stage._already(plan, lambda total: 0) is None
+    assert plan.spool.missing() == [2]
+
+
+def test_a_finished_run_that_lost_a_shard_edits_its_samples_again(finished: Any) -> None:
+    plan = finished()
+    plan.paths.shard(1).unlink()
+    assert stage._already(plan, lambda total: 0) is None
+    assert plan.spool.missing() == [2, 3]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from editbench.edit.size import parse
+from editbench.edit.size import keeps_shape, parse
 from editbench.errors import UserError
 
 
@@ -40,3 +40,8 @@ def test_an_area_gives_the_size_that_the_pipeline_would_choose() -> None:
     sources = [(width, height) for width in range(100, 2100, 173) for height in range(100, 2100, 211)]
     for width, height in sources:
         assert parse("1048576")((width, height)) == calculate_dimensions(1024 * 1024, width / height)[:2]
+
+
+@pytest.mark.parametrize(("text", "keeps"), [("source", True), ("1048576", True), ("512x512", False), ("512X512", False)])
+def test_only_width_and_height_give_an_edit_another_shape(text: str, keeps: bool) -> None:
+    assert keeps_shape(text) == keeps

@@ -13,6 +13,7 @@ import pytest
 from editbench import shards
 from editbench.edit import spool as module
 from editbench.edit.spool import Spool
+from editbench.edits import flagged
 from editbench.errors import StageError
 from editbench.paths import EditPaths
 from editbench.records import Failure
@@ -40,7 +41,9 @@ def start(root: Path) -> Spool:
     """The spool as a run that starts, or starts again, makes it."""
     paths = EditPaths(root)
     paths.spool.mkdir(parents=True, exist_ok=True)
-    return Spool(paths, KEYS, 2)
+    spool = Spool(paths, KEYS, 2)
+    spool.set_aside_damaged()
+    return spool
 
 
 def put(spool: Spool, keys: Collection[str]) -> None:
@@ -92,7 +95,7 @@ def test_a_finished_edit_is_there_spooled_or_sealed(spool: Spool) -> None:
     assert spool.missing() == [2, 3, 4, 5]
     assert spool.complete(0)
     assert not spool.complete(1)
-    assert spool.seal(0) == 2
+    assert len(spool.seal(0)) == 2
     assert not list(spool.paths.spool.iterdir())
     assert spool.has(0)
     assert spool.missing() == [2, 3, 4, 5]
@@ -115,6 +118,20 @@ def test_the_order_of_the_edits_leaves_no_trace(spool: Spool, undisturbed: Calla
     put(spool, "cd")
     spool.finish(ABOUT)
     assert digests(spool) == undisturbed(())
+
+
+def test_flags_are_counted_over_all_edits(spool: Spool) -> None:
+    for key, flags in zip(KEYS, (["nan", "uniform"], [], ["uniform"], [], [], []), strict=True):
+        spool.put(key, {"json": orjson.dumps({"key": key, "edit": {"flags": flags}})})
+    spool.seal(0)
+    manifest = spool.finish(ABOUT)
+    assert (manifest["flagged"], manifest["flags"]) == (2, {"nan": 1, "uniform": 2})
+    assert flagged(manifest) == ", 2 flagged (1 nan, 2 uniform)"
+
+
+def test_edits_without_flags_count_none(spool: Spool) -> None:
+    manifest = work(spool)
+    assert (manifest["flagged"], manifest["flags"], flagged(manifest)) == (0, {}, "")
 
 
 def test_failures_are_listed_counted_and_left_out(spool: Spool) -> None:
@@ -164,9 +181,9 @@ def test_a_spooled_edit_that_is_cut_short_is_set_aside_and_missing(
     put(spool, "ab")
     path = spool.paths.spooled("b")
     path.write_bytes(path.read_bytes()[:length])
-    assert spool.missing() == [1, 2, 3, 4, 5]
+    assert spool.missing() == start(spool.paths.root).missing() == [1, 2, 3, 4, 5]
     assert path.with_name("b.tar.damaged").stat().st_size == length
-    assert "has been cut short" in capsys.readouterr().err
+    assert "is not whole" in capsys.readouterr().err
 
 
 def test_a_shard_that_is_cut_short_is_set_aside_and_its_samples_are_missing(spool: Spool, undisturbed: Callable) -> None:
@@ -175,7 +192,7 @@ def test_a_shard_that_is_cut_short_is_set_aside_and_its_samples_are_missing(spoo
     path = spool.paths.shard(1)
     path.write_bytes(path.read_bytes()[:2048])
     assert spool.missing() == [2, 3, 4, 5]
-    work(spool)
+    work(start(spool.paths.root))
     assert digests(spool) == undisturbed(())
 
 

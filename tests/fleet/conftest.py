@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from processes import edit
+from processes import edit, started
 
 from editbench import images
 from editbench.benchmarks import folder
@@ -13,11 +15,10 @@ from editbench.records import Sample
 CATEGORIES = ("physical", "environmental", "social", "causal", "referential")
 
 
-@pytest.fixture(scope="session")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight samples whose instruction is their key."""
-    root = tmp_path_factory.mktemp("bench") / "eight"
-    picture = images.encode_png(Image.new("RGB", (32, 24), "teal"))
+def eight(root: Path) -> Path:
+    """A benchmark of eight samples whose instruction is their key."""
+    noise = random.Random(0).randbytes(56 * 40 * 3)
+    picture = images.encode_png(Image.frombytes("RGB", (56, 40), noise))
     keys = [f"s{number}" for number in range(8)]
     samples = [
         Sample(key=key, id=key, instruction=key, category=CATEGORIES[place % 5], group=key) for place, key in enumerate(keys)
@@ -27,9 +28,24 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return eight(tmp_path_factory.mktemp("bench") / "eight")
+
+
+@pytest.fixture(scope="session")
 def undisturbed(bench: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An edit run that nothing disturbed, with one rank."""
     out = tmp_path_factory.mktemp("undisturbed") / "edits"
     status, said = edit(bench, out).run()
     assert status == 0, said
     return out
+
+
+@pytest.fixture(autouse=True)
+def _no_process_is_left() -> Iterator[None]:
+    yield
+    while started:
+        process = started.pop()
+        if process.poll() is None:
+            process.kill()
+            process.communicate()

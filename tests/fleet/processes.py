@@ -7,9 +7,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -17,6 +18,9 @@ from editbench.paths import EditPaths, RunPaths, ScorePaths
 
 HERE = Path(__file__).parent
 EDITOR, JUDGE = "stand_ins:Painter", "stand_ins:Scorer"
+
+started: list[subprocess.Popen[str]] = []
+"""For the fixture that ends what a failed test leaves running."""
 
 
 @dataclass
@@ -26,10 +30,14 @@ class Command:
     arguments: list[str]
     environment: dict[str, str] = field(default_factory=dict)
 
-    def start(self) -> subprocess.Popen[str]:
+    def start(self, prefix: Sequence[str] = (), **options: Any) -> subprocess.Popen[str]:
         environment = {**os.environ, "PYTHONPATH": str(HERE), "COLUMNS": "200", **self.environment}
-        command = [sys.executable, "-m", "editbench", *self.arguments]
-        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        command = [*prefix, sys.executable, "-m", "editbench", *self.arguments]
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+        )
+        started.append(process)
+        return process
 
     def run(self) -> tuple[int, str]:
         """(exit status, everything it printed)."""

@@ -7,15 +7,30 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
+import signal
 import time
 from pathlib import Path
 
+import torch
 from PIL import Image
 
 from editbench.score.judge import Judge, Reply
 
 CALLS, SLEEP = "STAND_IN_CALLS", "STAND_IN_SLEEP"
 RAISE, DIE, BREAK = "STAND_IN_RAISE", "STAND_IN_DIE", "STAND_IN_BREAK"
+HANG_ONCE, OOM_ONCE, STUBBORN, CLOCK, EXIT_RANK = (
+    f"STAND_IN_{name}" for name in ("HANG", "OOM", "STUBBORN", "CLOCK", "EXIT_RANK")
+)
+
+
+def _first_time(variable: str, name: str) -> bool:
+    """Whether the variable, `NAME:MARKER FILE`, names this sample for the first time."""
+    wanted, _, marker = os.environ.get(variable, "").partition(":")
+    if wanted != name or Path(marker).exists():
+        return False
+    Path(marker).touch()
+    return True
 
 
 def _misbehave(name: str) -> None:
@@ -23,6 +38,16 @@ def _misbehave(name: str) -> None:
         raise ValueError(f"asked to fail on {name}")
     if name in os.environ.get(DIE, "").split(","):
         os._exit(7)
+    if _first_time(OOM_ONCE, name):
+        raise torch.OutOfMemoryError("asked to run out of memory")
+    if _first_time(HANG_ONCE, name):
+        time.sleep(1000)
+    if name == os.environ.get(STUBBORN):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        time.sleep(1000)
+    if os.environ.get(CLOCK):
+        now = time.time()
+        time.time = lambda: now + random.choice([-1, 1]) * 86400.0
     if calls := os.environ.get(CALLS):
         with Path(calls).open("a") as file:
             file.write(f"{name}\n")
@@ -35,6 +60,8 @@ class Painter:
     def __init__(self, device: str) -> None:
         if os.environ.get(BREAK):
             raise RuntimeError("the weights are broken")
+        if os.environ.get(EXIT_RANK) == os.environ.get("RANK"):
+            os._exit(9)
 
     def edit(self, images, instruction, *, seed, step):
         _misbehave(instruction)

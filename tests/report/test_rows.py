@@ -36,6 +36,12 @@ def test_rows_without_a_group_are_groups_of_their_own(tmp_path: Path) -> None:
     assert len(set(table.group.tolist())) == 3
 
 
+def test_flags_are_counted_and_rows_without_the_field_have_none(tmp_path: Path) -> None:
+    more = [GOOD | {"key": f"k{place}", "flags": flags} for place, flags in enumerate((["uniform"], [], ["nan", "uniform"]))]
+    assert _read(tmp_path, GOOD, *more).flags == {"nan": 1, "uniform": 2}
+    assert _read(tmp_path, GOOD).flags == {}
+
+
 def test_a_rounding_error_off_the_scale_is_let_through(tmp_path: Path) -> None:
     assert _read(tmp_path, GOOD | {"score": 10.000000001}).score[0] == 10.000000001
 
@@ -54,6 +60,7 @@ def test_a_rounding_error_off_the_scale_is_let_through(tmp_path: Path) -> None:
         (GOOD | {"key": "b", "score": "3"}, "score is '3', not a number"),
         (GOOD | {"key": "b", "score": True}, "score is True, not a number"),
         (GOOD | {"key": "b", "status": "unparsed"}, "status unparsed with the score 3"),
+        (GOOD | {"key": "b", "flags": "uniform"}, "flags is 'uniform', not a list of texts"),
         (GOOD | {"key": "b", "score": 10.5}, "score 10.5 is off the rubric's scale 0 to 10"),
     ],
 )

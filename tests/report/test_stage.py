@@ -17,7 +17,7 @@ from editbench.paths import ScorePaths
 from editbench.report import markdown
 from editbench.report.stage import Report, report
 
-from .conftest import ROWS, write_lines
+from .conftest import ROWS, judgement, write_lines
 
 Make = Callable[..., Path]
 FIVE = [
@@ -81,6 +81,22 @@ def test_warnings_are_in_every_output(make_scores: Make, tmp_path: Path) -> None
     for text in (*(path.read_text(encoding="utf-8") for path in made.files), _terminal(made, 300)):
         assert "all 20 scores are 5.0" in text
         assert "the runs can't be compared: they differ in judge (e: judge, f: j)" in text
+
+
+def test_flags_of_the_edits_are_counted_in_every_output(make_scores: Make, tmp_path: Path) -> None:
+    flags = (["identical"], ["identical", "uniform"], [])
+    odd = [judgement(f"k{place}", "a", "g", 5.0 - place, flags=flag) for place, flag in enumerate(flags)]
+    made = report([make_scores("odd", judgements=odd, editor="odd"), make_scores("plain")], tmp_path / "out")
+    assert [run["flags"] for run in _json(made)["runs"]] == [{"identical": 2, "uniform": 1}, {}]
+    assert {row["label"]: row["flags"] for row in _csv(made)} == {"odd": "identical=2; uniform=1", "copy": ""}
+    assert made.paths.markdown.read_text(encoding="utf-8").count("- Flagged edits: 2 identical, 1 uniform\n") == 1
+    assert _terminal(made).count("flagged edits: 2 identical, 1 uniform\n") == 1
+
+
+def test_rows_from_before_there_were_flags_are_read(make_scores: Make, tmp_path: Path) -> None:
+    root = make_scores()
+    write_lines(root, ScorePaths(root).scores.read_bytes().replace(b',"flags":[]', b""))
+    assert _json(report([root], tmp_path / "out"))["runs"][0]["flags"] == {}
 
 
 def test_what_can_not_be_computed_is_null_in_json_and_empty_in_csv(make_scores: Make, tmp_path: Path) -> None:

@@ -1,0 +1,92 @@
+"""`editbench watch DIR`: the panel of a run, from any terminal that sees its folder. Reads `status/` and nothing else; writes
+nothing, takes no lock."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from editbench import console, errors
+from editbench.errors import Interrupted, UserError
+from editbench.fleet import panel, status
+from editbench.fleet.panel import Style
+from editbench.fleet.screen import screen
+from editbench.fleet.snapshot import Observer
+from editbench.fleet.status import RunStatus
+from editbench.fleet.summary import summary
+from editbench.fleet.tracker import Tracker
+from editbench.paths import RunPaths
+
+GOES_ON = 3.0
+"""Seconds in which a run that has lost ranks begins its next attempt."""
+UNBOUNDED = 100
+"""Lines of one frame that no terminal bounds."""
+
+
+def watch(root: Path, *, style: Style = Style.AUTO, once: bool = False) -> None:
+    """Show the run in `root` until it ends or Ctrl-C; with `once`, or when it has ended, show how it stands.
+
+    Raises:
+        UserError: `root` holds no status of a run.
+    """
+    paths = RunPaths(root)
+    run = _read(paths)
+    try:
+        while not once and run.ended is None:
+            run = _follow(paths, run, style)
+            if run.ended is not None:
+                console.show(summary(run, _tracked(paths, run).whole()))
+                run = _newer(paths, run)
+                if run.ended is not None:
+                    return
+        _show(paths, run)
+    except KeyboardInterrupt:
+        return
+    except Interrupted as error:
+        if error.status != errors.SIGINT:
+            raise
+
+
+def _read(paths: RunPaths) -> RunStatus:
+    if (run := RunStatus.read(paths)) is None:
+        raise UserError(f"{paths.root} has no status of a run", "Name the folder that `edit` or `score` writes (its --out).")
+    return run
+
+
+def _tracked(paths: RunPaths, run: RunStatus) -> Tracker:
+    tracker = Tracker(run.total, run.before)
+    tracker.update(status.read_all(paths, run.attempt))
+    return tracker
+
+
+def _follow(paths: RunPaths, run: RunStatus, style: Style) -> RunStatus:
+    """Show one attempt to its end; returns the run as it is then, or the next attempt when that has begun."""
+    tracker = _tracked(paths, run)  # what went before is in its counts, and no news
+    with panel.watching(style, run, paths) as show:
+        while run.ended is None:
+            show(tracker, tracker.update(status.read_all(paths, run.attempt)))
+            time.sleep(panel.FRAME)
+            newest = RunStatus.read(paths) or run
+            if newest.attempt != run.attempt:
+                return newest
+            run.ended, run.outcome = newest.ended, newest.outcome
+        show(tracker, tracker.update(status.read_all(paths, run.attempt)))
+    return run
+
+
+def _newer(paths: RunPaths, run: RunStatus) -> RunStatus:
+    """The next attempt, when one begins; else `run`."""
+    deadline = time.monotonic() + (GOES_ON if run.outcome != status.FINISHED else 0.0)
+    newest = run
+    while newest.attempt == run.attempt and time.monotonic() < deadline:
+        time.sleep(panel.FRAME)
+        newest = RunStatus.read(paths) or run
+    return newest
+
+
+def _show(paths: RunPaths, run: RunStatus) -> None:
+    tracker = _tracked(paths, run)
+    height = console.out.size.height - 1 if console.out.is_terminal else UNBOUNDED
+    console.show(screen(Observer(run, paths).look(tracker), console.out.size.width, height))
+    if run.ended is not None:
+        console.show(summary(run, tracker.whole()))

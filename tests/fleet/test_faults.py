@@ -1,0 +1,134 @@
+"""What goes wrong below a run: memory, disks, clocks, hung and hopeless ranks. With real processes."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+from processes import alive, digests, edit, ranks, score, wait_for
+
+from editbench.paths import EditPaths
+
+SLOW = {"STAND_IN_SLEEP": "0.3"}
+
+
+def log(out: Path, rank: int = 0, attempt: int = 1) -> str:
+    return EditPaths(out).attempt(attempt).rank_log(rank).read_text()
+
+
+def test_a_sample_that_ran_out_of_memory_is_tried_again(bench: Path, undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "edits"
+    assert edit(bench, out, STAND_IN_OOM=f"s3:{tmp_path / 'once'}").run()[0] == 0
+    assert (digests(out), "asked to run out of memory" in log(out)) == (digests(undisturbed), True)
+
+
+def test_a_hung_rank_is_stopped_with_its_stacks_logged_and_its_sample_retried(
+    bench: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "edits"
+    assert edit(bench, out, "--stall-timeout", "2", STAND_IN_HANG=f"s3:{tmp_path / 'once'}").run()[0] == 0
+    assert (digests(out), "in _misbehave" in log(out)) == (digests(undisturbed), True)
+
+
+def test_a_rank_that_can_not_start_is_given_up_and_the_others_finish(bench: Path, undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "edits"
+    status, said = edit(bench, out, "--nproc", "2", STAND_IN_EXIT_RANK="1", STAND_IN_SLEEP="1").run()
+    assert (status, digests(out) == digests(undisturbed)) == (0, True), said
+
+
+def test_a_fleet_that_can_not_start_ends_with_a_message(bench: Path, tmp_path: Path) -> None:
+    status, said = edit(bench, tmp_path / "edits", STAND_IN_EXIT_RANK="0").run()
+    assert (status, "died again and again" in said, "Traceback" in said) == (1, True, False), said
+
+
+def test_a_clock_that_jumps_changes_nothing(bench: Path, undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "edits"
+    assert edit(bench, out, STAND_IN_CLOCK="yes").run()[0] == 0
+    assert digests(out) == digests(undisturbed)
+
+
+def test_a_shard_cut_short_is_made_again(bench: Path, undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "edits"
+    assert edit(bench, out).run()[0] == 0
+    shard, paths = EditPaths(out).shard(1), EditPaths(out)
+    shard.write_bytes(shard.read_bytes()[:1000])
+    status, said = edit(bench, out, STAND_IN_CALLS=str(tmp_path / "calls")).run()
+    assert (status, sorted((tmp_path / "calls").read_text().split())) == (0, ["s3", "s4", "s5"]), said
+    assert digests(paths.root) == digests(undisturbed)
+
+
+def limited(size: int) -> object:
+    """What a process runs before it starts: no file may grow beyond `size` bytes."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+@pytest.mark.parametrize("size", [7_000, 25_000], ids=["a spool file", "a shard"])
+def test_a_disk_full_at(size: int, bench: Path, undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "edits"
+    process = edit(bench, out).start(preexec_fn=limited(size))
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, "could not be written" in err, "Traceback" in err) == (1, True, False), err
+    assert not list(out.rglob("*.tmp"))
+    assert edit(bench, out).run()[0] == 0
+    assert digests(out) == digests(undisturbed)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 120 kB."""
+    root = tmp_path / "disk"
+    root.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=120k", "tmpfs", str(root)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting is not allowed here")
+    yield root
+    subprocess.run(["umount", "-l", str(root)], check=True)
+
+
+def test_a_really_full_disk_loses_nothing(bench: Path, undisturbed: Path, small_disk: Path) -> None:
+    out = small_disk / "edits"
+    status, said = edit(bench, out).run()
+    assert (status, "No space left" in said, "Traceback" in said) == (1, True, False), said
+    subprocess.run(["mount", "-o", "remount,size=10m", str(small_disk)], check=True)
+    status, said = edit(bench, out).run()
+    assert (status, digests(out) == digests(undisturbed)) == (0, True), said
+
+
+def test_a_read_only_folder_is_refused(bench: Path, small_disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    status, said = edit(bench, small_disk / "edits").run()
+    assert (status, "can't write into" in said) == (2, True), said
+
+
+@pytest.mark.parametrize(("signals", "seconds"), [([signal.SIGTERM], 10), ([signal.SIGINT, signal.SIGINT], 3)])
+def test_a_stubborn_rank_does_not_hold_up_the_end(signals: list[int], seconds: int, bench: Path, tmp_path: Path) -> None:
+    out = tmp_path / "edits"
+    process = edit(bench, out, STAND_IN_STUBBORN="s1").start()
+    wait_for(lambda: EditPaths(out).spooled("s0").exists())
+    time.sleep(0.5)
+    began = time.monotonic()
+    for number in signals:
+        process.send_signal(number)
+        time.sleep(0.3)
+    process.communicate(timeout=30)
+    assert (process.returncode, time.monotonic() - began < seconds) == (128 + signals[0], True)
+    assert not any(map(alive, ranks(EditPaths(out))))
+
+
+def test_lockstep_and_bounded_loading_change_no_bytes(bench: Path, undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "edits"
+    assert edit(bench, out, "--nproc", "2", "--sync-every", "2", "--load-parallel", "1").run()[0] == 0
+    assert digests(out) == digests(undisturbed)
+
+
+def test_a_failed_edit_does_not_stop_the_scoring(bench: Path, tmp_path: Path) -> None:
+    assert edit(bench, tmp_path / "edits", "--max-failures", "1", STAND_IN_RAISE="s4").run()[0] == 0
+    assert score(tmp_path / "edits", tmp_path / "scores").run()[0] == 0
+    rows = [orjson.loads(line) for line in (tmp_path / "scores/scores.jsonl").read_bytes().splitlines()]
+    assert [(row["key"], row["status"]) for row in rows if row["score"] is None] == [("s4", "edit_failed")]

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import re
+
+from editbench.fleet import status
+from editbench.fleet.status import RankStatus, RunStatus
+from editbench.fleet.summary import ALL_RANKS, summary
+
+
+def text(*ranks: RankStatus, **values) -> str:
+    common = {"stage": "edit", "title": "edit a model", "total": 100, "before": 20, "attempt": 1, "ranks": len(ranks)}
+    run = RunStatus(**{**common, "began": 1000.0, "ended": 1100.0, "outcome": status.FINISHED, **values})
+    return str(summary(run, list(ranks)))
+
+
+def rank(number: int = 0, computing: float = 80.0, **values) -> RankStatus:
+    seconds = {"loading": 10.0, "computing": computing, "waiting": 5.0, "writing": 20.0}
+    return RankStatus(number, 1, **{"device": "cpu", "done": 40, "seconds": seconds, "updated": 1090.0, **values})
+
+
+def test_it_counts_what_was_done_and_how_fast():
+    said = text(rank(failed=1, reasons={"error": 1}), rank(1, done=39))
+    assert "finished after 1:40" in said
+    assert "99 of 100 done (20 of them before), 1 failed" in said
+    assert "error 1" in said
+    assert "1.25 s/sample; 2.00 s on a device each" in said
+
+
+def test_phases_are_shares_of_all_ranks_time_and_writing_is_no_part_of_it():
+    said = text(rank(), rank(1, computing=40.0))
+    shares = dict(re.findall(r"^(\w+) +[\d:]+ +([\d.]+) %", said, re.MULTILINE))
+    assert shares == {"loading": "10.0", "computing": "60.0", "waiting": "5.0", "other": "25.0", "writing": "20.0"}
+
+
+def test_a_rank_is_as_busy_as_it_computed_of_the_runs_time():
+    assert re.search(r"^0 +cpu +40 +0 +2\.00 +80\.0 %", text(rank()), re.MULTILINE)
+
+
+def test_many_ranks_are_least_middle_and_most():
+    said = text(*(rank(number, computing=float(number)) for number in range(ALL_RANKS + 1)))
+    rows = re.findall(r"^(min|median|max) +(\d+) .* ([\d.]+) %", said, re.MULTILINE)
+    assert rows == [("min", "0", "0.0"), ("median", "8", "8.0"), ("max", "16", "16.0")]
+
+
+def test_the_slowest_samples_of_all_ranks_come_first():
+    said = text(rank(slowest=[("a", 9.0), ("b", 1.0)]), rank(1, slowest=[("c", 5.0)]))
+    assert re.findall(r"([\d.]+) s  (\w), rank (\d)", said) == [("9.00", "a", "0"), ("5.00", "c", "1"), ("1.00", "b", "0")]
+
+
+def test_restarts_are_counted():
+    assert re.search(r"restarts +3", text(rank(life=2, restart=1)))
+
+
+def test_a_run_that_never_had_a_rank_is_summed_up_too():
+    assert "20 of 100 done" in text(outcome="interrupted")
+
+
+def test_foreign_text_stays_text():
+    assert "\x1b" not in text(rank(slowest=[("\x1b[2J", 1.0)]), title="\x1b[2J", outcome="\x1b[2J")

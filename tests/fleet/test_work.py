@@ -1,0 +1,90 @@
+"""Claims, on a real TCPStore."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from torch.distributed import TCPStore
+
+from editbench.fleet.work import Claims, Store
+
+RANKS, ITEMS = 8, 400
+
+
+def connect(port: int, *, master: bool = False) -> TCPStore:
+    return TCPStore("127.0.0.1", port, is_master=master, wait_for_workers=False, timeout=timedelta(seconds=30))
+
+
+@pytest.fixture(scope="module")
+def stores() -> list[TCPStore]:
+    """A connection a rank."""
+    first = connect(0, master=True)
+    return [first, *(connect(first.port) for _ in range(RANKS - 1))]
+
+
+@pytest.fixture
+def scope(request: pytest.FixtureRequest) -> str:
+    """Tests share the store, so each walks under its own name."""
+    return request.node.name
+
+
+@pytest.fixture
+def store(stores: list[TCPStore]) -> Store:
+    return stores[0]
+
+
+def walk(claims: Claims) -> Iterator[int]:
+    while (item := claims.next()) is not None:
+        yield item
+
+
+def test_many_ranks_get_each_item_once(stores: list[TCPStore], scope: str) -> None:
+    def rank(store: Store) -> list[int]:
+        return list(walk(Claims(store, items=ITEMS, world=RANKS, scope=scope)))
+
+    with ThreadPoolExecutor(RANKS) as ranks:
+        shares = list(ranks.map(rank, stores))
+    assert sorted(item for share in shares for item in share) == list(range(ITEMS))
+    assert all(share == sorted(share) for share in shares)
+
+
+def test_a_finished_plan_stays_finished(store: Store, scope: str) -> None:
+    claims = Claims(store, items=2, scope=scope)
+    assert [claims.next() for _ in range(5)] == [0, 1, None, None, None]
+
+
+def test_what_an_earlier_life_held_comes_first(store: Store, scope: str) -> None:
+    assert list(walk(Claims(store, items=3, scope=scope, again=[7, 5]))) == [7, 5, 0, 1, 2]
+
+
+def test_another_walk_begins_at_the_start(store: Store, scope: str) -> None:
+    first, second = (Claims(store, items=9, scope=f"{scope}/{restart}") for restart in range(2))
+    assert [first.next(), first.next(), second.next(), first.next()] == [0, 1, 0, 2]
+
+
+def test_strikes_add_up_over_ranks_and_walks(store: Store, scope: str) -> None:
+    first, second = (Claims(store, items=9, scope=f"{scope}/{restart}") for restart in range(2))
+    first.strike("s3")
+    second.strike("s3")
+    assert (first.strikes("s3"), second.strikes("s3"), first.strikes("s4")) == (2, 2, 0)
+
+
+def test_exactly_one_rank_completes_a_group(stores: list[TCPStore], scope: str) -> None:
+    with ThreadPoolExecutor(RANKS) as ranks:
+        counts = list(ranks.map(lambda store: Claims(store, items=RANKS, scope=scope).through(4), stores))
+    assert sorted(counts) == list(range(1, RANKS + 1))
+    assert Claims(stores[0], items=RANKS, scope=scope).through(5) == 1
+
+
+def test_gathered_ranks_see_each_others_strikes(stores: list[TCPStore], scope: str) -> None:
+    def rank(number: int) -> int:
+        claims = Claims(stores[number], items=ITEMS, world=RANKS, scope=scope)
+        claims.strike(f"{scope}/{number}")
+        claims.gather()
+        return sum(claims.strikes(f"{scope}/{other}") for other in range(RANKS))
+
+    with ThreadPoolExecutor(RANKS) as ranks:
+        assert list(ranks.map(rank, range(RANKS))) == [RANKS] * RANKS

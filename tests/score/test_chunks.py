@@ -1,0 +1,134 @@
+"""Five samples, two a chunk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from editbench import shards
+from editbench.errors import StageError
+from editbench.paths import ScorePaths
+from editbench.records import EDIT_FAILED, ERROR, OK, UNPARSED, Judgement
+from editbench.score.chunks import Chunks
+
+STATUSES = (OK, OK, UNPARSED, EDIT_FAILED, OK)
+
+
+@pytest.fixture
+def chunks(tmp_path: Path) -> Chunks:
+    paths = ScorePaths(tmp_path)
+    paths.chunks.mkdir()
+    return Chunks(paths, 5, 2)
+
+
+def row(place: int, status: str) -> Judgement:
+    score = float(place) if status == OK else None
+    about = {"key": f"k{place}", "id": f"k{place}", "category": "c", "language": "en", "group": "g"}
+    return Judgement(**about, status=status, score=score, response="\u2028 a line\n")
+
+
+def put(chunks: Chunks, number: int, statuses: tuple[str, ...] = STATUSES) -> None:
+    chunks.put(number, [row(place, statuses[place]) for place in chunks.places(number)])
+
+
+def judge(chunks: Chunks, statuses: tuple[str, ...] = STATUSES) -> dict:
+    chunks.paths.chunks.mkdir(exist_ok=True)
+    for number in chunks.missing():
+        put(chunks, number, statuses)
+    return chunks.finish({"identity": "i"})
+
+
+def files(chunks: Chunks) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in chunks.paths.root.iterdir() if path.is_file()}
+
+
+def test_a_chunk_is_a_fixed_run_of_samples(chunks: Chunks) -> None:
+    assert len(chunks) == 3
+    assert [list(chunks.places(number)) for number in range(3)] == [[0, 1], [2, 3], [4]]
+
+
+def test_what_is_judged_is_not_missing(chunks: Chunks) -> None:
+    put(chunks, 1)
+    assert chunks.has(1)
+    assert chunks.missing() == [0, 2]
+
+
+def test_the_rows_come_in_order_whatever_the_order_of_the_chunks(chunks: Chunks) -> None:
+    for number in (2, 0, 1):
+        put(chunks, number)
+    manifest = chunks.finish({"identity": "i"})
+    rows = [orjson.loads(line) for line in chunks.paths.scores.read_bytes().split(b"\n")[:-1]]
+    assert [(entry["key"], entry["status"], entry["score"]) for entry in rows] == [
+        ("k0", OK, 0.0),
+        ("k1", OK, 1.0),
+        ("k2", UNPARSED, None),
+        ("k3", EDIT_FAILED, None),
+        ("k4", OK, 4.0),
+    ]
+    assert manifest["sha256"] == shards.sha256(chunks.paths.scores)
+    assert orjson.loads(chunks.paths.manifest.read_bytes()) == manifest
+    assert not chunks.paths.chunks.exists()
+
+
+def test_the_manifest_counts_and_averages_what_has_a_score(chunks: Chunks) -> None:
+    manifest = judge(chunks)
+    assert manifest["statuses"] == {EDIT_FAILED: 1, OK: 3, UNPARSED: 1}
+    assert (manifest["samples"], manifest["mean"], manifest["min"], manifest["max"]) == (5, 5 / 3, 0.0, 4.0)
+    assert manifest["identity"] == "i"
+
+
+def test_without_any_score_there_is_no_mean(chunks: Chunks) -> None:
+    manifest = judge(chunks, (UNPARSED,) * 5)
+    assert (manifest["mean"], manifest["min"], manifest["max"]) == (None, None, None)
+
+
+def test_only_chunks_with_errors_are_judged_again_and_the_end_is_the_same(chunks: Chunks) -> None:
+    judge(chunks)
+    undisturbed = files(chunks)
+    chunks.paths.scores.unlink()
+    judge(chunks, (ERROR, OK, UNPARSED, EDIT_FAILED, ERROR))
+    chunks.reopen()
+    assert not chunks.paths.manifest.exists()
+    assert chunks.missing() == [0, 2]
+    judge(chunks)
+    assert files(chunks) == undisturbed
+
+
+def test_a_crash_before_the_chunks_are_cleared_keeps_no_errors(chunks: Chunks, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Chunks, "clear", lambda self: None)
+        judge(chunks, (ERROR, OK, UNPARSED, EDIT_FAILED, OK))
+    assert chunks.missing() == []
+    chunks.reopen()
+    assert chunks.missing() == [0]
+
+
+def test_a_crash_while_reopening_loses_nothing(chunks: Chunks, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge(chunks)
+    undisturbed = files(chunks)
+
+    def crash(_path: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", crash)
+        with pytest.raises(KeyboardInterrupt):
+            chunks.reopen()
+    chunks.reopen()
+    judge(chunks)
+    assert files(chunks) == undisturbed
+
+
+@pytest.mark.parametrize("damage", ["missing", "a row short", "cut within a row"])
+def test_a_chunk_that_is_not_whole_stops_the_end(chunks: Chunks, damage: str) -> None:
+    for number in range(3):
+        put(chunks, number)
+    path = chunks.paths.chunk(1)
+    data = path.read_bytes()
+    rest = {"missing": None, "a row short": data.splitlines(keepends=True)[0], "cut within a row": data[:-9]}[damage]
+    path.unlink() if rest is None else path.write_bytes(rest)
+    with pytest.raises(StageError, match=r"00001\.jsonl is missing or not whole"):
+        chunks.finish({})
+    assert not files(chunks)

@@ -1,0 +1,105 @@
+"""The parts of the stage that need no ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from editbench.errors import UserError
+from editbench.fleet.drive import Run
+from editbench.paths import ScorePaths, TinyPaths
+from editbench.records import ERROR, OK, UNPARSED, Judgement
+from editbench.score import stage
+from editbench.score.chunks import Chunks
+from editbench.score.settings import ScoreSettings
+
+
+@pytest.fixture
+def finished(tmp_path: Path):
+    """The plan of a run of two samples, one a chunk, that has finished with these statuses."""
+
+    def make(*statuses: str) -> Any:
+        chunks = Chunks(ScorePaths(tmp_path), 2, 1)
+        chunks.paths.chunks.mkdir()
+        for number, status in enumerate(statuses):
+            about = {"key": "k", "id": "k", "category": "c", "language": "en", "group": "g"}
+            chunks.put(number, [Judgement(**about, status=status, score=1.0 if status == OK else None)])
+        chunks.finish({})
+        return SimpleNamespace(paths=chunks.paths, chunks=chunks)
+
+    return make
+
+
+def none(_total: int) -> int:
+    return 0
+
+
+def test_a_finished_run_without_errors_is_complete(finished: Any) -> None:
+    plan = finished(OK, UNPARSED)
+    plan.paths.chunks.mkdir()
+    assert stage._already(plan, none)["statuses"] == {OK: 1, UNPARSED: 1}
+    assert not plan.paths.chunks.exists()
+
+
+def test_more_errors_than_allowed_are_judged_again_and_no_others(finished: Any) -> None:
+    plan = finished(OK, ERROR)
+    assert stage._already(plan, lambda total: 1) is not None
+    assert stage._already(plan, none) is None
+    assert plan.chunks.missing() == [1]
+
+
+@pytest.mark.parametrize("rows", [None, b"", b"{}\n"])
+def test_rows_that_are_lost_or_changed_are_judged_again(finished: Any, rows: bytes | None) -> None:
+    plan = finished(OK, ERROR)
+    plan.paths.scores.unlink() if rows is None else plan.paths.scores.write_bytes(rows)
+    assert stage._already(plan, none) is None
+    assert plan.chunks.missing() == [0, 1]
+
+
+def check(edits: Path, judge: str, rubric: str = "five", **settings: Any) -> Any:
+    return stage._check(edits, judge, rubric, edits.parent / "scores", ScoreSettings(**settings), Run())
+
+
+def test_what_decides_the_scores_is_the_identity(make_edits: Callable[..., Path], checkpoints: TinyPaths) -> None:
+    edits, judge = make_edits(), str(checkpoints.judge)
+    plan = check(edits, judge)
+    assert plan.settings.dtype in ("float32", "bfloat16")
+    assert check(edits, judge).identity == plan.identity
+    for other in (
+        check(edits, judge, batch_size=4),
+        check(edits, judge, language="zh"),
+        check(edits, str(checkpoints.judge_moe)),
+    ):
+        assert other.identity["digest"] != plan.identity["digest"]
+
+
+def test_a_letter_changed_in_the_rubric_is_another_identity(
+    make_edits: Callable[..., Path], checkpoints: TinyPaths, tmp_path: Path
+) -> None:
+    edits, judge = make_edits(), str(checkpoints.judge)
+    plan = check(edits, judge)
+    mine = tmp_path / "mine.toml"
+    mine.write_text(plan.rubric.text)
+    assert check(edits, judge, str(mine)).identity == plan.identity
+    mine.write_text(f"{plan.rubric.text}# \n")
+    assert check(edits, judge, str(mine)).identity["digest"] != plan.identity["digest"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"language": "fr"}, "has no language fr"),
+        ({"readout": "guess"}, "readout guess is unknown"),
+        ({"max_pixels": 9}, "a picture can't have"),
+        ({"dtype": "int8"}, "--dtype int8 is unknown"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(
+    make_edits: Callable[..., Path], checkpoints: TinyPaths, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        check(make_edits(), str(checkpoints.judge), **settings)

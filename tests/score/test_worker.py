@@ -1,0 +1,272 @@
+"""A rank's work with judges of this module, and with the tiny one where only that will do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import torch
+from PIL import Image
+
+from editbench import images
+from editbench.errors import UserError
+from editbench.fleet.worker import Pulse
+from editbench.models import Kind, Model
+from editbench.paths import ScorePaths, TinyPaths
+from editbench.score import rubric
+from editbench.score.judge import Judge, JudgeSettings, Reply
+from editbench.score.settings import ScoreSettings
+from editbench.score.worker import ScoreWorker, load_judge
+
+PULSE = Pulse(step=lambda step, steps: None, ahead=lambda: None)
+KEYS = ("physical", "environmental", "social", "causal", "referential")
+
+
+class Fixed(Judge):
+    """Judges by the key; `batches` are the keys of each batch it was given."""
+
+    def __init__(self, settings: JudgeSettings) -> None:
+        self.settings = settings
+        self.batches: list[list[str]] = []
+        self.replies = {key: Reply(f'{{"reason": "r", "score": {score}}}') for score, key in enumerate(KEYS)}
+
+    def answer(self, prepared: Any) -> list[Reply]:
+        self.batches.append([question.key for question in prepared])
+        return [self.replies[question.key] for question in prepared]
+
+
+class Small(Fixed):
+    """Has memory for two."""
+
+    def answer(self, prepared: Any) -> list[Reply]:
+        if len(prepared) > 2:
+            raise torch.OutOfMemoryError
+        return super().answer(prepared)
+
+
+class Full(Fixed):
+    """Has memory for none."""
+
+    def answer(self, prepared: Any) -> list[Reply]:
+        raise torch.OutOfMemoryError
+
+
+class Silent(Fixed):
+    def answer(self, prepared: Any) -> list[Reply]:
+        return super().answer(prepared)[1:]
+
+
+class Picky(Fixed):
+    """Can't take one question."""
+
+    def prepare(self, questions: Any) -> Any:
+        if any(question.key == "social" for question in questions):
+            raise ValueError("can't take social")
+        return questions
+
+
+class Broken(Fixed):
+    """Can't take any batch."""
+
+    def prepare(self, questions: Any) -> Any:
+        if len(questions) > 1:
+            raise ValueError("one at a time")
+        return questions
+
+
+@pytest.fixture
+def work(make_edits: Callable[..., Path], tmp_path: Path):
+    """A worker on five edits, all in one chunk unless told otherwise."""
+
+    def make(judge: type[Judge] | Path = Fixed, *, load: bool = True, edits: Any = None, **settings: Any) -> ScoreWorker:
+        location = str(judge) if isinstance(judge, Path) else f"{__name__}:{judge.__name__}"
+        kind = "folder" if isinstance(judge, Path) else "class"
+        ScorePaths(tmp_path / "scores").chunks.mkdir(parents=True)
+        worker = ScoreWorker(
+            edits=str(make_edits(**(edits or {}))),
+            out=str(tmp_path / "scores"),
+            model={"kind": kind, "name": "judge", "location": location, "identity": {}},
+            rubric_text=rubric.load("five").text,
+            settings=ScoreSettings(**{"dtype": "float32", **settings}).to_dict(),
+            plan=[0],
+        )
+        if load:
+            worker.load("cpu")
+        return worker
+
+    return make
+
+
+def rows(worker: ScoreWorker, item: int = 0) -> dict[str, dict[str, Any]]:
+    """By key, what lies on disk once the item is through."""
+    worker.store(item, worker.compute(item, worker.prepare(item), PULSE), 1.0)
+    lines = worker._chunks.paths.chunk(item).read_bytes().splitlines()
+    return {row["key"]: row for row in map(orjson.loads, lines)}
+
+
+def scores(worker: ScoreWorker) -> dict[str, float | None]:
+    return {key: row["score"] for key, row in rows(worker).items()}
+
+
+ALL = {key: float(score) for score, key in enumerate(KEYS)}
+
+
+def test_a_row_is_the_sample_its_score_and_the_reply(work: Any) -> None:
+    row = rows(work())["social"]
+    assert row == {
+        "key": "social",
+        "id": "id of social",
+        "category": "social",
+        "language": "en",
+        "group": "g",
+        "status": "ok",
+        "score": 2.0,
+        "criteria": {"score": 2.0},
+        "expected": None,
+        "mass": None,
+        "response": '{"reason": "r", "score": 2}',
+        "votes": 1,
+        "shard": "edits-00001.tar",
+        "flags": [],
+    }
+
+
+def test_a_row_carries_the_flags_of_its_edit(work: Any) -> None:
+    found = rows(work(edits={"failed": ("causal",), "flags": {"social": ["identical", "uniform"]}}))
+    assert {key: row["flags"] for key, row in found.items() if row["flags"]} == {"social": ["identical", "uniform"]}
+    assert list(found["social"])[-2:] == ["shard", "flags"]
+
+
+def test_a_judge_sees_the_source_and_the_edit_and_its_settings(work: Any) -> None:
+    worker = work(max_pixels=70_000)
+    question = worker.prepare(0).questions[1]
+    assert [image.getpixel((0, 0)) for image in question.images] == [(0, 128, 128), (255, 0, 0)]
+    assert "edit environmental" in question.text
+    assert (worker._judge.settings.max_pixels, worker._judge.settings.scale) == (70_000, (0, 10))
+
+
+def test_a_batch_that_is_prepared_while_the_judge_loads_is_judged(work: Any) -> None:
+    worker = work(Picky, load=False)
+    batch = worker.prepare(0)
+    worker.load("cpu")
+    made = worker.compute(0, batch, PULSE)
+    assert [made[place].status for place in range(5)] == ["ok", "ok", "error", "ok", "ok"]
+
+
+def test_a_batch_too_large_for_the_memory_is_halved(work: Any) -> None:
+    worker = work(Small)
+    assert scores(worker) == ALL
+    assert [len(batch) for batch in worker._judge.batches] == [2, 1, 2]
+
+
+def test_a_sample_too_large_for_the_memory_fails_its_chunk(work: Any) -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        rows(work(Full))
+
+
+def test_a_broken_picture_is_an_error_and_the_others_are_judged(work: Any) -> None:
+    judged = rows(work(edits={"edited": {"social": b"no picture"}}))
+    assert {key: row["score"] for key, row in judged.items()} == {**ALL, "social": None}
+    assert judged["social"]["status"] == "error"
+    assert judged["social"]["response"].startswith("bad_input: edits-00001.tar: social.edited.png is not a picture")
+
+
+def test_a_question_that_the_judge_cannot_take_is_an_error_and_the_others_are_judged(work: Any) -> None:
+    judged = rows(work(Picky))
+    assert {key: row["score"] for key, row in judged.items()} == {**ALL, "social": None}
+    assert judged["social"]["response"] == "bad_input: ValueError: can't take social"
+
+
+def test_a_batch_of_which_no_question_is_at_fault_fails_whole(work: Any) -> None:
+    with pytest.raises(ValueError, match="one at a time"):
+        rows(work(Broken))
+
+
+def test_a_picture_longer_than_the_model_can_take_is_an_error_and_the_others_are_judged(
+    work: Any, checkpoints: TinyPaths
+) -> None:
+    strip = images.encode_png(Image.new("RGB", (2010, 10)))
+    judged = rows(work(checkpoints.judge, edits={"edited": {"physical": strip}}, readout="expected", batch_size=2))
+    assert (judged["physical"]["status"], judged["environmental"]["status"]) == ("error", "ok")
+    assert "aspect ratio" in judged["physical"]["response"]
+
+
+def test_a_chunk_of_nothing_but_broken_pictures_needs_no_answer(work: Any) -> None:
+    worker = work(edits={"edited": dict.fromkeys(KEYS, b"no picture")})
+    assert {row["status"] for row in rows(worker).values()} == {"error"}
+    assert worker._judge.batches == []
+
+
+def test_samples_without_an_edit_have_rows_of_their_own(work: Any) -> None:
+    worker = work(edits={"failed": ("physical", "causal")})
+    judged = rows(worker)
+    assert [(row["status"], row["score"], row["shard"]) for key, row in judged.items() if key in ("physical", "causal")] == [
+        ("edit_failed", None, None),
+        ("edit_failed", None, None),
+    ]
+    assert worker._judge.batches == [["environmental", "social", "referential"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("I'm sorry, I can't help with that.", "refused"),
+        ('{"score": 11}', "out_of_range"),
+        ('{"score": -1}', "out_of_range"),
+        ("The edit shows 3 cats.", "unparsed"),
+        ("", "unparsed"),
+    ],
+)
+def test_a_reply_without_a_readable_score_has_none(work: Any, text: str, status: str) -> None:
+    worker = work()
+    worker._judge.replies["social"] = Reply(text)
+    row = rows(worker)["social"]
+    assert (row["status"], row["score"], row["criteria"], row["response"]) == (status, None, None, text)
+
+
+@pytest.mark.parametrize("nothing", [None, (), (0.0,) * 11, (float("nan"),) * 11])
+def test_a_distribution_without_mass_has_no_score(work: Any, nothing: Any) -> None:
+    worker = work(readout="expected")
+    worker._judge.replies = dict.fromkeys(KEYS, Reply("", (0.0,) * 8 + (0.5, 0.25, 0.0), 0.75))
+    worker._judge.replies["social"] = Reply("", nothing)
+    judged = rows(worker)
+    assert (judged["social"]["status"], judged["social"]["score"], judged["social"]["mass"]) == ("unparsed", None, 0.0)
+    ok = judged["causal"]
+    assert (ok["status"], ok["score"], ok["expected"], ok["mass"]) == ("ok", 8.333333, 8.333333, 0.75)
+
+
+def test_a_wrong_number_of_replies_fails_the_chunk(work: Any) -> None:
+    with pytest.raises(UserError, match="4 replies to 5 questions"):
+        rows(work(Silent))
+
+
+def test_a_chunk_that_fails_has_error_rows_and_edit_failed_ones(work: Any) -> None:
+    worker = work(edits={"failed": ("physical",)})
+    events = worker.fail(0, "out_of_memory", "too much", 1)
+    assert [(event.status, event.score) for event in events] == [("edit_failed", None)] + [("error", None)] * 4
+    assert worker.done(0)
+    row = orjson.loads(worker._chunks.paths.chunk(0).read_bytes().splitlines()[1])
+    assert (row["status"], row["response"]) == ("error", "out_of_memory: too much")
+
+
+def test_events_tell_people_the_score_and_the_reason(work: Any) -> None:
+    worker = work()
+    events = worker.store(0, worker.compute(0, worker.prepare(0), PULSE), 2.0)
+    assert [(event.key, event.score, event.note, event.batch) for event in events] == [
+        (key, score, "r", "chunk 0") for key, score in ALL.items()
+    ]
+    assert sum(event.seconds for event in events) == pytest.approx(2.0)
+
+
+def test_a_chunk_is_named_by_its_number_and_holds_its_samples(work: Any) -> None:
+    worker = work(batch_size=2)
+    assert (len(worker), worker.name(0), worker.keys(0)) == (1, "chunk 0", ["physical", "environmental"])
+
+
+def test_a_judge_is_loaded_by_kind(checkpoints: TinyPaths) -> None:
+    settings = JudgeSettings(device="cpu", dtype="float32", readout="generate", scale=(0, 10))
+    assert isinstance(load_judge(Model(Kind.CLASS, "m", f"{__name__}:Fixed", {}), settings), Fixed)
+    assert type(load_judge(Model(Kind.FOLDER, "m", str(checkpoints.judge), {}), settings)).__name__ == "Qwen3VLJudge"

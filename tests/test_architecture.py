@@ -1,0 +1,109 @@
+"""What the code may know of what."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import editbench
+
+ROOT = Path(editbench.__file__).parent
+FILES = {str(path.relative_to(ROOT)): ast.parse(path.read_text("utf-8")) for path in sorted(ROOT.rglob("*.py"))}
+MODELS = ("torch", "diffusers", "transformers", "accelerate")
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Everything a module imports, functions included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def texts(tree: ast.AST) -> Iterator[str]:
+    """Every text but the documentation."""
+    documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation:
+            yield node.value
+
+
+def breaches(folder: str, forbidden: tuple[str, ...]) -> list[str]:
+    return [
+        f"{name} imports {imported}"
+        for name, tree in FILES.items()
+        if name.startswith(folder)
+        for imported in imports(tree)
+        if imported.startswith(tuple(f"{entry}." for entry in forbidden)) or imported in forbidden
+    ]
+
+
+@pytest.mark.parametrize(
+    ("layer", "forbidden"),
+    [
+        ("edit/", ("editbench.score", "editbench.report", "editbench.cli")),
+        ("score/", ("editbench.edit", "editbench.report", "editbench.cli")),
+        ("report/", ("editbench.edit", "editbench.score", "editbench.fleet", "editbench.cli", *MODELS)),
+        ("fleet/", ("editbench.edit", "editbench.score", "editbench.report", "editbench.benchmarks", "editbench.cli")),
+        ("benchmarks/", ("editbench.edit", "editbench.score", "editbench.report", "editbench.fleet", *MODELS)),
+    ],
+)
+def test_a_layer_knows_nothing_of_those_beside_and_above_it(layer: str, forbidden: tuple[str, ...]) -> None:
+    assert any(name.startswith(layer) for name in FILES)
+    assert breaches(layer, forbidden) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["paths", "errors", "console", "atomic", "records", "shards", "identity", "images", "edits", "folder"]
+)
+def test_the_words_of_the_project_know_no_stage_and_no_model(name: str) -> None:
+    stages = tuple(f"editbench.{stage}" for stage in ("edit", "score", "report", "fleet", "benchmarks", "cli"))
+    assert breaches(f"{name}.py", (*stages, *MODELS)) == []
+
+
+def prints(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            if called in ("print", "Console", "pprint") or called.endswith(
+                (".Console", ".echo", ".secho", "stdout.write", "stderr.write")
+            ):
+                yield f"{called} in line {node.lineno}"
+
+
+def test_only_the_console_prints() -> None:
+    found = {name: list(prints(tree)) for name, tree in FILES.items() if name != "console.py"}
+    assert {name: calls for name, calls in found.items() if calls} == {}
+
+
+def test_only_paths_spells_the_names_of_our_files() -> None:
+    suffixes = (".json", ".jsonl", ".tar", ".md", ".html", ".csv", ".log")
+    ours = {text for text in texts(FILES["paths.py"]) if text.endswith(suffixes) and text not in suffixes and "*" not in text}
+    assert {"manifest.json", "identity.json", "failures.jsonl", "scores.jsonl"} <= ours
+    words = {name: [text for text in texts(tree) if " " not in text] for name, tree in FILES.items()}  # prose may name one
+    spelled = {name: [text for text in found if any(entry in text for entry in ours)] for name, found in words.items()}
+    assert {name for name, found in spelled.items() if found} == {"paths.py"}
+
+
+def test_files_and_functions_stay_short() -> None:
+    functions = {
+        f"{name}: {node.name}": node.end_lineno - node.lineno + 1
+        for name, tree in FILES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert {name: lines for name, lines in functions.items() if lines > 60} == {}
+    lengths = {name: len((ROOT / name).read_text("utf-8").splitlines()) for name in FILES}
+    assert {name: lines for name, lines in lengths.items() if lines > 400} == {}
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert [name for name, tree in FILES.items() if tree.body and not ast.get_docstring(tree)] == []
+
+
+def test_there_is_no_assert_at_run_time() -> None:
+    assert [name for name, tree in FILES.items() if any(isinstance(node, ast.Assert) for node in ast.walk(tree))] == []
