@@ -187,7 +187,7 @@ def _launch(
                 if job.shared:
                     about.write(paths)
     finally:
-        if run.progress != panel.Style.OFF:
+        if run.progress != panel.Style.OFF and tracker.through:
             console.show(summary(about, tracker.whole()))
         for note in tracker.notes:
             console.warn(note)
