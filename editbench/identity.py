@@ -69,7 +69,7 @@ def differences(there: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[
     left, right = dict(_leaves(there)), dict(_leaves(asked))
     for name in sorted(left.keys() | right.keys()):
         if left.get(name) != right.get(name) and name != "digest":
-            yield name, _short(left.get(name)), _short(right.get(name))
+            yield name, shown(left.get(name)), shown(right.get(name))
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -80,6 +80,9 @@ def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _short(value: Any) -> str:
-    text = "-" if value is None else value if isinstance(value, str) else orjson.dumps(value).decode()
+def shown(value: Any) -> str:
+    """A setting as a table shows it: blanks around a text stand in quotes, a long text is cut and told apart by its digest."""
+    text = (
+        "-" if value is None else value if isinstance(value, str) and value.strip() == value else orjson.dumps(value).decode()
+    )
     return text if len(text) <= 60 else f"{text[:40]}... ({digest(value)[:8]})"

@@ -186,7 +186,8 @@ def _explain(plan: _Plan) -> None:
     rows = [("model", plan.model.name), ("benchmark", f"{plan.benchmark.name}, {len(plan.spool.keys)} samples")]
     settings = plan.settings.to_dict()
     rows += [
-        (name, "the model's own" if settings[name] is None else settings[name]) for name in ("steps", "cfg", "negative_prompt")
+        (name, "the model's own" if settings[name] is None else identity.shown(settings[name]))
+        for name in ("steps", "cfg", "negative_prompt")
     ]
     rows += [(name, settings[name]) for name in ("seed", "size", "dtype")]
     rows += [("shards", plan.spool.shard_count), ("to edit", len(missing)), ("out", plan.paths.root)]
