@@ -121,10 +121,18 @@ NodeRank = Annotated[int, typer.Option(min=0, help="This machine; 0 is the head.
 RdzvEndpoint = Annotated[str, typer.Option(metavar="HOST:PORT", help="A free port on the head.")]
 RdzvId = Annotated[str, typer.Option(help="Name of the job, the same on all machines.")]
 Dtype = Annotated[str, typer.Option(metavar="DTYPE", help="auto, bfloat16, float16 or float32.")]
+Forced = Annotated[
+    bool, typer.Option("--forced/--no-forced", help="After a reply that can't be read, ask once more for the score alone.")
+]
+MaxText = Annotated[int, typer.Option(min=1, help="Characters of an instruction or reference text the judge is shown.")]
+Retry = Annotated[
+    list[str] | None,
+    typer.Option(metavar="STATUS", help="Ask again for unparsed, out_of_range or refused; repeatable. Errors always are."),
+]
 
 
 def _style(name: str) -> Any:
-    from editbench.fleet.panel import Style
+    from editbench.fleet.panel.live import Style
 
     if name not in list(Style):
         raise UserError(f"--progress {name} is unknown", f"Choose {', '.join(Style)}.")
@@ -241,11 +249,17 @@ def score(
     readout: Annotated[
         str, typer.Option(metavar="generate|expected", help="Read a written score, or its distribution.")
     ] = "generate",
+    forced: Forced = True,
+    votes: Annotated[int, typer.Option(min=1, help="Replies a sample, drawn with seeds; their mean counts.")] = 1,
+    temperature: Annotated[float, typer.Option(min=0, help="0: always the most likely token.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Each vote's seed is a hash of this, the sample's key and the vote.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples judged together.")] = 8,
     language: Annotated[str | None, typer.Option(metavar="en|zh", help="Of the prompts; default: each sample's own.")] = None,
     max_pixels: Annotated[int, typer.Option(help="Largest area of a picture the judge sees.")] = 1_048_576,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest reply, in tokens.")] = 256,
+    max_text: MaxText = 4_000,
     dtype: Dtype = "auto",
+    retry: Retry = None,
     max_failures: MaxFailures = "0",
     retries: Retries = 1,
     nproc: Nproc = "auto",
@@ -268,14 +282,19 @@ def score(
 
     settings = ScoreSettings(
         readout=readout,
+        forced=forced,
+        votes=votes,
+        temperature=temperature,
+        seed=seed,
         batch_size=batch_size,
         language=language,
         max_pixels=max_pixels,
         max_new_tokens=max_new_tokens,
+        max_text=max_text,
         dtype=dtype,
     )
     run = _run(context.params)
-    run_score(edits, model, rubric, out, settings, run)
+    run_score(edits, model, rubric, out, settings, run, retry or ())
 
 
 @app.command()
@@ -312,7 +331,7 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Show how it stands, and end.")] = False,
 ) -> None:
     """Show the panel of a run, from any terminal or node that sees its folder. Reads only."""
-    from editbench.fleet.watch import watch as run_watch
+    from editbench.fleet.panel.watch import watch as run_watch
 
     run_watch(folder, style=_style(progress), once=once)
 

@@ -13,13 +13,14 @@ import orjson
 
 from editbench import atomic, console, folder
 from editbench.errors import EditbenchError, StageError, UserError
-from editbench.fleet import panel, status
+from editbench.fleet import status
 from editbench.fleet.devices import Devices
 from editbench.fleet.job import Job
 from editbench.fleet.launch import Launch, RanksDied
 from editbench.fleet.nodes import Nodes
+from editbench.fleet.panel import live
+from editbench.fleet.panel.summary import summary
 from editbench.fleet.status import RunStatus
-from editbench.fleet.summary import summary
 from editbench.fleet.tracker import Tracker
 from editbench.paths import AttemptPaths, RunPaths
 
@@ -31,7 +32,7 @@ class Run:
     nproc: int | None = None
     devices: list[int] | None = None
     nodes: Nodes = field(default_factory=Nodes)
-    progress: panel.Style = panel.Style.AUTO
+    progress: live.Style = live.Style.AUTO
     fresh: bool = False
     dry_run: bool = False
     max_failures: str = "0"
@@ -175,7 +176,7 @@ def _launch(
     tracker = Tracker(work.total, before)
     launch = Launch(paths=paths, logs=logs, job=logs.job, devices=devices, nodes=run.nodes)
     try:
-        with panel.watching(run.progress, about, paths) as watch:
+        with live.watching(run.progress, about, paths) as watch:
             try:
                 launch.run(tracker, watch, attempt)
                 about.outcome = status.FINISHED
@@ -187,7 +188,7 @@ def _launch(
                 if job.shared:
                     about.write(paths)
     finally:
-        if run.progress != panel.Style.OFF and tracker.through:
+        if run.progress != live.Style.OFF and tracker.through:
             console.show(summary(about, tracker.whole()))
         for note in tracker.notes:
             console.warn(note)

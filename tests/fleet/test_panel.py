@@ -13,13 +13,14 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from editbench import console
-from editbench.fleet import panel, status
-from editbench.fleet.lines import EMPTY, FULL, HALF, Lines, bar
-from editbench.fleet.panel import Panel, Style
-from editbench.fleet.plain import Plain
-from editbench.fleet.scores import colour
-from editbench.fleet.screen import screen
-from editbench.fleet.snapshot import Observer, Snapshot
+from editbench.fleet import status
+from editbench.fleet.panel import live as panel
+from editbench.fleet.panel.lines import EMPTY, FULL, HALF, Lines, bar
+from editbench.fleet.panel.live import Panel, Style
+from editbench.fleet.panel.plain import Plain
+from editbench.fleet.panel.scores import colour
+from editbench.fleet.panel.screen import screen
+from editbench.fleet.panel.snapshot import Observer, Snapshot
 from editbench.fleet.status import Event, Gpu, RankStatus, RunStatus
 from editbench.fleet.tracker import Tracker
 from editbench.paths import RunPaths

@@ -3,8 +3,8 @@ from __future__ import annotations
 import re
 
 from editbench.fleet import status
+from editbench.fleet.panel.summary import ALL_RANKS, summary
 from editbench.fleet.status import RankStatus, RunStatus
-from editbench.fleet.summary import ALL_RANKS, summary
 
 
 def text(*ranks: RankStatus, **values) -> str:

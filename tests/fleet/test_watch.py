@@ -8,10 +8,11 @@ import pytest
 import simulate
 
 from editbench.errors import Interrupted, UserError
-from editbench.fleet import panel, status
-from editbench.fleet.panel import Style
+from editbench.fleet import status
+from editbench.fleet.panel import live as panel
+from editbench.fleet.panel.live import Style
+from editbench.fleet.panel.watch import watch
 from editbench.fleet.status import RunStatus
-from editbench.fleet.watch import watch
 from editbench.paths import RunPaths
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from editbench.fleet import status
-from editbench.fleet.lines import Line, Piece, bar
-from editbench.fleet.snapshot import EDIT, Seen, Snapshot, seconds_a_sample
+from editbench.fleet.panel.lines import Line, Piece, bar
+from editbench.fleet.panel.snapshot import EDIT, Seen, Snapshot, seconds_a_sample
+from editbench.fleet.panel.words import clean, device, duration, fit, fit_middle, per_second, short
 from editbench.fleet.status import Gpu
-from editbench.fleet.words import clean, device, duration, fit, fit_middle, per_second, short
 
 GAP = 2
 _GROWTH = (("progress", 8), ("sample", 16), ("progress", 12), ("sample", 32), ("progress", 24))

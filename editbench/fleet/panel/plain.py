@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 
 from editbench.fleet import status
-from editbench.fleet.columns import FALLEN
-from editbench.fleet.snapshot import EDIT, SCORE, Observer, Seen, Snapshot, has_log
+from editbench.fleet.panel.columns import FALLEN
+from editbench.fleet.panel.snapshot import EDIT, SCORE, Observer, Seen, Snapshot, has_log
+from editbench.fleet.panel.words import clean, counted, counts, duration, fit, percent, samples_per_second, why
 from editbench.fleet.status import Event
 from editbench.fleet.tracker import Tracker
-from editbench.fleet.words import clean, counted, counts, duration, fit, percent, samples_per_second, why
 from editbench.records import OK
 
 SECONDS, SHARE = 30.0, 0.05

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from rich.cells import cell_len
 
-from editbench.fleet.lines import Line, spread, width_of
-from editbench.fleet.snapshot import Snapshot
+from editbench.fleet.panel.lines import Line, spread, width_of
+from editbench.fleet.panel.snapshot import Snapshot
+from editbench.fleet.panel.words import clean, fit, why
 from editbench.fleet.status import Event
-from editbench.fleet.words import clean, fit, why
 from editbench.records import OK
 
 BESIDE = 110

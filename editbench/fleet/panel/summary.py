@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from editbench.fleet import status
-from editbench.fleet.lines import Line, Lines, bar
+from editbench.fleet.panel.lines import Line, Lines, bar
+from editbench.fleet.panel.words import clean, counts, device, duration, fit, samples_per_second, short
 from editbench.fleet.status import RankStatus, RunStatus
-from editbench.fleet.words import clean, counts, device, duration, fit, samples_per_second, short
 
 PHASES = ("loading", "computing", "waiting")
 """What a rank's loop does one after the other; the rest of its time it starts, or has nothing left to do."""

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from editbench import console, errors
 from editbench.errors import Interrupted, UserError
-from editbench.fleet import panel, status
-from editbench.fleet.panel import Style
-from editbench.fleet.screen import screen
-from editbench.fleet.snapshot import Observer
+from editbench.fleet import status
+from editbench.fleet.panel import live
+from editbench.fleet.panel.live import Style
+from editbench.fleet.panel.screen import screen
+from editbench.fleet.panel.snapshot import Observer
+from editbench.fleet.panel.summary import summary
 from editbench.fleet.status import RunStatus
-from editbench.fleet.summary import summary
 from editbench.fleet.tracker import Tracker
 from editbench.paths import RunPaths
 
@@ -62,10 +63,10 @@ def _tracked(paths: RunPaths, run: RunStatus) -> Tracker:
 def _follow(paths: RunPaths, run: RunStatus, style: Style) -> RunStatus:
     """Show one attempt to its end; returns the run as it is then, or the next attempt when that has begun."""
     tracker = _tracked(paths, run)  # what went before is in its counts, and no news
-    with panel.watching(style, run, paths) as show:
+    with live.watching(style, run, paths) as show:
         while run.ended is None:
             show(tracker, tracker.update(status.read_all(paths, run.attempt)))
-            time.sleep(panel.FRAME)
+            time.sleep(live.FRAME)
             newest = RunStatus.read(paths) or run
             if newest.attempt != run.attempt:
                 return newest
@@ -79,7 +80,7 @@ def _newer(paths: RunPaths, run: RunStatus) -> RunStatus:
     deadline = time.monotonic() + (GOES_ON if run.outcome != status.FINISHED else 0.0)
     newest = run
     while newest.attempt == run.attempt and time.monotonic() < deadline:
-        time.sleep(panel.FRAME)
+        time.sleep(live.FRAME)
         newest = RunStatus.read(paths) or run
     return newest
 

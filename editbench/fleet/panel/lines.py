@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
 
-from editbench.fleet.words import fit
+from editbench.fleet.panel.words import fit
 
 Piece = tuple[str, str]
 """Text, and the name of its Rich style."""

@@ -14,10 +14,10 @@ from rich.live import Live
 
 from editbench import console
 from editbench.fleet.launch import Watch
-from editbench.fleet.lines import Lines, cut
-from editbench.fleet.plain import Plain
-from editbench.fleet.screen import screen
-from editbench.fleet.snapshot import Observer
+from editbench.fleet.panel.lines import Lines, cut
+from editbench.fleet.panel.plain import Plain
+from editbench.fleet.panel.screen import screen
+from editbench.fleet.panel.snapshot import Observer
 from editbench.fleet.status import Event, RunStatus
 from editbench.fleet.tracker import Tracker
 from editbench.paths import RunPaths

@@ -13,11 +13,12 @@ last one.
 
 from __future__ import annotations
 
-from editbench.fleet import columns, status
-from editbench.fleet.lines import Line, Lines, bar, cut, joined, spread, width_of
-from editbench.fleet.scores import scoreboard
-from editbench.fleet.snapshot import EDIT, SCORE, SILENT, Snapshot, has_log
-from editbench.fleet.words import clean, counted, counts, duration, percent, samples_per_second, why
+from editbench.fleet import status
+from editbench.fleet.panel import columns
+from editbench.fleet.panel.lines import Line, Lines, bar, cut, joined, spread, width_of
+from editbench.fleet.panel.scores import scoreboard
+from editbench.fleet.panel.snapshot import EDIT, SCORE, SILENT, Snapshot, has_log
+from editbench.fleet.panel.words import clean, counted, counts, duration, percent, samples_per_second, why
 from editbench.records import OK
 
 LEAST_RANKS = 4
