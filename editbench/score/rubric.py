@@ -1,50 +1,61 @@
-"""Rubrics: what the judge is told, and the form its answer takes.
+"""Rubrics: what the judge is told, and how its answers become a score and the samples' scores a headline number.
 
 A rubric is one TOML file. `load` checks all of it and raises UserError naming file, key and fault. Its keys:
 
-    name, version, scale = [low, high], languages = [...], images = ["source", "edited"]    pictures in the order shown
-    [categories]       NAME = [other spellings]
-    [prompt]           LANGUAGE = text with {instruction} {category} {guidance} {reference_text} {reference}
-    [form.LANGUAGE]    generate, expected: how to answer; follows the prompt after an empty line
-    [guidance.LANGUAGE]    NAME = text for every category
-    [answer_prefix]    generate, expected: what the judge's answer is started with, to the letter
-    [reference]        LANGUAGE = what {reference} stands for when a sample has a reference text; optional
+    extends = NAME | FILE               all keys that are not given here are those of another rubric; optional
+    name, version, languages = [...], scale = [lowest, highest] of a sample's score
+    any_category = true                 categories that are not listed are taken too; their guidance is that of `other`
+    resize_edited = true                the edited picture is shown at the source's size
+    extras = [...]                      fields of a sample's `extra` that formulas may ask for: true only when really set
+    score = FORMULA                     of criteria and steps (see `formula`); and of the sample: its categories and extras as
+                                        flags, `category`, `reference_text`; `all`, `first` ... `fifth`: its criteria in order
+    [steps]           NAME = FORMULA    numbers on the way to the score
+    [categories]      NAME = [other spellings]
+    [criteria.NAME]   range = [lowest, highest], labels = [other names in a reply], text.LANGUAGE for {criteria}
+    [questions.NAME]  images = [source, edited, reference], criteria = [...] or by category, text.LANGUAGE with {instruction}
+                      {category} {guidance} {criteria} {reference_text} {reference}; optional: categories = [...] and
+                      when = FORMULA of flags and `reference_image` (who is asked), answers = [lowest, highest] (mapped to the
+                      criteria's range), guidance.LANGUAGE.CATEGORY, form.LANGUAGE
+    [form.LANGUAGE]   generate (with {answers}), expected (with {criterion} {lowest} {highest}): how to answer
+    [guidance.LANGUAGE]  NAME = text for every category
+    [reference]       LANGUAGE = what {reference} stands for when a sample has a reference text; optional
+    [answer_prefix]   generate, expected: what the judge's answer is started with, to the letter
+    [headline]        see `headline`
 
-Such a file is one question that yields one criterion, `score`.
+A text may also be { file = "sc.txt", placeholders = { "<instruction>" = "instruction" } }: another file's, in which the tokens
+named here stand for placeholders and braces are only text.
 
->>> rubric = load("five")
->>> text = rubric.question(sample, language=None, readout="generate")
+>>> asks = load("viescore").asks(sample, language=None, readout="generate")
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-import tomllib
+import itertools
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
 
 from editbench.errors import UserError
 from editbench.records import Sample
-from editbench.score import rubrics
+from editbench.score import headline, parts, sources
+from editbench.score.criteria import Criterion
+from editbench.score.formula import FormulaError
+from editbench.score.question import EDITED, EXPECTED, GENERATE, IMAGES, OTHER, READOUTS, REFERENCE, SOURCE, Ask, Question
+from editbench.score.scoring import Scoring, Unscorable
+from editbench.score.sources import Source, Whole, names
+from editbench.score.tables import Table, meant
+from editbench.score.wording import Template, primary_language, spelling
 
-GENERATE, EXPECTED = "generate", "expected"
-READOUTS = (GENERATE, EXPECTED)
-"""How a score is read: from a reply that gives a reason and a score, or from the distribution over the allowed scores."""
+__all__ = ["EXPECTED", "GENERATE", "IMAGES", "READOUTS", "Ask", "Criterion", "Rubric", "load", "names", "parse", "template"]
 
-IMAGES = ("source", "edited", "reference")
-SUFFIX = ".toml"
-LOWEST, HIGHEST = 0, 10
-"""No scale goes beyond these: the `expected` readout tells apart 0..9 by one digit and 10 by a second."""
+PAIR = (SOURCE, EDITED)
+"""The pictures that every edited sample has."""
 
-PLACEHOLDERS = ("instruction", "category", "guidance", "reference_text", "reference")
-_PLACEHOLDER = re.compile(r"\{\s*(\w+)\s*\}")
-_OTHER_NAMES = {"cn": "zh"}  # GEdit marks Chinese with a country code
+_TEMPLATE = "_template"
+_UNSET = {"", "0", "false", "no", "nan", "none", "null"}
 
 
 class HasCategory(Protocol):
@@ -57,44 +68,57 @@ class HasCategory(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wording:
-    """The texts of a rubric in one language; `forms` by readout, `guidance` by category."""
-
-    prompt: str
-    forms: Mapping[str, str]
-    guidance: Mapping[str, str]
-    reference: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Rubric:
-    """A checked rubric. `scale`: lowest and highest score, both allowed. `text`: the whole file."""
+    """A checked rubric. `text`: all of it, to be parsed again elsewhere."""
 
     name: str
     version: int
-    scale: tuple[int, int]
     languages: tuple[str, ...]
-    images: tuple[str, ...]
     spellings: Mapping[str, str]
-    """Category by each of its spellings, casefolded."""
-    wordings: Mapping[str, Wording]
+    any_category: bool
+    resize_edited: bool
+    extras: tuple[str, ...]
+    criteria: tuple[Criterion, ...]
+    questions: tuple[Question, ...]
+    references: Mapping[str, Template]
     answer_prefixes: Mapping[str, str]
+    flags: tuple[str, ...]
+    """Categories and extras that are names in formulas."""
+    scoring: Scoring
+    headline: Mapping[str, Any]
+    """How samples become the headline number: aggregate, percent, accuracy, pools (see `headline.read`)."""
     text: str
 
     @property
+    def scale(self) -> tuple[int, int]:
+        """Lowest and highest score of a sample."""
+        return self.scoring.scale
+
+    @property
     def categories(self) -> tuple[str, ...]:
+        """Those it lists."""
         return tuple(dict.fromkeys(self.spellings.values()))
 
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The pictures of its first question."""
+        return self.questions[0].images
+
     def identity(self) -> dict[str, Any]:
-        """What scores depend on: a letter changed anywhere in the file is another rubric."""
-        digest = hashlib.sha256(self.text.encode()).hexdigest()
-        return {"name": self.name, "version": self.version, "scale": list(self.scale), "digest": digest}
+        """What scores depend on, by a digest that any letter of the text changes; and what a report needs to know of it."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "scale": list(self.scale),
+            "criteria": {entry.name: [entry.lowest, entry.highest] for entry in self.criteria},
+            "headline": dict(self.headline),
+            "digest": hashlib.sha256(self.text.encode()).hexdigest(),
+        }
 
     def canonical_category(self, name: str) -> str:
         """The rubric's own name of a category. Raises UserError when it has no such category."""
         if (category := self._category(name)) is None:
-            known = ", ".join(self.categories)
-            raise UserError(f"rubric {self.name} has no category {name!r}", f"It has: {known}.")
+            raise UserError(f"rubric {self.name} has no category {name!r}", f"It has: {', '.join(self.categories)}.")
         return category
 
     def check_samples(self, samples: Iterable[HasCategory]) -> None:
@@ -111,45 +135,139 @@ class Rubric:
             f"It has: {known}. Choose with --category, or add the category to a copy of the rubric.",
         )
 
-    def question(self, sample: Sample | Mapping[str, Any], language: str | None, readout: str) -> str:
-        """The user's turn, without the pictures, for a sample or its record.
+    def asks(
+        self,
+        sample: Sample | Mapping[str, Any],
+        language: str | None,
+        readout: str,
+        images: Collection[str] = PAIR,
+    ) -> list[Ask]:
+        """What to ask of a sample (or its record), question by question.
 
-        `language` None: the sample's own if the rubric has it, else the rubric's first. What the sample says is data: braces
-        in it come out as they are.
+        `language` None: the sample's own if the rubric has it, else the rubric's first. `images`: the kinds of pictures that
+        the sample has; questions about a reference picture are asked where it names one.
 
         Raises:
             UserError: unknown category, language or readout.
         """
-        record = sample if isinstance(sample, Mapping) else sample.to_dict()
-        wording = self.wordings[self._language(language, record.get("language"))]
-        category = self.canonical_category(record["category"])
-        values = {
-            "instruction": record["instruction"],
-            "category": category,
-            "guidance": wording.guidance[category],
-            "reference_text": record.get("reference_text") or "",
-        }
-        values["reference"] = _fill(wording.reference, values) if values["reference_text"] else ""
-        return f"{_fill(wording.prompt, values)}\n\n{wording.forms[_readout(readout)]}"
+        _check_readout(readout)
+        record = _sample(sample)
+        spoken, values = self._language(language, record.language), self._values(record)
+        values["reference"] = self.references[spoken].fill(values) if values["reference_text"] and self.references else ""
+        prefix = self.answer_prefixes[readout]
+        questions = self._asked(self._facts(record), images)
+        return [ask for question in questions for ask in question.asks(spoken, readout, values, prefix)]
+
+    def score(self, criteria: Mapping[str, float], sample: Sample | Mapping[str, Any]) -> float:
+        """The score of a sample from all its criteria, each on its own range.
+
+        Raises:
+            UserError: a criterion is missing, or the formula gives no number of the scale.
+        """
+        ordered, facts = self._asked_for(criteria, _sample(sample))
+        try:
+            return self.scoring.score(ordered, facts)
+        except Unscorable as error:
+            raise self._mend(error) from None
+
+    def steps(self, criteria: Mapping[str, float], sample: Sample | Mapping[str, Any]) -> dict[str, float]:
+        """The numbers on the way to the score, by name. Raises UserError as `score` does."""
+        ordered, facts = self._asked_for(criteria, _sample(sample))
+        try:
+            context = self.scoring.context(ordered, facts)
+        except Unscorable as error:
+            raise self._mend(error) from None
+        return {name: context[name] for name in self.scoring.steps}
+
+    def show(
+        self, sample: Sample | Mapping[str, Any], language: str | None, readout: str, images: Collection[str] = PAIR
+    ) -> str:
+        """The exact texts that the judge is sent for a sample, each under a line that tells its question and pictures."""
+        asks = self.asks(sample, language, readout, images)
+        return "\n\n".join(_shown(ask, place, len(asks)) for place, ask in enumerate(asks, 1))
+
+    def question(self, sample: Sample | Mapping[str, Any], language: str | None, readout: str) -> str:
+        """The text of a rubric that asks one question. Raises UserError for any other."""
+        asks = self.asks(sample, language, readout)
+        if len(asks) != 1:
+            raise UserError(f"rubric {self.name} asks {len(asks)} questions of this sample, not one")
+        return asks[0].text
 
     def answer_prefix(self, readout: str) -> str:
-        """What the judge's answer is started with; it belongs before the reply when that is parsed."""
-        return self.answer_prefixes[_readout(readout)]
+        return self.answer_prefixes[_check_readout(readout)]
+
+    def rehearse(self) -> Iterator[tuple[str, str]]:
+        """(key, fault) for every category and combination of flags that would go wrong; nothing where all is well."""
+        for category in (*self.categories, *((OTHER,) if self.any_category else ())):
+            for values in itertools.product((False, True), repeat=1 + len(self.extras)):
+                facts = self._flags(category, dict(zip((parts.REFERENCE_TEXT, *self.extras), values, strict=True)))
+                for images in (PAIR, IMAGES):
+                    yield from self._rehearse(facts, images)
+
+    def _rehearse(self, facts: dict[str, Any], images: Collection[str]) -> Iterator[tuple[str, str]]:
+        of = f"of category {facts['category']}"
+        try:
+            criteria = [entry for question in self._asked(facts, images) for entry in question.criteria_of(facts["category"])]
+        except FormulaError as error:
+            yield "questions", f"{error}, {of}"
+            return
+        repeated = [name for name, count in Counter(entry.name for entry in criteria).items() if count > 1]
+        if not criteria or repeated:
+            yield "questions", f"{f'criterion {repeated[0]} is asked for twice' if repeated else 'nothing is asked'} {of}"
+            return
+        for answers in _corners(criteria):
+            try:
+                self.scoring.score(answers, facts)
+            except Unscorable as error:
+                yield error.key, f"{error}, for a sample {of} with {answers}"
+                return
 
     def _category(self, name: str) -> str | None:
-        return self.spellings.get(_spelling(name))
+        return self.spellings.get(spelling(name), name.strip() if self.any_category else None)
 
     def _language(self, asked: str | None, own: str | None) -> str:
-        if asked is not None and _language(asked) not in self.languages:
+        if asked is not None and primary_language(asked) not in self.languages:
             raise UserError(f"rubric {self.name} has no language {asked!r}", f"It has: {', '.join(self.languages)}.")
-        language = _language(asked or own or "")
+        language = primary_language(asked or own or "")
         return language if language in self.languages else self.languages[0]
 
+    def _values(self, record: Sample) -> dict[str, str]:
+        return {
+            "instruction": record.instruction,
+            "category": self.canonical_category(record.category),
+            "reference_text": record.reference_text or "",
+        }
 
-def names() -> tuple[str, ...]:
-    """The rubrics that come with editbench."""
-    files = (entry.name for entry in resources.files(rubrics).iterdir())
-    return tuple(sorted(name.removesuffix(SUFFIX) for name in files if name.endswith(SUFFIX)))
+    def _facts(self, record: Sample) -> dict[str, Any]:
+        extra = {name: _is_set((record.extra or {}).get(name)) for name in self.extras}
+        return self._flags(
+            self.canonical_category(record.category), {parts.REFERENCE_TEXT: bool(record.reference_text), **extra}
+        )
+
+    def _flags(self, category: str, known: Mapping[str, bool]) -> dict[str, Any]:
+        return {**{name: name == category for name in self.flags}, **known, parts.CATEGORY: category}
+
+    def _asked(self, facts: Mapping[str, Any], images: Collection[str]) -> list[Question]:
+        known = {**facts, parts.REFERENCE_IMAGE: REFERENCE in images}
+        return [question for question in self.questions if question.applies(known, images)]
+
+    def _asked_for(self, criteria: Mapping[str, float], record: Sample) -> tuple[dict[str, float], dict[str, Any]]:
+        """The criteria in the order asked, and the sample's facts. Raises UserError unless they are just those asked of it."""
+        facts = self._facts(record)
+        orders = [self._order(facts, images) for images in (PAIR, IMAGES)]
+        order = next((order for order in orders if set(order) == criteria.keys()), None)
+        if order is None:
+            missing = [name for name in orders[0] if name not in criteria]
+            problem = f"lacks {', '.join(missing)}" if missing else "has criteria that it is not asked for"
+            raise UserError(f"rubric {self.name}: sample {record.key} {problem}", f"Given: {', '.join(criteria) or 'none'}.")
+        return {name: criteria[name] for name in order}, facts
+
+    def _order(self, facts: Mapping[str, Any], images: Collection[str]) -> list[str]:
+        asked = self._asked(facts, images)
+        return [entry.name for question in asked for entry in question.criteria_of(facts["category"])]
+
+    def _mend(self, error: Unscorable) -> UserError:
+        return UserError(f"rubric {self.name}: {error.key}: {error}", "Mend the formula.")
 
 
 def load(name_or_path: str) -> Rubric:
@@ -158,190 +276,95 @@ def load(name_or_path: str) -> Rubric:
     Raises:
         UserError: no such rubric, an unreadable file, or a fault in it (file, key, fault).
     """
-    if name_or_path.endswith(SUFFIX) or Path(name_or_path).name != name_or_path:
-        return parse(_read(Path(name_or_path).expanduser()), name_or_path)
-    if name_or_path not in names():
-        raise UserError(
-            f"there is no rubric {name_or_path!r}",
-            f"{_meant(name_or_path, names())}Shipped: {', '.join(names())}. Your own: the path of a {SUFFIX} file.",
-        )
-    return parse((resources.files(rubrics) / f"{name_or_path}{SUFFIX}").read_text("utf-8"), f"{name_or_path}{SUFFIX}")
+    return _rubric(sources.whole(sources.find(name_or_path, Path())))
 
 
 def parse(text: str, where: str) -> Rubric:
-    """The rubric in a TOML text; `where` names it in messages. Raises UserError on any fault."""
-    try:
-        top = _Table(tomllib.loads(text), where)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{where} is not TOML: {error}", "Mend the file.") from None
-    categories = top.table("categories")
-    languages = _languages(top)
+    """The rubric in a TOML text, or in a Rubric's `text`; `where` names it in messages. Raises UserError on any fault."""
+    return _rubric(sources.whole(Source(where, text, Path())))
+
+
+def template() -> str:
+    """A small rubric with every key explained, to start an own one from."""
+    return sources.shipped(_TEMPLATE)
+
+
+def _rubric(whole: Whole) -> Rubric:
+    top = Table(whole.values, whole.origin)
+    spellings, extras, languages = parts.spellings(top), parts.extras(top), parts.languages(top)
+    categories = tuple(dict.fromkeys(spellings.values()))
+    any_category = top.flag("any_category")
+    flags = parts.flag_kinds(categories, extras)
+    criteria, tables = parts.criteria(top, flags)
+    steps, formula = parts.formulas(top, criteria, flags)
+    references = top.optional("reference")
+    rest = parts.Rest(
+        languages=languages,
+        groups=(*categories, *((OTHER,) if any_category else ())),
+        criteria=criteria,
+        criterion_tables=tables,
+        flags=flags,
+        guidance=top.optional("guidance"),
+        forms=top.optional("form"),
+        references=references,
+    )
     rubric = Rubric(
         name=top.text("name"),
         version=top.take("version", int, "a whole number"),
-        scale=_scale(top),
         languages=languages,
-        images=_images(top),
-        spellings=_spellings(categories),
-        wordings=_wordings(top, languages, tuple(categories.values)),
-        answer_prefixes=_by_readout(top.table("answer_prefix"), lambda table, key: table.take(key, str, "text")),
-        text=text,
+        spellings=spellings,
+        any_category=any_category,
+        resize_edited=top.flag("resize_edited"),
+        extras=extras,
+        criteria=tuple(criteria.values()),
+        questions=parts.questions(top, rest),
+        references=parts.references(references, languages),
+        answer_prefixes=parts.answer_prefixes(top),
+        flags=tuple(name for name in flags if name not in (parts.CATEGORY, parts.REFERENCE_TEXT)),
+        scoring=Scoring(scale=top.span("scale", parts.SCORES), steps=steps, formula=formula),
+        headline=headline.read(top.table("headline"), categories),
+        text=whole.text,
     )
     top.close()
+    for key, fault in rubric.rehearse():
+        raise top.fault(key, fault)
     return rubric
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise UserError(f"can't read rubric {path}: {error.strerror}", f"Shipped rubrics: {', '.join(names())}.") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"rubric {path} is not UTF-8: byte {error.start}", "Save it as UTF-8.") from None
+def _corners(criteria: Sequence[Criterion]) -> Iterator[dict[str, float]]:
+    """All criteria at their lowest and at their highest, and each alone at the other end."""
+    ends = [{entry.name: entry.value(end(entry)) for entry in criteria} for end in (_lowest, _highest)]
+    for here, there in (ends, ends[::-1]):
+        yield here
+        yield from ({**here, name: there[name]} for name in here)
 
 
-class _Table:
-    """A table of the file while it is read. Faults name file and key; a key that nobody takes is unknown."""
-
-    def __init__(self, values: dict[str, Any], where: str, path: str = "") -> None:
-        self.values, self.where, self.path = values, where, path
-        self._taken: set[str] = set()
-
-    def fault(self, key: str, problem: str, remedy: str = "") -> UserError:
-        return UserError(f"{self.where}: {self.path}{key}: {problem}", remedy)
-
-    def take(self, key: str, kind: type, described: str) -> Any:
-        self._taken.add(key)
-        if key not in self.values:
-            raise self.fault(key, "is missing", f"It must be {described}.")
-        if type(self.values[key]) is not kind:
-            raise self.fault(key, f"must be {described}, not {self.values[key]!r:.60}")
-        return self.values[key]
-
-    def has(self, key: str) -> bool:
-        return key in self.values
-
-    def text(self, key: str) -> str:
-        value = self.take(key, str, "text")
-        if not value.strip():
-            raise self.fault(key, "is empty")
-        return value
-
-    def template(self, key: str, allowed: Collection[str]) -> str:
-        text = self.text(key)
-        for name in _PLACEHOLDER.findall(text):
-            if name not in allowed:
-                known = ", ".join(f"{{{entry}}}" for entry in allowed) or "none here"
-                raise self.fault(key, f"unknown placeholder {{{name}}}", f"{_meant(name, allowed)}Known: {known}.")
-        return text
-
-    def strings(self, key: str) -> tuple[str, ...]:
-        values = self.take(key, list, "a list of texts")
-        if not all(isinstance(value, str) and value.strip() for value in values):
-            raise self.fault(key, "must be a list of texts, none empty")
-        return tuple(values)
-
-    def table(self, key: str) -> _Table:
-        return _Table(self.take(key, dict, "a table"), self.where, f"{self.path}{key}.")
-
-    def close(self) -> None:
-        for key in sorted(self.values.keys() - self._taken):
-            raise self.fault(key, "unknown key", f"{_meant(key, self._taken)}Known: {', '.join(sorted(self._taken))}.")
+def _lowest(criterion: Criterion) -> int:
+    return criterion.lowest
 
 
-def _scale(top: _Table) -> tuple[int, int]:
-    scale = top.take("scale", list, "[lowest, highest]")
-    if len(scale) != 2 or any(type(end) is not int for end in scale):
-        raise top.fault("scale", f"must be two whole numbers, not {scale}")
-    low, high = scale
-    if low >= high:
-        raise top.fault("scale", f"is upside down: {low} is not below {high}")
-    if low < LOWEST or high > HIGHEST:
-        raise top.fault("scale", f"{scale} goes beyond {LOWEST}..{HIGHEST}")
-    return low, high
+def _highest(criterion: Criterion) -> int:
+    return criterion.highest
 
 
-def _languages(top: _Table) -> tuple[str, ...]:
-    languages = top.strings("languages")
-    if not languages or len(set(languages)) < len(languages):
-        raise top.fault("languages", "must name at least one language, and each once")
-    if odd := [language for language in languages if _language(language) != language]:
-        raise top.fault("languages", f"{odd[0]!r} should be {_language(odd[0])!r}")
-    return languages
+def _shown(ask: Ask, place: int, count: int) -> str:
+    ranges = ", ".join(f"{entry.name} {entry.lowest}..{entry.highest}" for entry in ask.criteria)
+    starts = f"; the answer starts with {ask.answer_prefix}" if ask.answer_prefix else ""
+    return f"=== {place} of {count}: {ask.question} ({ranges}); pictures: {', '.join(ask.images)}{starts}\n{ask.text}"
 
 
-def _images(top: _Table) -> tuple[str, ...]:
-    images = top.strings("images")
-    if unknown := [image for image in images if image not in IMAGES]:
-        raise top.fault("images", f"unknown image {unknown[0]!r}", f"{_meant(unknown[0], IMAGES)}Known: {', '.join(IMAGES)}.")
-    if not images or len(set(images)) < len(images):
-        raise top.fault("images", "must name at least one image, and each once")
-    return images
+def _sample(sample: Sample | Mapping[str, Any]) -> Sample:
+    return Sample.from_dict(dict(sample)) if isinstance(sample, Mapping) else sample
 
 
-def _spellings(categories: _Table) -> dict[str, str]:
-    spellings: dict[str, str] = {}
-    for name in categories.values:
-        for spelling in (name, *categories.strings(name)):
-            if spellings.setdefault(_spelling(spelling), name) != name:
-                raise categories.fault(name, f"{spelling!r} also stands for {spellings[_spelling(spelling)]}")
-    if not spellings:
-        raise categories.fault("", "names no category")
-    return spellings
+def _is_set(value: Any) -> bool:
+    """Whether a field says yes. Tables carry empty cells as null, NaN or text, and all of these are no."""
+    if isinstance(value, str):
+        return value.strip().casefold() not in _UNSET
+    return bool(value) and value == value  # NaN is not itself
 
 
-def _wordings(top: _Table, languages: Collection[str], categories: Collection[str]) -> dict[str, Wording]:
-    prompts, forms, guidance = top.table("prompt"), top.table("form"), top.table("guidance")
-    references = top.table("reference") if top.has("reference") else None
-    allowed = PLACEHOLDERS if references else PLACEHOLDERS[:-1]
-    wordings = {
-        language: Wording(
-            prompt=prompts.template(language, allowed).strip("\n"),
-            forms=_by_readout(forms.table(language), lambda table, key: table.template(key, ()).strip("\n")),
-            guidance=_guidance(guidance.table(language), categories),
-            reference=references.template(language, PLACEHOLDERS[:-1]) if references else "",
-        )
-        for language in languages
-    }
-    for table in filter(None, (prompts, forms, guidance, references)):
-        table.close()
-    return wordings
-
-
-def _by_readout(table: _Table, read: Callable[[_Table, str], str]) -> dict[str, str]:
-    texts = {readout: read(table, readout) for readout in READOUTS}
-    table.close()
-    return texts
-
-
-def _guidance(table: _Table, categories: Collection[str]) -> dict[str, str]:
-    texts = {category: table.template(category, ()).strip("\n") for category in categories}
-    table.close()
-    return texts
-
-
-def _fill(template: str, values: Mapping[str, str]) -> str:
-    # One pass: what is filled in is never searched for placeholders itself.
-    return _PLACEHOLDER.sub(lambda match: values[match[1]], template)
-
-
-def _readout(name: str) -> str:
+def _check_readout(name: str) -> str:
     if name not in READOUTS:
-        raise UserError(f"there is no readout {name!r}", f"{_meant(name, READOUTS)}Known: {', '.join(READOUTS)}.")
+        raise UserError(f"there is no readout {name!r}", f"{meant(name, READOUTS)}Known: {', '.join(READOUTS)}.")
     return name
-
-
-def _spelling(category: str) -> str:
-    return category.strip().casefold()
-
-
-def _language(tag: str) -> str:
-    """The language of a tag such as `en`, `zh-CN` or GEdit's `cn`."""
-    primary = tag.strip().casefold().replace("_", "-").partition("-")[0]
-    return _OTHER_NAMES.get(primary, primary)
-
-
-def _meant(name: str, known: Iterable[str]) -> str:
-    """`Did you mean ...? ` when a known name is close, else nothing."""
-    close = get_close_matches(name, sorted(known), n=1)
-    return f"Did you mean {close[0]}? " if close else ""

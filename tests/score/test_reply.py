@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from editbench.records import OK, OUT_OF_RANGE, REFUSED, UNPARSED
-from editbench.score.reply import parse
+from editbench.score.criteria import Criterion
+from editbench.score.reply import parse, read
 
 SCALE = (0, 10)
 
@@ -222,3 +223,133 @@ def test_any_text_is_read_without_an_exception_and_a_score_is_on_the_scale(text:
 def test_the_asked_form_comes_back_whatever_the_reason_says(reason: str, score: int, escape: bool) -> None:
     text = json.dumps({"reason": reason, "score": score}, ensure_ascii=escape)
     assert (parse(text, SCALE).status, parse(text, SCALE).score) == (OK, score)
+
+
+PAIR = (Criterion("success", 0, 10, ("Editing Success", "编辑成功度")), Criterion("naturalness", 0, 10, ("自然度",)))
+THREE = (
+    Criterion("prompt_compliance", 1, 5),
+    Criterion("visual_naturalness", 1, 5),
+    Criterion("detail_integrity", 1, 5, ("Physical & Detail Integrity",)),
+)
+
+SEVERAL = [
+    # as asked for, and as models vary it
+    ('{"reason": "3 of 4 cats", "success": 8, "naturalness": 6}', OK, (8, 6)),
+    ('```json\n{"success": 8, "naturalness": 6, "reason": "ok"}\n```', OK, (8, 6)),
+    ('{"Success": "8/10", "Naturalness": "6"}', OK, (8, 6)),
+    ('{"Editing Success": 8, "naturalness_score": 6.5}', OK, (8, 6.5)),
+    ('{"success": {"score": 8, "reason": "7 of 8"}, "naturalness": {"score": 6}}', OK, (8, 6)),
+    ('{"scores": {"success": 8, "naturalness": 6}}', OK, (8, 6)),
+    ('{"score": {"success": 8, "naturalness": 6}}', OK, (8, 6)),
+    ('{"success": 8}\n{"naturalness": 6}', OK, (8, 6)),
+    ('{"编辑成功度": 8, "自然度": 6}', OK, (8, 6)),
+    ('{"reason": "the "left" one", "success": 8, "naturalness": 6}', OK, (8, 6)),
+    ('{"success": 8, "naturalness": 6, "reason": "cut', OK, (8, 6)),
+    # the list of the public prompts
+    ('{"score": [8, 6], "reasoning": "success: 3 would be harsh"}', OK, (8, 6)),
+    ('{"reasoning": "cut "off", "score": [8, 6]', OK, (8, 6)),
+    ("Score: [8, 6]", OK, (8, 6)),
+    ("[8, 6]", OK, (8, 6)),
+    ("```json\n[8, 6.5]\n```", OK, (8, 6.5)),
+    # labels
+    ("Success: 8\nNaturalness: 6", OK, (8, 6)),
+    ("**Editing Success:** 8/10\n**Naturalness:** 6/10\n", OK, (8, 6)),
+    ("There are 3 cats.\n- success: 8\n- naturalness = 6", OK, (8, 6)),
+    ("### Success\n8\n### Naturalness\n6", OK, (8, 6)),
+    ("编辑成功度：８分\n自然度：6分", OK, (8, 6)),
+    # not all of them, or not clearly
+    ('{"success": 8}', UNPARSED, None),
+    ('{"success": 8, "naturalness": 1', UNPARSED, None),
+    ('{"success": 8, "naturalness": null}', UNPARSED, None),
+    ('{"success": 8, "naturalness": 6}\n{"success": 7, "naturalness": 6}', UNPARSED, None),
+    ('{"success": 8, "success": 7, "naturalness": 6}', UNPARSED, None),
+    ('{"success": 8, "naturalness": 6, "score": [8, 5]}', UNPARSED, None),
+    ('{"score": [8, 6, 5]}', UNPARSED, None),
+    ('{"score": [8, "high"]}', UNPARSED, None),
+    ('{"score": 8}', UNPARSED, None),
+    ("8", UNPARSED, None),
+    ("8, 6", UNPARSED, None),
+    ("8\n6", UNPARSED, None),
+    ("I give [8, 6].", UNPARSED, None),
+    ("Success: 8-9\nNaturalness: 6", UNPARSED, None),
+    ("It was a success: 8 cats. Naturalness: 6", UNPARSED, None),
+    ("Unnaturalness: 6, success: 8", UNPARSED, None),
+    ("", UNPARSED, None),
+    # off the scale, refused
+    ('{"success": 8, "naturalness": 11}', OUT_OF_RANGE, None),
+    ('{"score": [-1, 6]}', OUT_OF_RANGE, None),
+    ("I'm sorry, but I can't assist with that.", REFUSED, None),
+]
+
+
+@pytest.mark.parametrize(("text", "status", "scores"), SEVERAL)
+def test_reads_all_criteria_of_a_question_or_none(text: str, status: str, scores: tuple[float, ...] | None) -> None:
+    reading = read(text, PAIR)
+    assert reading.status == status
+    assert reading.criteria == (dict(zip(("success", "naturalness"), scores, strict=True)) if scores else None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Brief reasoning: 2 lamps are lit.\nPrompt Compliance: 5\nVisual Naturalness: 4\nPhysical & Detail Integrity: 3",
+        "**Prompt Compliance**: 5/5\n**Visual-Naturalness**: 4/5\n**Physical and Detail Integrity**: 3/5",
+        '{"prompt_compliance": 5, "Visual Naturalness": 4, "detail_integrity": 3}',
+    ],
+)
+def test_names_of_several_words_are_read_in_any_spelling(text: str) -> None:
+    assert read(text, THREE).criteria == {"prompt_compliance": 5, "visual_naturalness": 4, "detail_integrity": 3}
+
+
+ONE = (Criterion("visual_consistency", 1, 5, ("consistency score",)),)
+
+
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        ('{"reason": "fine", "visual_consistency": 4}', 4),
+        ('{"consistency_score": 4, "reasoning": "fine"}', 4),
+        ('{"score": 4}', 4),
+        ("Final score: 4", 4),
+        ("Visual consistency: 4/5", 4),
+        ("4", 4),
+        ('{"score": 4, "visual_consistency": 3}', None),
+        ('{"quality": 4}', None),
+    ],
+)
+def test_an_only_criterion_goes_by_its_name_or_by_the_words_for_a_score(text: str, score: float | None) -> None:
+    assert read(text, ONE).criteria == (None if score is None else {"visual_consistency": score})
+
+
+def test_answers_are_given_on_the_criterions_own_scale() -> None:
+    logical = Criterion("reasoning_score", 0, 1, (), (1, 5))
+    assert [read(text, (logical,)).criteria for text in ("0", "1")] == [{"reasoning_score": 1}, {"reasoning_score": 5}]
+    assert read("2", (logical,)).status == OUT_OF_RANGE
+
+
+def test_reason_of_several_scores_is_kept() -> None:
+    assert read('{"reason": "影子，不对", "success": 8, "naturalness": 6}', PAIR).reason == "影子，不对"
+    assert read('{"score": [8, 6], "reasoning": "fine"}', PAIR).reason == "fine"
+
+
+@pytest.mark.parametrize("piece", ["success: ", '"score": [', "[8, ", "8, ", "editing ", "editing success", "自然度："])
+def test_long_replies_of_one_piece_are_read_for_several_criteria(piece: str) -> None:
+    text = (piece * 100_000)[:100_000]
+    assert read(text, PAIR).criteria is None
+
+
+NUMBERS = st.text(alphabet="{}[]\"':/.,*-# \nsuccessnaturalness分：８0123456789")
+
+
+@given(st.text() | NUMBERS, st.sampled_from([PAIR, THREE, ONE]))
+def test_any_text_gives_all_criteria_within_their_ranges_or_none(text: str, criteria: tuple[Criterion, ...]) -> None:
+    reading = read(text, criteria)
+    assert (reading.status == OK) == (reading.criteria is not None)
+    if reading.criteria is not None:
+        assert all(entry.lowest <= reading.criteria[entry.name] <= entry.highest for entry in criteria)
+
+
+@given(st.text().filter(lambda text: not any(character.isdigit() for character in text)), st.tuples(*[st.integers(0, 10)] * 2))
+def test_the_asked_form_of_several_comes_back_whatever_the_reason_says(reason: str, scores: tuple[int, int]) -> None:
+    given_scores = {"success": scores[0], "naturalness": scores[1]}
+    assert read(json.dumps({"reason": reason, **given_scores}), PAIR).criteria == given_scores
