@@ -15,7 +15,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from editbench import __version__
+from editbench import __version__, rubric_cli
 from editbench.errors import BUG, EditbenchError, Interrupted, UserError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(rubric_cli.app, name="rubric")
 _debug = False
 
 
@@ -304,12 +305,19 @@ def report(
     name: Annotated[
         list[str] | None, typer.Option(help="A name for each folder of scores, in their order; repeatable.")
     ] = None,
+    ratings: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME[:LOW-HIGH]=]FILE.csv",
+            help="Ratings of these edits by people, for the agreement: columns key,score; repeatable.",
+        ),
+    ] = None,
 ) -> None:
     """Aggregate scores: report.json, report.md, leaderboard.csv, and tables here."""
     from editbench import console
     from editbench.report.stage import report as run_report
 
-    made = run_report(scores, out, names=name or ())
+    made = run_report(scores, out, names=name or (), ratings=ratings or ())
     console.show(made.tables())
     console.say(f"report: {', '.join(str(path) for path in made.files)}")
 

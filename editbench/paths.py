@@ -161,6 +161,10 @@ class ScorePaths(RunPaths):
     def chunk(self, number: int) -> Path:
         return self.chunks / f"{number:05d}.jsonl"
 
+    def kept(self, number: int) -> Path:
+        """Rows of a chunk that is judged again for the sake of its other rows."""
+        return self.chunks / f"{number:05d}.kept.jsonl"
+
 
 class ReportPaths(Folder):
     __slots__ = ()

@@ -81,11 +81,19 @@ class Judgement(_Record):
     criteria: dict[str, float] | None = None
     """The rubric's criteria by name, from which `score` is computed."""
     expected: float | None = None
-    """Mean of the judge's distribution over the allowed scores (readout `expected`)."""
+    """What the rubric makes of the means of the judge's distributions over the allowed answers, where those are known."""
     mass: float | None = None
-    """Probability the judge gave to allowed answers at the score's position, 0..1."""
+    """Probability the judge gave to allowed answers at an answer's position, 0..1: the lowest of all answers."""
     response: str = ""
+    """What the judge wrote. Several replies each stand under a line with the question's name and the vote; the one that could
+    not be read, before a forced readout."""
     votes: int = 1
+    """Votes that `score` is the mean of; where there is no score, those that were cast."""
+    spread: float | None = None
+    """Standard deviation of the votes' scores; None for fewer than two."""
+    read: str = ""
+    """How the score was read: `generate` (from the reply), `forced` (from the distribution behind a reply that could not be
+    read), `expected`; empty where there is none."""
     shard: str | None = None
     """File name of the shard that holds the pictures; None when there is no edit."""
     flags: list[str] = field(default_factory=list)

@@ -57,7 +57,7 @@ def test_scores_do_not_depend_on_the_ranks(checkpoints: TinyPaths, edits: Path, 
 
 
 def test_random_weights_write_nothing_that_counts_as_a_score(checkpoints: TinyPaths, edits: Path, tmp_path: Path) -> None:
-    scores = scored(edits, checkpoints.judge_moe, tmp_path / "scores", "--max-new-tokens", "12")
+    scores = scored(edits, checkpoints.judge_moe, tmp_path / "scores", "--max-new-tokens", "12", "--no-forced")
     assert {(row["status"], row["score"]) for row in rows(scores)} == {("unparsed", None)}
     report = Command(["report", str(scores), "--out", str(tmp_path / "report")])
     assert report.run()[0] == 0

@@ -24,8 +24,10 @@ COMMANDS = {
     "import": "source --out --format --images --map --name",
     "edit": "benchmark --model --out --steps --cfg --negative-prompt --seed --size --dtype --category --limit --shard-size "
     + RUN,
-    "score": "edits --model --out --rubric --readout --batch-size --language --max-pixels --max-new-tokens --dtype " + RUN,
-    "report": "scores --out --name",
+    "score": "edits --model --out --rubric --readout --forced --votes --temperature --seed --batch-size --language "
+    "--max-pixels --max-new-tokens --max-text --dtype --retry " + RUN,
+    "report": "scores --out --name --ratings",
+    "rubric": "",
     "verify": "folders",
     "watch": "folder --progress --once",
     "tiny": "folder",

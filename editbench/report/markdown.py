@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from editbench.records import STATUSES
 from editbench.report.aggregate import Macro, RunSummary, Summary, ranked
+from editbench.report.agreement import STATISTICS, Estimate
+from editbench.report.raters import Dispute, Pair
 
 NOTES = (
     "Means, spread and intervals are over the scored samples (status `ok`); coverage is their share. "
@@ -15,16 +17,32 @@ NOTES = (
     "Intervals hold the mean with 95 % confidence and treat samples of one source picture as one draw "
     "(cluster-robust, Student's t); `-` stands for what can't be computed."
 )
+AGREEMENT_NOTES = (
+    "Agreement is over the samples that both raters scored, with 95 % intervals by bootstrap over groups of samples of "
+    "one source picture. Krippendorff's alpha is for interval data. Pairwise accuracy is the share of pairs of samples "
+    "that both order alike or both tie; a pair that only one ties counts against it (acc_eq, Deutsch, Foster and Freitag "
+    "2023), so that a rater whose scores never tie can't reach 1 beside one whose scores do. Scores are tied when they "
+    "are equal to six decimals. Where scales differ, alpha and differences are on scores taken linearly from each "
+    "rater's scale to 0..1; an observed scale spans the scores that the rater gave. Undefined (`-`): a rater who gives "
+    "everyone the same has no ranks to correlate."
+)
 _COLUMNS = ("n", "scored", "coverage", "mean", "95 % interval", "std", "median", "min", "max", "mean, failures lowest")
 
 
-def render(runs: Sequence[RunSummary], warnings: Sequence[str], run_warnings: Mapping[str, Sequence[str]]) -> str:
+def render(
+    runs: Sequence[RunSummary],
+    warnings: Sequence[str],
+    run_warnings: Mapping[str, Sequence[str]],
+    agreement: Sequence[Pair] = (),
+) -> str:
     """The whole file. `run_warnings` are by label."""
     blocks = ["# Image-editing benchmark report", *_warnings(warnings)]
     if len(runs) > 1:
         blocks += ["## Leaderboard", _leaderboard(runs)]
     for run in runs:
         blocks += _run(run, run_warnings[run.label])
+    if agreement:
+        blocks += _agreement(agreement)
     return "\n\n".join([*blocks, NOTES]) + "\n"
 
 
@@ -65,6 +83,38 @@ def _leaderboard(runs: Sequence[RunSummary]) -> str:
         means = [number(run.categories[name].mean) if name in run.categories else "-" for name in names]
         rows.append((str(rank), escape(run.label), *overall, *means))
     return _table(header, rows, texts=2)
+
+
+def _agreement(pairs: Sequence[Pair]) -> Iterator[str]:
+    yield "## Agreement"
+    raters = dict.fromkeys(rater for pair in pairs for rater in pair.raters)
+    yield "\n".join(f"- {escape(rater)}" for rater in raters)
+    header = ("raters", "n", *(name.replace("_", " ") for name in STATISTICS))
+    yield _table(header, [_agreement_row(pair) for pair in pairs])
+    for pair in pairs:
+        if pair.disputed:
+            names = [escape(rater.name) for rater in pair.raters]
+            header = ("key", "category", *(f"{name} wrote" for name in names), *names, "difference on 0..1")
+            yield f"### Most disputed: {_names(pair)}"
+            yield _table(header, [_dispute(each) for each in pair.disputed], texts=4)
+    yield AGREEMENT_NOTES
+
+
+def _agreement_row(pair: Pair) -> tuple[str, ...]:
+    return (_names(pair), str(pair.n), *(_estimate(getattr(pair.agreement, name)) for name in STATISTICS))
+
+
+def _names(pair: Pair) -> str:
+    return " and ".join(escape(rater.name) for rater in pair.raters)
+
+
+def _estimate(found: Estimate) -> str:
+    return number(found.value) + (f" ({span(found.interval)})" if found.interval else "")
+
+
+def _dispute(dispute: Dispute) -> tuple[str, ...]:
+    texts = map(escape, (dispute.key, dispute.category, *dispute.responses))
+    return (*texts, *map(number, (*dispute.scores, dispute.difference)))
 
 
 def _statuses(run: RunSummary) -> str:

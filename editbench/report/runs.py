@@ -51,6 +51,8 @@ class Facts:
     benchmark: Named
     digest: str
     """Of the whole identity."""
+    edits: str
+    """Digest of the edits that were scored; "" when the identity tells none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,7 @@ def _facts(there: Mapping[str, Any]) -> Facts:
         readout=str(_mapping(there, "settings").get("readout") or UNKNOWN),
         benchmark=_named(_mapping(edits, "benchmark")),
         digest=str(there.get("digest") or ""),
+        edits=str(edits.get("digest") or ""),
     )
 
 

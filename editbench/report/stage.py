@@ -17,9 +17,15 @@ to six decimals (two in report.md). `report.json`, where null stands for what ca
         warnings    [text]
     leaderboard  by micro mean: [{rank, label, micro, macro, coverage, mean_failures_lowest}]
     warnings     [text], on runs side by side
+    agreement    [PAIR], of all raters of the same edits: runs, and ratings by people
 
     SUMMARY      {n, scored, coverage, mean, std, median, min, max, interval: [low, high] | null, mean_failures_lowest,
                   statuses}
+    PAIR         {raters: [RATER, RATER], n: samples both scored, groups, rescaled: true when their scales differ,
+                  spearman, kendall_tau_b, krippendorff_alpha, pairwise_accuracy: {value, interval: [low, high] | null},
+                  disputed: [{key, category, scores: [first, second], difference: on 0..1, responses: [text, text]}]}
+    RATER        {name, kind: "run" | "ratings", scale: [lowest, highest] | null,
+                  scale_from: "rubric" | "given" | "observed"}
 """
 
 from __future__ import annotations
@@ -36,8 +42,10 @@ from editbench import atomic
 from editbench.errors import UserError
 from editbench.identity import SCHEMA
 from editbench.paths import ReportPaths
-from editbench.report import checks, leaderboard, markdown, runs, terminal
+from editbench.report import checks, leaderboard, markdown, raters, runs, terminal
 from editbench.report.aggregate import RunSummary, ranked, summarise
+from editbench.report.agreement import STATISTICS
+from editbench.report.raters import Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,8 @@ class Report:
     """On the runs side by side."""
     run_warnings: Mapping[str, Sequence[str]]
     """By label."""
+    agreement: Sequence[Pair] = ()
+    """Of raters of the same edits."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -57,7 +67,7 @@ class Report:
 
     def tables(self) -> RenderableType:
         """The report for a terminal."""
-        return terminal.render(self.runs, self.warnings, self.run_warnings)
+        return terminal.render(self.runs, self.warnings, self.run_warnings, self.agreement)
 
     def document(self) -> dict[str, Any]:
         """The contents of report.json."""
@@ -66,16 +76,19 @@ class Report:
             "runs": [_run(run, self.run_warnings[run.label]) for run in self.runs],
             "leaderboard": [_place(rank, run) for rank, run in ranked(self.runs)],
             "warnings": self.warnings,
+            "agreement": [_pair(pair) for pair in self.agreement],
         }
 
 
-def report(scores: Sequence[Path], out: Path, *, names: Sequence[str] = ()) -> Report:
+def report(scores: Sequence[Path], out: Path, *, names: Sequence[str] = (), ratings: Sequence[str] = ()) -> Report:
     """Report on score folders into the folder `out`, which is made when it is missing.
 
     `names` are labels for the runs, one a folder; without them each goes by its editor and by what tells it apart.
+    `ratings` are CSV files of people's ratings of these edits, `[NAME[:LOW-HIGH]=]FILE.csv` (see the module `ratings`).
 
     Raises:
-        UserError: no folders, a folder that is not of finished scores, a bad row, names that don't fit, or `out` is no folder.
+        UserError: no folders, a folder that is not of finished scores, a bad row, names that don't fit, bad ratings or ratings
+            for several sets of edits, or `out` is no folder.
         OSError: the disk is full.
     """
     if not scores:
@@ -84,7 +97,8 @@ def report(scores: Sequence[Path], out: Path, *, names: Sequence[str] = ()) -> R
     by_label = dict(zip(runs.labels(loaded, names), loaded, strict=True))
     summaries = [summarise(run, label) for label, run in by_label.items()]
     run_warnings = {run.label: checks.diagnose(run) for run in summaries}
-    made = Report(ReportPaths(out), summaries, checks.compare(by_label), run_warnings)
+    pairs = raters.compare(by_label, ratings)
+    made = Report(ReportPaths(out), summaries, checks.compare(by_label), run_warnings, pairs)
     _write(made)
     return made
 
@@ -96,7 +110,7 @@ def _write(made: Report) -> None:
     except OSError as error:
         raise UserError(f"can't make the folder {paths.root}: {error.strerror}", "Give another --out.") from None
     told = {label: [*own, *made.warnings] for label, own in made.run_warnings.items()}
-    atomic.write(paths.markdown, markdown.render(made.runs, made.warnings, made.run_warnings).encode())
+    atomic.write(paths.markdown, markdown.render(made.runs, made.warnings, made.run_warnings, made.agreement).encode())
     atomic.write(paths.leaderboard, leaderboard.render(made.runs, told).encode())
     atomic.write(paths.json, orjson.dumps(made.document(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
@@ -118,6 +132,17 @@ def _run(run: RunSummary, warnings: Sequence[str]) -> dict[str, Any]:
         "mean_mass": run.mean_mass,
         "flags": run.flags,
         "warnings": warnings,
+    }
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    return {
+        "raters": pair.raters,
+        "n": pair.n,
+        "groups": pair.groups,
+        "rescaled": pair.rescaled,
+        **{name: getattr(pair.agreement, name) for name in STATISTICS},
+        "disputed": pair.disputed,
     }
 
 

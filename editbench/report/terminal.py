@@ -10,17 +10,27 @@ from rich.table import Table
 from rich.text import Text
 
 from editbench.report.aggregate import Macro, RunSummary, Summary, ranked
+from editbench.report.agreement import STATISTICS, Estimate
+from editbench.report.raters import Pair
 
 _COLUMNS = ("n", "ok", "mean", "95 %", "std", "median", "min", "max", "floor")
 
 
-def render(runs: Sequence[RunSummary], warnings: Sequence[str], run_warnings: Mapping[str, Sequence[str]]) -> RenderableType:
+def render(
+    runs: Sequence[RunSummary],
+    warnings: Sequence[str],
+    run_warnings: Mapping[str, Sequence[str]],
+    agreement: Sequence[Pair] = (),
+) -> RenderableType:
     """Everything, for `console.show`. `run_warnings` are by label."""
     parts: list[RenderableType] = []
     for run in runs:
         parts += [_run_table(run), *_notes(run), *_warnings(run_warnings[run.label]), Text()]
     if len(runs) > 1:
         parts += [_side_by_side(runs), *_warnings(warnings)]
+    if agreement:
+        parts += [Text(), _agreement(agreement), _scales(agreement)]
+        parts += [part for pair in agreement if pair.disputed for part in (Text(), _disputed(pair))]
     return Group(*parts)
 
 
@@ -56,6 +66,37 @@ def _side_by_side(runs: Sequence[RunSummary]) -> Table:
         parts = [run.categories.get(name) for name in names]
         table.add_row(Text(run.label), *map(_mean, (*parts, run.micro, run.macro)))
     return table
+
+
+def _agreement(pairs: Sequence[Pair]) -> Table:
+    table = _table("agreement, with 95 % intervals", ("raters", "n", *(name.replace("_", " ") for name in STATISTICS)))
+    for pair in pairs:
+        found = (_estimate(getattr(pair.agreement, name)) for name in STATISTICS)
+        table.add_row(Text(_names(pair)), Text(str(pair.n)), *found)
+    return table
+
+
+def _scales(pairs: Sequence[Pair]) -> Text:
+    raters = dict.fromkeys(rater for pair in pairs for rater in pair.raters)
+    each = "; ".join(map(str, raters))
+    told = "; alpha and differences after each is rescaled to 0..1" if any(pair.rescaled for pair in pairs) else ""
+    return Text(f"scales: {each}{told}", style="dim")
+
+
+def _disputed(pair: Pair) -> Table:
+    names = (rater.name for rater in pair.raters)
+    table = _table(f"most disputed: {_names(pair)}", ("key", "category", *names, "of 0..1"))
+    for each in pair.disputed:
+        table.add_row(Text(each.key), Text(each.category), *map(Text, map(_number, (*each.scores, each.difference))))
+    return table
+
+
+def _names(pair: Pair) -> str:
+    return " and ".join(rater.name for rater in pair.raters)
+
+
+def _estimate(found: Estimate) -> Text:
+    return Text(_number(found.value) + (f" {_span(found.interval)}" if found.interval else ""))
 
 
 def _table(title: str, columns: Sequence[str]) -> Table:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,9 @@ class Chunks:
         return range(number * self.size, min((number + 1) * self.size, self.samples))
 
     def put(self, number: int, rows: Iterable[Judgement]) -> None:
-        """A judged chunk, on disk when this returns. Raises OSError when the disk is full."""
-        atomic.write(self.paths.chunk(number), [row.to_json() + b"\n" for row in rows])
+        """A judged chunk, on disk when this returns; rows that were kept stay as they are. Raises OSError on a full disk."""
+        kept = {orjson.loads(line)["key"]: line for line in _read(self.paths.kept(number))}
+        atomic.write(self.paths.chunk(number), [kept.get(row.key) or row.to_json() + b"\n" for row in rows])
 
     def has(self, number: int) -> bool:
         return self.paths.chunk(number).exists()
@@ -57,16 +58,16 @@ class Chunks:
                     found[row["category"]] = [count + 1, total + row["score"]]
         return found
 
-    def reopen(self) -> None:
-        """Take a finished run back to chunks, without those that hold an `error` row: they are judged again, in the same
-        company."""
+    def reopen(self, statuses: Collection[str] = (ERROR,)) -> None:
+        """Take a finished run back to chunks, without the rows of these statuses: they are judged again, in the same company,
+        whose own rows are kept."""
         rows = self.paths.scores.read_bytes().splitlines(keepends=True)
         self.clear()
         self.paths.chunks.mkdir()
         for number in range(len(self)):
             mine = [rows[place] for place in self.places(number)]
-            if all(orjson.loads(row)["status"] != ERROR for row in mine):
-                atomic.write(self.paths.chunk(number), mine)
+            kept = [row for row in mine if orjson.loads(row)["status"] not in statuses]
+            atomic.write(self.paths.chunk(number) if len(kept) == len(mine) else self.paths.kept(number), kept)
         self.paths.manifest.unlink()
 
     def finish(self, about: dict[str, Any]) -> dict[str, Any]:

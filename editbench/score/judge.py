@@ -1,16 +1,18 @@
 """The judge protocol: questions about pictures go in, replies come out. Imports nothing heavy.
 
 A judge is made from a model name and `JudgeSettings`. `prepare` is CPU work and runs in threads ahead of the model; `answer`
-runs the model, one batch at a time:
+and `force` run the model, one batch at a time:
 
 >>> replies = judge.answer(judge.prepare(questions))
 """
 
 from __future__ import annotations
 
+import math
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -20,17 +22,19 @@ from PIL import Image
 from editbench.errors import UserError
 from editbench.models import check_weights
 from editbench.paths import CheckpointPaths
+from editbench.score.criteria import Criterion
 
 Readout = Literal["generate", "expected"]
 """How a score is read: from the text the judge writes, or from its distribution over the allowed scores."""
+
+THREADS = min(4, os.cpu_count() or 1)
+"""Pictures of a batch that a rank decodes, or resizes and cuts into patches, at a time: Pillow and numpy let go of the
+interpreter meanwhile. On two busy cores, 8 pairs of 1280 x 1024 took 1.09 s with one thread and 0.70 s with two."""
 
 DTYPES = ("bfloat16", "float16", "float32")
 MODEL_TYPES = ("qwen3_vl", "qwen3_vl_moe")
 DOWNLOAD = ("*.json", "*.jinja", "*.txt", "*.safetensors")
 """What a judge needs of a hub repository."""
-
-HIGHEST_EXPECTED = 10
-"""Readout `expected` reads at most two digits, and of the two-digit scores only 10."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +48,19 @@ class Question:
     """The user's turn after the pictures. Data of a benchmark may be in it: control tokens in it are only text."""
     answer_prefix: str
     """How the judge's answer begins; it goes on from here. In readout `expected` the score comes next."""
+    criteria: tuple[Criterion, ...] = (Criterion("score", 0, 10),)
+    """What the answer gives; exactly one in readout `expected`."""
+    said: str = ""
+    """What the judge has answered so far, behind the prefix. Control tokens in it are only text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     text: str
     """What the judge wrote, `answer_prefix` included; "" in readout `expected`."""
-    distribution: tuple[float, ...] | None = None
-    """Probabilities of the allowed scores, lowest to highest, out of all answers: they add up to `mass`."""
-    mass: float | None = None
-    """Probability of all allowed scores together, 0..1."""
+    distributions: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """By criterion, the probabilities of its allowed answers, lowest to highest, out of all answers: they add up to its mass.
+    In readout `generate` those where the judge wrote its answer; a criterion is missing where that place is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,20 +71,18 @@ class JudgeSettings:
     """As torch names it: cpu, cuda:0."""
     dtype: str
     readout: Readout
-    scale: tuple[int, int]
-    """Lowest and highest allowed score."""
     max_new_tokens: int = 256
     """In readout `generate`, without the prefix."""
     max_pixels: int = 1_048_576
     """Largest area of a picture; larger ones are made smaller."""
     min_pixels: int = 65_536
+    temperature: float = 0.0
+    """0: the most likely token each time; above: tokens are drawn, with their logits divided by it."""
 
     def __post_init__(self) -> None:
-        lowest, highest = self.scale
         _need(self.dtype in DTYPES, f"dtype {self.dtype} is unknown", f"Choose one of {', '.join(DTYPES)}.")
         readouts = get_args(Readout)
         _need(self.readout in readouts, f"readout {self.readout} is unknown", f"Choose one of {', '.join(readouts)}.")
-        _need(lowest < highest, f"the scale {lowest}..{highest} has no scores", "Give the lowest score first.")
         _need(self.max_new_tokens > 0, f"max_new_tokens is {self.max_new_tokens}", "Allow at least one token.")
         _need(
             0 < self.min_pixels <= self.max_pixels,
@@ -85,9 +90,9 @@ class JudgeSettings:
             f"Choose max_pixels of at least {self.min_pixels:,}.",
         )
         _need(
-            self.readout == "generate" or 0 <= lowest < highest <= HIGHEST_EXPECTED,
-            f"readout expected can't read the scale {lowest}..{highest}",
-            f"It reads integers from 0 to {HIGHEST_EXPECTED}; use readout generate, or another scale.",
+            self.temperature == 0 or (self.readout == "generate" and 0 < self.temperature < math.inf),
+            f"temperature {self.temperature:g} does not go with readout {self.readout}",
+            "Give 0, or a number above it with readout generate; readout expected draws nothing.",
         )
 
 
@@ -102,8 +107,16 @@ class Judge(ABC):
         return questions
 
     @abstractmethod
-    def answer(self, prepared: Any) -> list[Reply]:
-        """One reply a question, in their order."""
+    def answer(self, prepared: Any, seeds: Sequence[int] | None = None) -> list[Reply]:
+        """One reply a question, in their order. `seeds`: given with a temperature above 0, one a question; the same seed draws
+        the same reply, whatever else is in the batch."""
+
+    def force(self, questions: Sequence[Question]) -> list[Reply] | None:  # noqa: ARG002
+        """For each question, which has one criterion, the distribution over its answers as what comes next after `said`.
+
+        Asked when a reply could not be read. None: this judge can't tell.
+        """
+        return None
 
 
 def check_local(folder: Path) -> None:

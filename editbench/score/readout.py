@@ -1,7 +1,7 @@
-"""Readout `expected`: the judge's distribution over the allowed scores, from one forward pass and without sampling.
+"""The judge's distribution over the answers that a criterion allows, from one forward pass and without sampling.
 
-Qwen's tokenizer splits numbers into digits: "10" is "1", "0". So where the scale reaches 10 one more position is read, the one
-behind a "1" that is appended to the prompt, and 1 and 10 are told apart:
+Qwen's tokenizer splits numbers into digits: "10" is "1", "0". So where the answers reach 10 one more position is read, the one
+behind a "1" that is appended, and 1 and 10 are told apart:
 
     P(10) = P("1") P("0" | "1")        P(1) = P("1") (1 - P("0" | "1"))        P(d) = P("d") for the other digits
 
@@ -16,58 +16,64 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from editbench.errors import UserError
+from editbench.score.criteria import Criterion
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerBase
 
 
+HIGHEST = 10
+"""Of the answers with two digits only 10 is read."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreTokens:
-    """The token ids of the digits 0..9, and the allowed scores `lowest`..`highest` within 0..10."""
+    """The token ids of the digits 0..9."""
 
     digits: tuple[int, ...]
-    lowest: int
-    highest: int
 
     @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase, scale: tuple[int, int]) -> ScoreTokens:
-        """Raises UserError when the tokenizer does not split numbers into single digits."""
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> ScoreTokens | None:
+        """None when the tokenizer does not split numbers into single digits."""
         digits = [tokenizer.encode(str(digit), add_special_tokens=False) for digit in range(10)]
         ten = tokenizer.encode("10", add_special_tokens=False)
         if any(len(tokens) != 1 for tokens in digits) or ten != digits[1] + digits[0]:
-            raise UserError(
-                "this judge's tokenizer does not split numbers into digits, so scores can't be read from its distribution",
-                "Use readout generate, or another judge.",
-            )
-        return cls(tuple(tokens[0] for tokens in digits), *scale)
+            return None
+        return cls(tuple(tokens[0] for tokens in digits))
 
     @property
-    def one(self) -> int | None:
-        """The token to append to the prompt: that of "1" when the scale reaches 10, else None."""
-        return self.digits[1] if self.highest == 10 else None
+    def one(self) -> int:
+        """What is appended where an answer may be 10, so that the position behind it tells."""
+        return self.digits[1]
 
-    @property
-    def positions(self) -> int:
-        """How many of the last positions' logits are needed."""
-        return 1 if self.one is None else 2
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Probabilities of the digits out of the whole vocabulary: (..., vocabulary) to (..., 10), softmax in float32."""
+        return logits.float().softmax(-1)[..., list(self.digits)]
 
-    def distribution(self, logits: Tensor) -> Tensor:
-        """Probabilities of the allowed scores, lowest to highest: (batch, scores), float32.
 
-        `logits`: (batch, `positions`, vocabulary) of the last positions: the one the score is read at and, when the scale
-        reaches 10, the one behind the appended "1".
-        """
-        import torch
+def reaches_ten(criterion: Criterion) -> bool:
+    return criterion.highest == HIGHEST
 
-        probabilities = logits.float().softmax(-1)
-        scores = probabilities[:, 0, list(self.digits)]
-        if self.one is not None:
-            ten = scores[:, 1] * probabilities[:, 1, self.digits[0]]
-            one = scores[:, 1] - ten
-            scores = torch.cat([scores[:, :1], one[:, None], scores[:, 2:], ten[:, None]], dim=1)
-        return scores[:, self.lowest : self.highest + 1]
+
+def distribution(criterion: Criterion, digits: Sequence[float], zero: float) -> tuple[float, ...]:
+    """Probabilities of the criterion's answers, lowest to highest.
+
+    `digits`: P("0") ... P("9") where the answer stands. `zero`: P("0" | "1"); read only where the answers reach 10.
+    """
+    answers = list(digits)
+    if reaches_ten(criterion):
+        ten = answers[1] * zero
+        answers[1] -= ten
+        answers.append(ten)
+    return tuple(answers[criterion.lowest : criterion.highest + 1])
+
+
+def mode(distribution: Sequence[float], lowest: int) -> int | None:
+    """The most likely answer, the lower of equal ones; None when all are impossible or not numbers."""
+    if not math.fsum(distribution) > 0:  # NaN included
+        return None
+    return lowest + max(range(len(distribution)), key=lambda place: (distribution[place], -place))
 
 
 def expectation(distribution: Sequence[float], lowest: int) -> tuple[float | None, float]:

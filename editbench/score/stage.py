@@ -5,6 +5,7 @@ Everything that can be checked without the weights is checked before torch is ev
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,15 @@ from editbench.fleet.devices import choose as choose_devices
 from editbench.fleet.drive import Run, Work
 from editbench.models import Kind, Model
 from editbench.paths import ScorePaths
-from editbench.records import ERROR
+from editbench.records import ERROR, OUT_OF_RANGE, REFUSED, UNPARSED
 from editbench.score import rubric
 from editbench.score.chunks import Chunks
-from editbench.score.judge import DOWNLOAD, JudgeSettings, check_local
+from editbench.score.judge import DOWNLOAD, check_local
 from editbench.score.rubric import Rubric
 from editbench.score.settings import ScoreSettings
+
+RETRIED = (UNPARSED, OUT_OF_RANGE, REFUSED)
+"""What `--retry` takes. Rows of status `error` need no asking for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,16 @@ class _Plan:
         return Chunks(self.paths, len(self.edits.entries), self.settings.batch_size)
 
 
-def score(edits: Path, model: str, rubric_name: str, out: Path, settings: ScoreSettings, run: Run) -> None:
-    """Judge every edit that has no row in `out` yet.
+def score(
+    edits: Path,
+    model: str,
+    rubric_name: str,
+    out: Path,
+    settings: ScoreSettings,
+    run: Run,
+    retry: Collection[str] = (),
+) -> None:
+    """Judge every edit that has no row in `out` yet; when all have one, those again whose status is in `retry`.
 
     Raises:
         UserError: bad input or settings, or a folder of another run; before any weights load.
@@ -53,6 +65,8 @@ def score(edits: Path, model: str, rubric_name: str, out: Path, settings: ScoreS
     """
     allowed = drive.parse_max_failures(run.max_failures)
     run.nodes.check()
+    if unknown := [status for status in retry if status not in RETRIED]:
+        raise UserError(f"--retry {unknown[0]} is no status to ask again for", f"Choose among {', '.join(RETRIED)}.")
     plan = _check(edits, model, rubric_name, out, settings, run)
     if not run.nodes.head:
         folder.await_head(plan.paths, plan.identity)
@@ -63,7 +77,7 @@ def score(edits: Path, model: str, rubric_name: str, out: Path, settings: ScoreS
         _explain(plan)
         return
     with folder.taken(plan.paths, plan.identity, fresh=run.fresh):
-        manifest = _already(plan, allowed) or _run(plan, run)
+        manifest = _already(plan, allowed, retry) or _run(plan, run)
     _summarise(plan, manifest)
     errors = manifest["statuses"].get(ERROR, 0)
     if errors > allowed(manifest["samples"]):
@@ -97,18 +111,11 @@ def _check_settings(settings: ScoreSettings, chosen: Rubric) -> None:
     if settings.language is not None and settings.language not in chosen.languages:
         known = ", ".join(chosen.languages)
         raise UserError(f"rubric {chosen.name} has no language {settings.language}", f"It has: {known}.")
-    JudgeSettings(  # refuses values that no judge can work with
-        device="cpu",
-        dtype="float32",
-        readout=settings.readout,
-        scale=chosen.scale,
-        max_new_tokens=settings.max_new_tokens,
-        max_pixels=settings.max_pixels,
-    )
+    settings.check()
 
 
-def _already(plan: _Plan, allowed: drive.Allowed) -> dict[str, Any] | None:
-    """The manifest of a run that is finished, has no more errors than allowed, and whose rows are as they were."""
+def _already(plan: _Plan, allowed: drive.Allowed, retry: Collection[str] = ()) -> dict[str, Any] | None:
+    """The manifest of a run that is finished, has nothing to ask again for, and whose rows are as they were."""
     if not plan.paths.manifest.exists():
         return None
     manifest = identity.load(plan.paths.manifest)
@@ -116,8 +123,9 @@ def _already(plan: _Plan, allowed: drive.Allowed) -> dict[str, Any] | None:
         console.warn(f"{plan.paths.scores} is missing or has been changed; everything is judged again")
         plan.paths.manifest.unlink()
         return None
-    if manifest["statuses"].get(ERROR, 0) > allowed(manifest["samples"]):
-        plan.chunks.reopen()
+    statuses = manifest["statuses"]
+    if statuses.get(ERROR, 0) > allowed(manifest["samples"]) or any(status in statuses for status in retry):
+        plan.chunks.reopen({ERROR, *retry})
         return None
     plan.chunks.clear()
     console.say(f"{plan.paths.root} is complete; nothing to do")

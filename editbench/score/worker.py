@@ -3,35 +3,51 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from editbench import images, records
+from editbench import records
 from editbench.edits import Edits, Entry
-from editbench.errors import UserError
 from editbench.fleet import failure
 from editbench.fleet.status import Event
 from editbench.fleet.worker import Pulse, Worker
 from editbench.models import Kind, Model
-from editbench.paths import EDITED, ScorePaths
-from editbench.records import Judgement, Sample
-from editbench.score import reply, rubric
+from editbench.paths import ScorePaths
+from editbench.records import Judgement
+from editbench.score import rubric, verdict
 from editbench.score.chunks import Chunks
+from editbench.score.exhibits import CUT, Exhibits
+from editbench.score.interview import Batch, Interview, unfinished
 from editbench.score.judge import Judge, JudgeSettings, Question, Reply
-from editbench.score.readout import expectation
 from editbench.score.settings import ScoreSettings
+from editbench.score.verdict import Answer, Verdict, Vote
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
-    """By place, the questions of the chunk's samples that have an edit, and what the judge made of them on the CPU."""
+class _Part:
+    """A question of the rubric, asked of the samples of a chunk that it is for."""
 
+    name: str
     questions: dict[int, Question]
-    broken: dict[int, str]
-    """Samples whose pictures can't be read or can't be judged, and why."""
-    prepared: Any = None
+    batches: list[Batch] | None = None
+    """None: not laid out yet."""
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """By the place of their sample, what to ask, and what can't be asked: its pictures can't be read or can't be judged."""
+
+    parts: list[_Part] = field(default_factory=list)
+    broken: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    row: Judgement
+    note: str = ""
 
 
 class ScoreWorker(Worker):
@@ -44,9 +60,10 @@ class ScoreWorker(Worker):
         self._entries = Edits.open(Path(edits), verify=False).entries
         self._model = Model(**{**model, "kind": Kind(model["kind"])})
         self._rubric = rubric.parse(rubric_text, "the rubric")
+        self._exhibits = Exhibits(self._rubric, self._settings)
         self._plan = plan
         self._chunks = Chunks(ScorePaths(Path(out)), len(self._entries), self._settings.batch_size)
-        self._judge: Judge | None = None
+        self._interview: Interview | None = None
 
     def __len__(self) -> int:
         return len(self._plan)
@@ -61,132 +78,112 @@ class ScoreWorker(Worker):
         return self._chunks.has(self._plan[item])
 
     def load(self, device: str) -> list[str]:
-        self._judge = load_judge(self._model, self._judge_settings(device))
+        self._interview = Interview(load_judge(self._model, self._settings.for_judge(device)))
         return []
 
-    def prepare(self, item: int) -> _Batch:
-        batch = _Batch({}, {})
+    def prepare(self, item: int) -> _Chunk:
+        edited = {place: self._entries[place] for place in self._places(item) if self._entries[place].stored is not None}
+        asked, broken = self._exhibits.questions(edited)
+        chunk = _Chunk([_Part(name, questions) for name, questions in asked], broken)
+        # The judge may still be loading when the first chunk is decoded: its own part is then done in `compute`.
+        return self._lay_out(chunk) if self._interview is not None else chunk
+
+    def compute(self, item: int, prepared: _Chunk, pulse: Pulse) -> dict[int, _Judged]:
+        chunk = self._lay_out(prepared) if any(part.batches is None for part in prepared.parts) else prepared
+        pulse.ahead()
+        votes = [self._vote(chunk, number) for number in range(self._settings.votes)]
+        judged = {}
         for place in self._places(item):
             entry = self._entries[place]
             if entry.stored is None:
-                continue
-            try:
-                batch.questions[place] = self._question(entry)
-            except UserError as error:
-                batch.broken[place] = str(error)
-        # The judge may still be loading when the first batch is decoded: its own part is then done in `compute`.
-        return self._lay_out(batch) if self._judge is not None else batch
+                judged[place] = _Judged(self._row(entry, records.EDIT_FAILED))
+            elif place in chunk.broken:
+                judged[place] = self._failed(entry, f"{failure.BAD_INPUT}: {chunk.broken[place]}")
+            else:
+                judged[place] = self._judged(entry, [vote[place] for vote in votes])
+        return judged
 
-    def compute(self, item: int, prepared: _Batch, pulse: Pulse) -> dict[int, Judgement]:
-        batch = prepared if prepared.prepared is not None else self._lay_out(prepared)
-        pulse.ahead()
-        replies = self._answer([*batch.questions.values()], batch.prepared) if batch.questions else []
-        rows = {place: self._read(self._entries[place], answer) for place, answer in zip(batch.questions, replies, strict=True)}
-        for place, problem in batch.broken.items():
-            rows[place] = self._row(self._entries[place], status=records.ERROR, response=f"{failure.BAD_INPUT}: {problem}")
-        for place in self._places(item):
-            if place not in rows:
-                rows[place] = self._row(self._entries[place], status=records.EDIT_FAILED)
-        return rows
-
-    def store(self, item: int, result: dict[int, Judgement], seconds: float) -> list[Event]:
-        rows = [result[place] for place in self._places(item)]
-        self._chunks.put(self._plan[item], rows)
-        return [self._event(item, row, seconds / len(rows)) for row in rows]
+    def store(self, item: int, result: dict[int, _Judged], seconds: float) -> list[Event]:
+        judged = [result[place] for place in self._places(item)]
+        self._chunks.put(self._plan[item], [entry.row for entry in judged])
+        return [self._event(item, entry, seconds / len(judged)) for entry in judged]
 
     def fail(self, item: int, reason: str, error: str, tries: int) -> list[Event]:  # noqa: ARG002
-        rows = []
+        judged = []
         for entry in (self._entries[place] for place in self._places(item)):
-            status = records.EDIT_FAILED if entry.stored is None else records.ERROR
-            rows.append(self._row(entry, status=status, response="" if entry.stored is None else f"{reason}: {error}"))
-        self._chunks.put(self._plan[item], rows)
-        return [self._event(item, row, 0.0) for row in rows]
+            lost = entry.stored is None
+            judged.append(_Judged(self._row(entry, records.EDIT_FAILED)) if lost else self._failed(entry, f"{reason}: {error}"))
+        self._chunks.put(self._plan[item], [entry.row for entry in judged])
+        return [self._event(item, entry, 0.0) for entry in judged]
 
     def _places(self, item: int) -> range:
         return self._chunks.places(self._plan[item])
 
-    def _judge_settings(self, device: str) -> JudgeSettings:
-        settings = self._settings
-        return JudgeSettings(
-            device=device,
-            dtype=settings.dtype,
-            readout=settings.readout,
-            scale=self._rubric.scale,
-            max_new_tokens=settings.max_new_tokens,
-            max_pixels=settings.max_pixels,
-        )
+    def _lay_out(self, chunk: _Chunk) -> _Chunk:
+        """The judge's own work on the CPU. A sample of which it can't take one question is broken."""
+        laid, broken = [], dict(chunk.broken)
+        for part in chunk.parts:
+            batches, problems = self._interview.lay_out(part.questions)
+            laid.append(_Part(part.name, part.questions, batches))
+            broken |= problems
+        return _Chunk(laid, broken)
 
-    def _question(self, entry: Entry) -> Question:
-        stored, name = entry.stored, f"{entry.stored.shard.name}: {entry.stored.key}"
-        # One picture a kind: the rubric's texts call them Image 1 and Image 2. Further inputs of a sample are not shown.
-        extensions = [EDITED if kind == "edited" else next(iter(stored.images(kind)), None) for kind in self._rubric.images]
-        pictures = [images.decode(stored.read(extension), f"{name}.{extension}") for extension in extensions if extension]
-        text = self._rubric.question(entry.sample, self._settings.language, self._settings.readout)
-        return Question(entry.sample.key, tuple(pictures), text, self._rubric.answer_prefix(self._settings.readout))
+    def _vote(self, chunk: _Chunk, number: int) -> dict[int, list[Answer]]:
+        """All questions asked once: the answers by place."""
+        answers: dict[int, list[Answer]] = {}
+        for part in chunk.parts:
+            for place, answer in self._ask(part, number).items():
+                answers.setdefault(place, []).append(answer)
+        return answers
 
-    def _lay_out(self, batch: _Batch) -> _Batch:
-        """The judge's own work on the CPU. Questions that it can't take are broken, and the others go on without them."""
-        if not batch.questions:
-            return batch
-        try:
-            return replace(batch, prepared=self._judge.prepare([*batch.questions.values()]))
-        except (ValueError, UserError):
-            broken = {place: problem for place, question in batch.questions.items() if (problem := self._problem(question))}
-            if not broken:  # it is not a single question's fault
-                raise
-        questions = {place: question for place, question in batch.questions.items() if place not in broken}
-        return self._lay_out(_Batch(questions, {**batch.broken, **broken}))
+    def _ask(self, part: _Part, vote: int) -> dict[int, Answer]:
+        replies: dict[int, Reply] = {}
+        for batch in part.batches or ():
+            seeds = {place: self._settings.draw_seed(one.key, part.name, vote) for place, one in batch.questions.items()}
+            replies |= self._interview.answers(batch, seeds if self._settings.temperature else None)
+        read = verdict.distributed if self._settings.readout == "expected" else verdict.written
+        answers = {place: read(part.name, part.questions[place].criteria, found) for place, found in replies.items()}
+        return self._forced(part, answers) if self._settings.forced else answers
 
-    def _problem(self, question: Question) -> str:
-        try:
-            self._judge.prepare([question])
-        except (ValueError, UserError) as error:
-            return failure.summary(error)
-        return ""
+    def _forced(self, part: _Part, answers: dict[int, Answer]) -> dict[int, Answer]:
+        """The same, with a forced readout of those that were written and could not be read."""
+        unread = [
+            place for place, answer in answers.items() if answer.status == records.UNPARSED and answer.read == verdict.GENERATED
+        ]
+        questions = {
+            (place, number): unfinished(part.questions[place], answers[place].text, number)
+            for place in unread
+            for number in range(len(part.questions[place].criteria))
+        }
+        replies = self._interview.forced(questions, self._settings.batch_size)
+        if replies is None:
+            return answers
+        for place in unread:
+            criteria = part.questions[place].criteria
+            found = [replies[place, number] for number in range(len(criteria))]
+            answers[place] = verdict.forced(answers[place], criteria, found)
+        return answers
 
-    def _answer(self, questions: list[Question], prepared: Any = None) -> list[Reply]:
-        """The judge's replies; a batch that does not fit into memory is halved until it does."""
-        import torch
+    def _judged(self, entry: Entry, votes: Sequence[list[Answer]]) -> _Judged:
+        score = partial(self._score, entry)
+        found = Verdict.of([Vote.of(answers, score) for answers in votes])
+        return _Judged(self._row(entry, found.status, **found.values), found.note)
 
-        try:
-            replies = self._judge.answer(prepared if prepared is not None else self._judge.prepare(questions))
-            if len(replies) != len(questions):
-                raise UserError(
-                    f"the judge gave {len(replies)} replies to {len(questions)} questions", "Return one a question."
-                )
-            return replies
-        except torch.OutOfMemoryError:
-            if len(questions) == 1:
-                raise
-        # Outside the handler: its traceback would keep the failed batch's tensors alive.
-        torch.cuda.empty_cache()
-        half = len(questions) // 2
-        return self._answer(questions[:half]) + self._answer(questions[half:])
+    def _score(self, entry: Entry, criteria: Mapping[str, float]) -> float:
+        return self._rubric.score(criteria, entry.sample)
 
-    def _read(self, entry: Entry, answer: Reply) -> Judgement:
-        if self._settings.readout == "generate":
-            parsed = reply.parse(answer.text, self._rubric.scale)
-            return self._row(entry, status=parsed.status, score=parsed.score, response=answer.text)
-        expected, mass = expectation(answer.distribution or (), self._rubric.scale[0])
-        if expected is None:
-            return self._row(entry, status=records.UNPARSED, mass=mass)
-        score = round(expected, 6)
-        return self._row(entry, status=records.OK, score=score, expected=score, mass=round(mass, 6))
+    def _failed(self, entry: Entry, why: str) -> _Judged:
+        return _Judged(self._row(entry, records.ERROR, response=why), why)
 
-    def _row(self, entry: Entry, *, status: str, score: float | None = None, **values: Any) -> Judgement:
-        sample: Sample = entry.sample
-        criteria = {"score": score} if score is not None else None
-        common = {name: getattr(sample, name) for name in ("key", "id", "category", "language", "group")}
+    def _row(self, entry: Entry, status: str, **values: Any) -> Judgement:
+        common = {name: getattr(entry.sample, name) for name in ("key", "id", "category", "language", "group")}
+        flags = [*entry.flags, *([CUT] if self._exhibits.cuts(entry.sample) else [])]
         shard = entry.stored.shard.name if entry.stored else None
-        where = {"shard": shard, "flags": list(entry.flags)}
-        return Judgement(**common, status=status, score=score, criteria=criteria, **where, **values)
+        return Judgement(**common, status=status, shard=shard, flags=flags, **values)
 
-    def _event(self, item: int, row: Judgement, seconds: float) -> Event:
-        note = reply.parse(row.response, self._rubric.scale).reason if row.status == records.OK else row.response
-        if row.expected is not None:
-            note = f"mass {row.mass:.3f}"
-        start = " ".join((note or "").split())[:200]
-        return Event(row.key, row.category, row.status, round(seconds, 4), row.score, start, self.name(item))
+    def _event(self, item: int, judged: _Judged, seconds: float) -> Event:
+        row, note = judged.row, " ".join(judged.note.split())[:200]
+        return Event(row.key, row.category, row.status, round(seconds, 4), row.score, note, self.name(item))
 
 
 def load_judge(model: Model, settings: JudgeSettings) -> Judge:

@@ -34,7 +34,7 @@ def main(job: dict[str, Any]) -> None:
     torch.set_num_threads(1)
     chosen, entries, readout = rubric.load("five"), Edits.open(Path(job["edits"])).entries, job["readout"]
     common = {name: job[name] for name in ("readout", "max_pixels", "max_new_tokens")}
-    judge = Qwen3VLJudge(Path(job["model"]), JudgeSettings(device="cpu", dtype="float32", scale=chosen.scale, **common))
+    judge = Qwen3VLJudge(Path(job["model"]), JudgeSettings(device="cpu", dtype="float32", **common))
     if not sys.stdin.readline():
         return
     replies: list[Reply] = []
@@ -51,11 +51,12 @@ def main(job: dict[str, Any]) -> None:
 def _question(chosen: Rubric, entry: Entry, readout: str) -> Question:
     names = [entry.stored.images(SOURCE)[0], EDITED]
     pictures = tuple(images.decode(entry.stored.read(name), name) for name in names)
-    return Question(entry.sample.key, pictures, chosen.question(entry.sample, None, readout), chosen.answer_prefix(readout))
+    ask = chosen.asks(entry.sample, None, readout)[0]
+    return Question(entry.sample.key, pictures, ask.text, ask.answer_prefix, ask.criteria)
 
 
 def _answer(reply: Reply, readout: str, lowest: int) -> str | float | None:
-    return reply.text if readout == "generate" else expectation(reply.distribution or (), lowest)[0]
+    return reply.text if readout == "generate" else expectation(reply.distributions["score"], lowest)[0]
 
 
 if __name__ == "__main__":

@@ -53,7 +53,11 @@ def make_scores(tmp_path: Path) -> Callable[..., Path]:
     ) -> Path:
         root = tmp_path / name
         root.mkdir()
-        edits = {"digest": "e0", "benchmark": {"name": "sample", "digest": benchmark}, "model": {"name": editor}}
+        edits = {
+            "digest": f"edits of {editor}",
+            "benchmark": {"name": "sample", "digest": benchmark},
+            "model": {"name": editor},
+        }
         rubric = {"name": "five", "version": 1, "scale": [0, 10], "digest": "r0"}
         settings = {"readout": readout, "batch_size": batch_size}
         there = identity.make("score", edits=edits, model={"name": judge}, rubric=rubric, settings=settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -94,6 +95,17 @@ def test_only_chunks_with_errors_are_judged_again_and_the_end_is_the_same(chunks
     assert chunks.missing() == [0, 2]
     judge(chunks)
     assert files(chunks) == undisturbed
+
+
+def test_of_a_chunk_that_is_judged_again_only_the_rows_asked_for_change(chunks: Chunks) -> None:
+    judge(chunks)
+    there = chunks.paths.scores.read_bytes().splitlines()
+    chunks.reopen({ERROR, UNPARSED})
+    assert chunks.missing() == [1]
+    chunks.put(1, [replace(row(place, OK), response="other words") for place in (2, 3)])
+    chunks.finish({})
+    now = chunks.paths.scores.read_bytes().splitlines()
+    assert [place for place in range(5) if there[place] != now[place]] == [2]
 
 
 def test_a_crash_before_the_chunks_are_cleared_keeps_no_errors(chunks: Chunks, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,15 +67,16 @@ def test_a_part_that_is_missing_is_named(copy: CheckpointPaths, name: str, messa
     [
         ({"dtype": "int8"}, "dtype int8 is unknown"),
         ({"readout": "mode"}, "readout mode is unknown"),
-        ({"scale": (5, 1)}, "has no scores"),
-        ({"scale": (0, 100), "readout": "expected"}, "can't read the scale 0..100"),
+        ({"temperature": 0.5, "readout": "expected"}, "temperature 0.5 does not go with readout expected"),
+        ({"temperature": -1.0}, "temperature -1 does not go"),
+        ({"temperature": float("nan")}, "temperature nan does not go"),
         ({"max_pixels": 100}, "can't have 65,536 to 100 pixels"),
         ({"max_new_tokens": 0}, "max_new_tokens is 0"),
     ],
 )
 def test_settings_no_judge_can_work_with_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        JudgeSettings(**({"device": "cpu", "dtype": "float32", "readout": "generate", "scale": (0, 10)} | change))
+        JudgeSettings(**({"device": "cpu", "dtype": "float32", "readout": "generate"} | change))
 
 
 def test_the_protocol_imports_no_torch() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from PIL import Image
 from editbench.errors import StageError, UserError
 from editbench.paths import CheckpointPaths, TinyPaths
 from editbench.processors import load_processor
+from editbench.score import qwen3vl
+from editbench.score.criteria import Criterion
+from editbench.score.decode import Steps
 from editbench.score.judge import JudgeSettings, Question
 from editbench.score.qwen3vl import Qwen3VLJudge
 
@@ -52,9 +56,9 @@ QWEN_IMAGE_EDIT = {
 }
 
 
-def load(folder: Path, readout: str = "expected", scale: tuple[int, int] = (0, 10), **settings: Any) -> Qwen3VLJudge:
+def load(folder: Path, readout: str = "expected", **settings: Any) -> Qwen3VLJudge:
     settings = {"max_new_tokens": 8, **settings}
-    return Qwen3VLJudge(folder, JudgeSettings(device="cpu", dtype="float32", readout=readout, scale=scale, **settings))
+    return Qwen3VLJudge(folder, JudgeSettings(device="cpu", dtype="float32", readout=readout, **settings))
 
 
 def picture(width: int, height: int) -> Image.Image:
@@ -78,7 +82,12 @@ def test_pictures_and_texts_of_any_size_share_a_batch(checkpoints: TinyPaths, na
     alone = [judge.answer(judge.prepare([one]))[0] for one in MIXED]
     assert [reply.text for reply in replies] == [reply.text for reply in alone]
     if readout == "expected":
-        assert np.allclose([r.distribution for r in replies], [r.distribution for r in alone], rtol=0, atol=1e-5)
+        assert np.allclose(
+            [list(r.distributions["score"]) for r in replies],
+            [list(r.distributions["score"]) for r in alone],
+            rtol=0,
+            atol=1e-5,
+        )
 
 
 def enumerated(judge: Qwen3VLJudge, asked: Question, answer: str) -> float:
@@ -98,14 +107,101 @@ def test_the_distribution_is_that_of_enumerating_the_answers(checkpoints: TinyPa
     for asked, reply in zip(MIXED, judge.answer(judge.prepare(MIXED)), strict=True):
         want = [enumerated(judge, asked, str(score)) for score in range(11)]
         want[1] -= want[10]
-        assert reply.distribution == pytest.approx(want, abs=1e-8, rel=1e-4)
-        assert reply.mass == pytest.approx(sum(want), abs=1e-5)
+        assert reply.distributions["score"] == pytest.approx(want, abs=1e-8, rel=1e-4)
 
 
-def test_a_scale_below_ten_reads_the_same_digits(checkpoints: TinyPaths) -> None:
-    ten, five = load(checkpoints.judge), load(checkpoints.judge, scale=(2, 5))
-    distribution = five.answer(five.prepare(MIXED))[1].distribution
-    assert distribution == pytest.approx(ten.answer(ten.prepare(MIXED))[1].distribution[2:6], abs=1e-6)
+def test_criteria_of_one_batch_have_scales_of_their_own(checkpoints: TinyPaths) -> None:
+    judge = load(checkpoints.judge)
+    ten = [reply.distributions["score"] for reply in judge.answer(judge.prepare(MIXED))]
+    scales = [Criterion("a", 2, 5), Criterion("b", 0, 10), Criterion("c", 0, 1)]
+    replies = judge.answer(judge.prepare([replace(one, criteria=(scale,)) for one, scale in zip(MIXED, scales, strict=True)]))
+    assert replies[0].distributions["a"] == pytest.approx(ten[0][2:6], abs=1e-6)
+    assert replies[1].distributions["b"] == pytest.approx(ten[1], abs=1e-6)
+    one = ten[2][1] + ten[2][10]  # on a scale without 10 a "1" is 1, whatever follows
+    assert replies[2].distributions["c"] == pytest.approx((ten[2][0], one), abs=1e-6)
+
+
+class Scripted(Steps):
+    """Notes the digits as ever, and makes the judge write this."""
+
+    texts: tuple[str, ...]
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        super().__call__(input_ids, scores)
+        place = len(self.digits) - 1
+        wanted = torch.tensor([[IDS[text[place]] if place < len(text) else IDS["end"]] for text in self.texts])
+        return torch.full_like(scores, -torch.inf).scatter_(1, wanted, 0.0)
+
+
+IDS: dict[str, int] = {}
+"""By character, its token, in the tiny judge's tokenizer of single bytes."""
+PAIR = (Criterion("a", 0, 10), Criterion("b", 1, 5))
+WRITTEN = ('{"a": 7, "b": 4}', '{"reason": "7 of 10", "a": 10, "b": 1}', "nothing to be read")
+
+
+@pytest.mark.parametrize("name", ["judge", "judge_moe"])
+def test_what_is_expected_where_a_score_was_written_is_that_of_enumerating_the_answers(
+    checkpoints: TinyPaths, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    judge = load(getattr(checkpoints, name), "generate", max_new_tokens=60)
+    IDS.update({character: judge._decoder.encode(character)[0] for character in "".join(WRITTEN)})
+    IDS["end"] = judge._decoder.eos_token_id
+    monkeypatch.setattr(Scripted, "texts", WRITTEN, raising=False)
+    monkeypatch.setattr(qwen3vl, "Steps", Scripted)
+    asked = [replace(one, criteria=PAIR, answer_prefix="") for one in MIXED]
+    replies = judge.answer(judge.prepare(asked))
+    assert [reply.text for reply in replies] == [*WRITTEN]
+    assert replies[2].distributions == {}
+    for one, reply in zip(asked[:2], replies, strict=False):
+        for criterion in PAIR:
+            before = reply.text[: reply.text.index(f'"{criterion.name}": ') + 5]
+            highest = criterion.highest
+            want = [enumerated(judge, replace(one, said=before), str(score)) for score in range(criterion.lowest, highest + 1)]
+            if highest == 10:
+                want[1] -= want[10]
+            assert reply.distributions[criterion.name] == pytest.approx(want, abs=1e-8, rel=1e-4)
+
+
+def test_a_forced_readout_is_the_distribution_behind_what_was_said(checkpoints: TinyPaths) -> None:
+    writing, reading = load(checkpoints.judge, "generate"), load(checkpoints.judge)
+    said = [replace(one, said='Good.\n{"score": ', answer_prefix="") for one in MIXED]
+    asked = [replace(one, answer_prefix='Good.\n{"score": ') for one in MIXED]
+    pairs = zip(writing.force(said), reading.answer(reading.prepare(asked)), strict=True)
+    assert all(left.distributions["score"] == pytest.approx(right.distributions["score"], abs=1e-6) for left, right in pairs)
+
+
+def test_control_tokens_in_what_was_said_are_only_text(checkpoints: TinyPaths) -> None:
+    judge = load(checkpoints.judge)
+    ids = judge.prepare([replace(SHORT, said=HOSTILE), replace(SHORT, said="none")]).inputs["input_ids"]
+    control = torch.tensor(judge._processor.tokenizer.all_special_ids)
+    padding = judge._processor.tokenizer.pad_token_id
+    counts = (torch.isin(ids, control) & (ids != padding)).sum(1)
+    assert counts[0] == counts[1]
+
+
+def test_drawn_replies_depend_on_their_seed_alone(checkpoints: TinyPaths) -> None:
+    judge = load(checkpoints.judge, "generate", temperature=1.0)
+    batch = judge.prepare(MIXED)
+    first, again, other = (judge.answer(batch, seeds) for seeds in ([1, 2, 3], [1, 2, 3], [4, 2, 5]))
+    assert [reply.text for reply in first] == [reply.text for reply in again]
+    assert [left.text == right.text for left, right in zip(first, other, strict=True)] == [False, True, False]
+    assert judge.answer(judge.prepare(MIXED[1:2]), [2])[0].text == first[1].text
+
+
+def test_a_batch_is_laid_out_as_the_library_does_it(checkpoints: TinyPaths) -> None:
+    judge = load(checkpoints.judge, "generate")
+    images = [image for one in MIXED for image in one.images]
+    prompts = [judge._prompt(one) for one in MIXED]
+    theirs = judge._processor(text=prompts, images=images, padding=True, return_tensors="pt")
+    ours = judge.prepare(MIXED).inputs
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_experts_and_attention_run_in_their_quick_forms(checkpoints: TinyPaths) -> None:
+    config = load(checkpoints.judge_moe)._model.config
+    assert config.text_config._experts_implementation == "grouped_mm"
+    assert (config.text_config._attn_implementation, config.vision_config._attn_implementation) == ("sdpa", "sdpa")
 
 
 def test_generated_text_goes_on_from_the_prefix_and_is_repeatable(checkpoints: TinyPaths) -> None:
@@ -114,7 +210,7 @@ def test_generated_text_goes_on_from_the_prefix_and_is_repeatable(checkpoints: T
     replies = judge.answer(batch)
     assert replies == judge.answer(batch)
     assert all(reply.text.startswith(PREFIX) and len(reply.text) > len(PREFIX) for reply in replies)
-    assert replies[0].distribution is None
+    assert replies[0].distributions == {}
 
 
 def test_an_answer_ends_at_the_end_token(checkpoints: TinyPaths) -> None:
@@ -150,7 +246,8 @@ def test_control_tokens_in_an_instruction_are_only_text(checkpoints: TinyPaths, 
     assert plain == hostile
     reply, alone = judge.answer(batch)[0], judge.answer(judge.prepare([SHORT]))[0]
     assert reply.text == alone.text
-    assert np.allclose(reply.distribution or 0, alone.distribution or 0, rtol=0, atol=1e-5)
+    for name, values in alone.distributions.items():
+        assert reply.distributions[name] == pytest.approx(values, abs=1e-5)
 
 
 def test_pictures_are_no_larger_than_allowed(checkpoints: TinyPaths) -> None:

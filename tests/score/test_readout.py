@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import torch
 
-from editbench.errors import UserError
-from editbench.score.readout import ScoreTokens, expectation
+from editbench.score.criteria import Criterion
+from editbench.score.readout import ScoreTokens, distribution, expectation, mode
 
 
 class Digits:
@@ -29,31 +29,35 @@ def logits(*positions: dict[str, float]) -> torch.Tensor:
     return rows.log()
 
 
+TOKENS = ScoreTokens.of(Digits())
+
+
 def test_ten_takes_its_part_of_the_one() -> None:
-    tokens = ScoreTokens.of(Digits(), (0, 10))
-    row = tokens.distribution(logits({"1": 0.4, "7": 0.5}, {"0": 0.25}))[0].tolist()
+    digits = TOKENS.probabilities(logits({"1": 0.4, "7": 0.5}, {"0": 0.25}))[0].tolist()
+    row = distribution(Criterion("score", 0, 10), digits[0], digits[1][0])
     assert row == pytest.approx([0, 0.3, 0, 0, 0, 0, 0, 0.5, 0, 0, 0.1], abs=1e-6)
 
 
 def test_below_ten_one_position_is_enough() -> None:
-    tokens = ScoreTokens.of(Digits(), (1, 5))
-    row = tokens.distribution(logits({"0": 0.2, "1": 0.3, "5": 0.4}))[0].tolist()
-    assert (tokens.positions, tokens.one) == (1, None)
-    assert row == pytest.approx([0.3, 0, 0, 0, 0.4], abs=1e-6)
+    digits = TOKENS.probabilities(logits({"0": 0.2, "1": 0.3, "5": 0.4}))[0].tolist()
+    assert distribution(Criterion("score", 1, 5), digits[0], zero=1.0) == pytest.approx([0.3, 0, 0, 0, 0.4], abs=1e-6)
 
 
 def test_the_softmax_is_in_float32() -> None:
-    row = ScoreTokens.of(Digits(), (0, 9)).distribution(torch.zeros(1, 1, 20, dtype=torch.bfloat16))
+    row = TOKENS.probabilities(torch.zeros(1, 1, 20, dtype=torch.bfloat16))
     assert row.dtype == torch.float32
     assert row.sum().item() == pytest.approx(0.5, abs=1e-6)
 
 
 @pytest.mark.parametrize("merged", ["10", "7"])
-def test_a_tokenizer_that_does_not_split_digits_is_refused(merged: str) -> None:
+def test_a_tokenizer_that_does_not_split_digits_has_no_score_tokens(merged: str) -> None:
     tokenizer = Digits(merged)
     tokenizer.encode = lambda text, **options: [98, 99] if text == merged == "7" else Digits(merged).encode(text)
-    with pytest.raises(UserError, match="does not split numbers into digits"):
-        ScoreTokens.of(tokenizer, (0, 10))
+    assert ScoreTokens.of(tokenizer) is None
+
+
+def test_the_mode_is_the_lower_of_equals_and_nothing_without_mass() -> None:
+    assert [mode(values, 1) for values in ([0.1, 0.4, 0.4], [0.0, 0.0], [], [float("nan")])] == [2, None, None, None]
 
 
 def test_expectation_is_over_the_allowed_scores_only() -> None:

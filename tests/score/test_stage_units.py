@@ -52,6 +52,19 @@ def test_more_errors_than_allowed_are_judged_again_and_no_others(finished: Any) 
     assert plan.chunks.missing() == [1]
 
 
+def test_what_is_to_be_retried_is_judged_again_with_the_errors(finished: Any) -> None:
+    plan = finished(OK, UNPARSED)
+    assert stage._already(plan, none, ("refused",)) is not None
+    assert stage._already(plan, none, ("refused", UNPARSED)) is None
+    assert plan.chunks.missing() == [1]
+
+
+@pytest.mark.parametrize("status", [OK, "edit_failed", "unread"])
+def test_a_status_that_can_not_be_retried_is_refused(tmp_path: Path, status: str) -> None:
+    with pytest.raises(UserError, match=f"--retry {status} is no status to ask again for"):
+        stage.score(tmp_path, "judge", "five", tmp_path / "out", ScoreSettings(), Run(), (status,))
+
+
 @pytest.mark.parametrize("rows", [None, b"", b"{}\n"])
 def test_rows_that_are_lost_or_changed_are_judged_again(finished: Any, rows: bytes | None) -> None:
     plan = finished(OK, ERROR)
@@ -72,6 +85,9 @@ def test_what_decides_the_scores_is_the_identity(make_edits: Callable[..., Path]
     for other in (
         check(edits, judge, batch_size=4),
         check(edits, judge, language="zh"),
+        check(edits, judge, forced=False),
+        check(edits, judge, max_text=100),
+        check(edits, judge, votes=2, temperature=0.5),
         check(edits, str(checkpoints.judge_moe)),
     ):
         assert other.identity["digest"] != plan.identity["digest"]
@@ -96,6 +112,8 @@ def test_a_letter_changed_in_the_rubric_is_another_identity(
         ({"readout": "guess"}, "readout guess is unknown"),
         ({"max_pixels": 9}, "a picture can't have"),
         ({"dtype": "int8"}, "--dtype int8 is unknown"),
+        ({"votes": 2}, "2 votes at temperature 0 are the same 2 times"),
+        ({"votes": 2, "temperature": 1.0, "readout": "expected"}, "does not go with readout expected"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(

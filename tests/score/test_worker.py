@@ -33,7 +33,7 @@ class Fixed(Judge):
         self.batches: list[list[str]] = []
         self.replies = {key: Reply(f'{{"reason": "r", "score": {score}}}') for score, key in enumerate(KEYS)}
 
-    def answer(self, prepared: Any) -> list[Reply]:
+    def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
         self.batches.append([question.key for question in prepared])
         return [self.replies[question.key] for question in prepared]
 
@@ -41,7 +41,7 @@ class Fixed(Judge):
 class Small(Fixed):
     """Has memory for two."""
 
-    def answer(self, prepared: Any) -> list[Reply]:
+    def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
         if len(prepared) > 2:
             raise torch.OutOfMemoryError
         return super().answer(prepared)
@@ -50,12 +50,12 @@ class Small(Fixed):
 class Full(Fixed):
     """Has memory for none."""
 
-    def answer(self, prepared: Any) -> list[Reply]:
+    def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
         raise torch.OutOfMemoryError
 
 
 class Silent(Fixed):
-    def answer(self, prepared: Any) -> list[Reply]:
+    def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
         return super().answer(prepared)[1:]
 
 
@@ -81,7 +81,9 @@ class Broken(Fixed):
 def work(make_edits: Callable[..., Path], tmp_path: Path):
     """A worker on five edits, all in one chunk unless told otherwise."""
 
-    def make(judge: type[Judge] | Path = Fixed, *, load: bool = True, edits: Any = None, **settings: Any) -> ScoreWorker:
+    def make(
+        judge: type[Judge] | Path = Fixed, *, load: bool = True, edits: Any = None, rubric_text: str = "", **settings: Any
+    ) -> ScoreWorker:
         location = str(judge) if isinstance(judge, Path) else f"{__name__}:{judge.__name__}"
         kind = "folder" if isinstance(judge, Path) else "class"
         ScorePaths(tmp_path / "scores").chunks.mkdir(parents=True)
@@ -89,7 +91,7 @@ def work(make_edits: Callable[..., Path], tmp_path: Path):
             edits=str(make_edits(**(edits or {}))),
             out=str(tmp_path / "scores"),
             model={"kind": kind, "name": "judge", "location": location, "identity": {}},
-            rubric_text=rubric.load("five").text,
+            rubric_text=rubric_text or rubric.load("five").text,
             settings=ScoreSettings(**{"dtype": "float32", **settings}).to_dict(),
             plan=[0],
         )
@@ -129,6 +131,8 @@ def test_a_row_is_the_sample_its_score_and_the_reply(work: Any) -> None:
         "mass": None,
         "response": '{"reason": "r", "score": 2}',
         "votes": 1,
+        "spread": None,
+        "read": "generate",
         "shard": "edits-00001.tar",
         "flags": [],
     }
@@ -142,10 +146,10 @@ def test_a_row_carries_the_flags_of_its_edit(work: Any) -> None:
 
 def test_a_judge_sees_the_source_and_the_edit_and_its_settings(work: Any) -> None:
     worker = work(max_pixels=70_000)
-    question = worker.prepare(0).questions[1]
+    question = worker.prepare(0).parts[0].questions[1]
     assert [image.getpixel((0, 0)) for image in question.images] == [(0, 128, 128), (255, 0, 0)]
     assert "edit environmental" in question.text
-    assert (worker._judge.settings.max_pixels, worker._judge.settings.scale) == (70_000, (0, 10))
+    assert (worker._interview.judge.settings.max_pixels, question.criteria[0].highest) == (70_000, 10)
 
 
 def test_a_batch_that_is_prepared_while_the_judge_loads_is_judged(work: Any) -> None:
@@ -153,13 +157,13 @@ def test_a_batch_that_is_prepared_while_the_judge_loads_is_judged(work: Any) -> 
     batch = worker.prepare(0)
     worker.load("cpu")
     made = worker.compute(0, batch, PULSE)
-    assert [made[place].status for place in range(5)] == ["ok", "ok", "error", "ok", "ok"]
+    assert [made[place].row.status for place in range(5)] == ["ok", "ok", "error", "ok", "ok"]
 
 
 def test_a_batch_too_large_for_the_memory_is_halved(work: Any) -> None:
     worker = work(Small)
     assert scores(worker) == ALL
-    assert [len(batch) for batch in worker._judge.batches] == [2, 1, 2]
+    assert [len(batch) for batch in worker._interview.judge.batches] == [2, 2, 1]
 
 
 def test_a_sample_too_large_for_the_memory_fails_its_chunk(work: Any) -> None:
@@ -197,7 +201,7 @@ def test_a_picture_longer_than_the_model_can_take_is_an_error_and_the_others_are
 def test_a_chunk_of_nothing_but_broken_pictures_needs_no_answer(work: Any) -> None:
     worker = work(edits={"edited": dict.fromkeys(KEYS, b"no picture")})
     assert {row["status"] for row in rows(worker).values()} == {"error"}
-    assert worker._judge.batches == []
+    assert worker._interview.judge.batches == []
 
 
 def test_samples_without_an_edit_have_rows_of_their_own(work: Any) -> None:
@@ -207,7 +211,7 @@ def test_samples_without_an_edit_have_rows_of_their_own(work: Any) -> None:
         ("edit_failed", None, None),
         ("edit_failed", None, None),
     ]
-    assert worker._judge.batches == [["environmental", "social", "referential"]]
+    assert worker._interview.judge.batches == [["environmental", "social", "referential"]]
 
 
 @pytest.mark.parametrize(
@@ -222,20 +226,97 @@ def test_samples_without_an_edit_have_rows_of_their_own(work: Any) -> None:
 )
 def test_a_reply_without_a_readable_score_has_none(work: Any, text: str, status: str) -> None:
     worker = work()
-    worker._judge.replies["social"] = Reply(text)
+    worker._interview.judge.replies["social"] = Reply(text)
     row = rows(worker)["social"]
     assert (row["status"], row["score"], row["criteria"], row["response"]) == (status, None, None, text)
 
 
-@pytest.mark.parametrize("nothing", [None, (), (0.0,) * 11, (float("nan"),) * 11])
+@pytest.mark.parametrize("nothing", [{}, {"score": ()}, {"score": (0.0,) * 11}, {"score": (float("nan"),) * 11}])
 def test_a_distribution_without_mass_has_no_score(work: Any, nothing: Any) -> None:
     worker = work(readout="expected")
-    worker._judge.replies = dict.fromkeys(KEYS, Reply("", (0.0,) * 8 + (0.5, 0.25, 0.0), 0.75))
-    worker._judge.replies["social"] = Reply("", nothing)
+    worker._interview.judge.replies = dict.fromkeys(KEYS, Reply("", {"score": (0.0,) * 8 + (0.5, 0.25, 0.0)}))
+    worker._interview.judge.replies["social"] = Reply("", nothing)
     judged = rows(worker)
     assert (judged["social"]["status"], judged["social"]["score"], judged["social"]["mass"]) == ("unparsed", None, 0.0)
     ok = judged["causal"]
     assert (ok["status"], ok["score"], ok["expected"], ok["mass"]) == ("ok", 8.333333, 8.333333, 0.75)
+
+
+class Forced(Fixed):
+    """Writes nothing readable of two samples; what it is forced to says 7 with a mass of 0.5."""
+
+    def __init__(self, settings: JudgeSettings) -> None:
+        super().__init__(settings)
+        self.replies |= {"social": Reply("It is good. It is"), "causal": Reply("I'm sorry, I can't help with that.")}
+        self.forced: list[tuple[str, str]] = []
+
+    def force(self, questions: Any) -> list[Reply]:
+        self.forced += [(question.key, question.said) for question in questions]
+        return [Reply("", {"score": (0.0,) * 7 + (0.3, 0.2, 0.0, 0.0)}) for _ in questions]
+
+
+def test_a_reply_that_can_not_be_read_is_followed_by_a_forced_readout(work: Any) -> None:
+    worker = work(Forced)
+    judged = rows(worker)
+    social = judged["social"]
+    assert [social[name] for name in ("status", "score", "read", "expected", "mass")] == ["ok", 7.0, "forced", 7.4, 0.5]
+    assert social["response"] == "It is good. It is"
+    assert worker._interview.judge.forced == [("social", 'It is good.\n{"score": ')]
+    assert (judged["causal"]["status"], judged["causal"]["read"]) == ("refused", "")
+
+
+def test_without_forced_readouts_it_has_no_score(work: Any) -> None:
+    assert rows(work(Forced, forced=False))["social"]["status"] == "unparsed"
+
+
+class Drawing(Fixed):
+    """Its score is a function of the seed."""
+
+    def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
+        return [Reply(f'{{"score": {seed % 11}}}') for seed in seeds]
+
+
+def test_votes_are_drawn_with_seeds_of_the_sample_and_the_vote(work: Any) -> None:
+    worker = work(Drawing, votes=4, temperature=0.7, seed=3)
+    row = rows(worker)["social"]
+    given = [worker._settings.draw_seed("social", worker._rubric.questions[0].name, vote) % 11 for vote in range(4)]
+    assert (row["score"], row["votes"], row["response"].count("[vote ")) == (sum(given) / 4, 4, 4)
+    assert len({worker._settings.draw_seed(key, "q", vote) for key in KEYS for vote in range(4)}) == 20
+
+
+TWO_QUESTIONS = """
+[questions.likely]
+images = ["edited"]
+criteria = ["likely"]
+when = "causal"
+text = { en = "Is {instruction} likely?", zh = "{instruction}?" }
+[criteria.likely]
+range = [1, 5]
+"""
+
+
+class Both(Fixed):
+    def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
+        self.batches.append([(question.key, question.criteria[0].name, len(question.images)) for question in prepared])
+        return [Reply(f'{{"{question.criteria[0].name}": 4}}') for question in prepared]
+
+
+def test_every_question_is_asked_in_a_batch_of_its_own_and_the_criteria_are_merged(work: Any) -> None:
+    text = rubric.load("five").text.replace('score = "score"', 'score = "mean(score, likely) if causal else score"')
+    text += TWO_QUESTIONS
+    worker = work(Both, rubric_text=text)
+    judged = rows(worker)
+    assert worker._interview.judge.batches == [[(key, "score", 2) for key in KEYS], [("causal", "likely", 1)]]
+    assert (judged["causal"]["score"], judged["causal"]["criteria"]) == (4.0, {"score": 4.0, "likely": 4.0})
+    assert judged["causal"]["response"].endswith('[likely]\n{"likely": 4}')
+    assert judged["social"]["criteria"] == {"score": 4.0}
+
+
+def test_an_edit_can_be_shown_at_the_size_of_its_source(work: Any) -> None:
+    text = f"resize_edited = true\n{rubric.load('five').text}"
+    large = images.encode_png(Image.new("RGB", (96, 64)))
+    worker = work(rubric_text=text, edits={"edited": {"social": large}})
+    assert [image.size for image in worker.prepare(0).parts[0].questions[2].images] == [(48, 32)] * 2
 
 
 def test_a_wrong_number_of_replies_fails_the_chunk(work: Any) -> None:
@@ -267,6 +348,6 @@ def test_a_chunk_is_named_by_its_number_and_holds_its_samples(work: Any) -> None
 
 
 def test_a_judge_is_loaded_by_kind(checkpoints: TinyPaths) -> None:
-    settings = JudgeSettings(device="cpu", dtype="float32", readout="generate", scale=(0, 10))
+    settings = JudgeSettings(device="cpu", dtype="float32", readout="generate")
     assert isinstance(load_judge(Model(Kind.CLASS, "m", f"{__name__}:Fixed", {}), settings), Fixed)
     assert type(load_judge(Model(Kind.FOLDER, "m", str(checkpoints.judge), {}), settings)).__name__ == "Qwen3VLJudge"

@@ -1,0 +1,85 @@
+"""`editbench rubric ...`: what rubrics there are, what the judge is told, and a start for one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from editbench.errors import UserError
+
+app = typer.Typer(help="Look at rubrics, check them, start one.", no_args_is_help=True, rich_markup_mode=None)
+
+Name = Annotated[str, typer.Argument(metavar="NAME|FILE.toml", help="A shipped rubric, or a file.")]
+
+
+@app.command("list")
+def list_() -> None:
+    """Name the shipped rubrics, with their categories and criteria."""
+    from editbench import console
+    from editbench.score import rubric
+
+    loaded = [rubric.load(name) for name in rubric.names()]
+    rows = [
+        (
+            found.name,
+            f"v{found.version}",
+            "{}..{}".format(*found.scale),
+            ", ".join(found.languages),
+            ", ".join(found.categories),
+        )
+        for found in loaded
+    ]
+    console.show(console.escaped_table(("rubric", "version", "scale", "languages", "categories"), rows))
+
+
+@app.command()
+def show(
+    name: Name,
+    benchmark: Annotated[Path, typer.Argument(help="The benchmark that the sample is from.")],
+    key: Annotated[str | None, typer.Option(help="Which sample; default: the first.")] = None,
+    readout: Annotated[
+        str, typer.Option(metavar="generate|expected", help="Read a written score, or its distribution.")
+    ] = "generate",
+    language: Annotated[str | None, typer.Option(metavar="en|zh", help="Default: the sample's own.")] = None,
+) -> None:
+    """Print the exact prompts that the judge is sent for a sample."""
+    from editbench import console
+    from editbench.benchmarks.folder import Benchmark
+    from editbench.score import rubric
+
+    opened = Benchmark.open(benchmark)
+    places = {sample.key: place for place, sample in enumerate(opened.samples)}
+    if key is not None and key not in places:
+        raise UserError(f"{benchmark} has no sample {key}", f"The first is {opened.samples[0].key}.")
+    place = places[key] if key is not None else 0
+    chosen = rubric.load(name)
+    chosen.check_samples([opened.samples[place]])
+    images = ("source", "edited", *(["reference"] if opened.stored[place].images("reference") else []))
+    console.say(chosen.show(opened.samples[place], language, readout, images))
+
+
+@app.command()
+def check(name: Name) -> None:
+    """Check a rubric: every text, criterion and formula; a fault is named with file and key."""
+    from editbench import console
+    from editbench.score import rubric
+
+    found = rubric.load(name)
+    criteria = ", ".join(criterion.name for criterion in found.criteria)
+    console.say(f"{name}: rubric {found.name} v{found.version} is fine; {len(found.questions)} questions; criteria {criteria}")
+
+
+@app.command()
+def new(file: Annotated[Path, typer.Argument(help="File to write.")]) -> None:
+    """Write a commented rubric to start from."""
+    from editbench import atomic, console
+    from editbench.score import rubric
+
+    if file.exists():
+        raise UserError(f"{file} is there already", "Choose another name.")
+    if not file.parent.is_dir():
+        raise UserError(f"no folder {file.parent}", "Make it, or choose another one.")
+    atomic.write(file, rubric.template().encode())
+    console.say(f"{file}: change its words, then: editbench rubric check {file}")

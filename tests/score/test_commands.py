@@ -1,0 +1,27 @@
+"""`editbench score` as a user starts it, with the tiny judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+from processes import Command, digests
+
+from editbench.paths import ScorePaths, TinyPaths
+
+DRAWN = ("--votes", "2", "--temperature", "1", "--max-new-tokens", "4", "--max-pixels", "65536", "--batch-size", "2")
+
+
+def test_drawn_votes_are_the_same_bytes_on_one_rank_and_on_two_and_no_reply_stays_unread(
+    make_edits: Callable[..., Path], short_rubric: str, checkpoints: TinyPaths, tmp_path: Path
+) -> None:
+    edits, rubric = make_edits(), tmp_path / "short.toml"
+    rubric.write_text(short_rubric)
+    for nproc in ("1", "2"):
+        options = ["--model", str(checkpoints.judge), "--rubric", str(rubric), "--nproc", nproc, *DRAWN]
+        status, said = Command(["score", str(edits), "--out", str(tmp_path / nproc), *options]).run()
+        assert status == 0, said
+    assert digests(tmp_path / "1") == digests(tmp_path / "2")
+    rows = [orjson.loads(line) for line in ScorePaths(tmp_path / "1").scores.read_bytes().splitlines()]
+    assert [(row["status"], row["read"], row["votes"]) for row in rows] == [("ok", "forced", 2)] * 5

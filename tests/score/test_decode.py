@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import chisquare
+
+from editbench.score.decode import Steps, draw, step_of_place
+from editbench.score.readout import ScoreTokens
+
+LOGITS = torch.tensor([[0.0, 1.0, 2.0, -40.0]])
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_tokens_are_drawn_as_often_as_they_are_likely(temperature: float) -> None:
+    uniforms = [random.Random(seed).random() for seed in range(4000)]
+    drawn = draw(LOGITS.expand(4000, -1), temperature, uniforms)
+    expected = (LOGITS[0] / temperature).double().softmax(-1)[:3].numpy()
+    counts = np.bincount(drawn.numpy(), minlength=3)
+    assert len(counts) == 3
+    assert chisquare(counts, expected / expected.sum() * 4000).pvalue > 1e-3
+
+
+def test_the_ends_of_the_range_draw_possible_tokens() -> None:
+    assert draw(LOGITS.expand(2, -1), 1.0, [0.0, 1 - 2**-53]).tolist() == [0, 2]
+    assert draw(torch.tensor([[-1e30, 0.0, -torch.inf]]), 1e-30, [1 - 2**-53]).tolist() == [1]
+
+
+def test_a_row_draws_the_same_whatever_is_beside_it() -> None:
+    together, alone = Steps(None, 1.0, [7, 8]), Steps(None, 1.0, [8])
+    logits = torch.randn(5, 2, 50)
+    pairs = [(together(None, step).argmax(-1)[1], alone(None, step[1:]).argmax(-1)[0]) for step in logits]
+    assert all(left == right for left, right in pairs)
+    assert len({int(left) for left, _ in pairs}) > 1
+
+
+def test_without_seeds_nothing_is_changed_and_the_digits_are_noted() -> None:
+    steps = Steps(ScoreTokens(tuple(range(10))))
+    logits = torch.randn(2, 12)
+    assert steps(None, logits) is logits
+    assert torch.equal(steps.digits[0], logits.softmax(-1)[:, :10])
+
+
+def test_digits_of_a_text_are_traced_to_their_steps() -> None:
+    assert step_of_place([90, 1, 91, 2], "a1\u00e92", [1, 2]) == {1: 1, 3: 3}
+    assert step_of_place([90, 92], "a12", [1, 2]) == {}

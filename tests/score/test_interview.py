@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from editbench.score.criteria import Criterion
+from editbench.score.interview import Interview, unfinished
+from editbench.score.judge import Judge, Question, Reply
+
+QUESTION = Question("key", (), "Score it.", "", (Criterion("a", 0, 10), Criterion("b", 1, 5)))
+
+
+class Narrow(Judge):
+    """Has memory for two; `sizes` are those of the batches it was given."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
+        self.sizes.append(len(prepared))
+        if len(prepared) > 2:
+            raise torch.OutOfMemoryError
+        return [Reply(f"{question.key} {seed}") for question, seed in zip(prepared, seeds or [""] * 9, strict=False)]
+
+    def force(self, questions: Any) -> list[Reply]:
+        return self.answer(questions)
+
+
+def questions(count: int) -> dict[int, Question]:
+    return {place: replace(QUESTION, key=f"k{place}") for place in range(count)}
+
+
+def ask(interview: Interview, count: int, **options: Any) -> dict[int, str]:
+    batches, _ = interview.lay_out(questions(count))
+    return {place: reply.text for batch in batches for place, reply in interview.answers(batch, **options).items()}
+
+
+def test_what_fits_is_remembered_and_all_are_answered_in_order() -> None:
+    interview = Interview(Narrow())
+    wanted = {place: f"k{place} " for place in range(5)}
+    assert ask(interview, 5) == ask(interview, 5) == wanted
+    assert interview.judge.sizes == [5, 2, 2, 1, 2, 2, 1]
+
+
+def test_halves_keep_their_seeds() -> None:
+    assert ask(Interview(Narrow()), 3, seeds={0: 7, 1: 8, 2: 9}) == {0: "k0 7", 1: "k1 8", 2: "k2 9"}
+
+
+def test_forced_readouts_are_asked_in_batches_and_halved() -> None:
+    interview = Interview(Narrow())
+    assert [*interview.forced(questions(6), 4)] == [*range(6)]
+    assert interview.judge.sizes == [4, 2, 2, 2]
+
+
+def test_a_judge_that_can_not_be_forced_says_so() -> None:
+    class Plain(Judge):
+        def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
+            return []
+
+    assert Interview(Plain()).forced(questions(1), 4) is None
+
+
+@pytest.mark.parametrize(
+    ("prefix", "written", "said"),
+    [
+        ("", "", '{"b": '),
+        ("", "no end", '{"b": '),
+        ("", "It is good. It has", 'It is good.\n{"b": '),
+        ("", "First line\nsecond", 'First line\n{"b": '),
+        ("", "很好。但是", '很好。\n{"b": '),
+        ("", "About 8.5 or", '{"b": '),
+        ("", '{"reason": "It is good. It has', '{"reason": "It is good.", "b": '),
+        ("", '{"reason": "It is \\"good.\\" It has', '{"reason": "It is \\"good.\\"", "b": '),
+        ("", '{"reason": "It is good."}\nSo', '{"reason": "It is good."}\n{"b": '),
+        ("<think></think>\n", "Good. But", 'Good.\n{"b": '),
+        ("<think></think>\n", "Good", '{"b": '),
+        ('{"reason": "', "Good. But", 'Good.", "b": '),
+    ],
+)
+def test_an_answer_is_forced_behind_the_last_whole_sentence(prefix: str, written: str, said: str) -> None:
+    asked = unfinished(replace(QUESTION, answer_prefix=prefix), prefix + written, 1)
+    assert (asked.answer_prefix, asked.said, asked.criteria) == (prefix, said, QUESTION.criteria[1:])
+
+
+def test_an_opened_answer_without_a_whole_sentence_is_begun_anew() -> None:
+    asked = unfinished(replace(QUESTION, answer_prefix='{"reason": "'), '{"reason": "Good', 0)
+    assert (asked.answer_prefix, asked.said) == ("", '{"a": ')

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from editbench.records import OK, OUT_OF_RANGE, REFUSED, UNPARSED
+from editbench.score import verdict
+from editbench.score.criteria import Criterion
+from editbench.score.judge import Reply
+from editbench.score.verdict import Answer, Verdict, Vote
+
+A, B = Criterion("a", 0, 10), Criterion("b", 0, 1, (), (1, 5))
+
+
+def vote(*replies: str, **distributions: tuple[float, ...]) -> Vote:
+    """One question a reply; the first asks for a, the second for b."""
+    pairs = zip(("first", "second"), ((A,), (B,)), replies, strict=False)
+    answers = [verdict.written(name, criteria, Reply(text, distributions)) for name, criteria, text in pairs]
+    return Vote.of(answers, lambda criteria: sum(criteria.values()))
+
+
+def decided(*votes: Vote) -> dict[str, Any]:
+    found = Verdict.of(votes)
+    return {"status": found.status, **found.values}
+
+
+def test_all_answers_are_merged_and_scored() -> None:
+    row = decided(vote('{"a": 3}', '{"b": 1}'))
+    assert (row["status"], row["score"], row["criteria"], row["read"]) == (OK, 8.0, {"a": 3.0, "b": 5.0}, "generate")
+    assert row["response"] == '[first]\n{"a": 3}\n\n[second]\n{"b": 1}'
+
+
+@pytest.mark.parametrize(
+    ("second", "status"), [("?", UNPARSED), ('{"b": 2}', OUT_OF_RANGE), ("I'm sorry, I can't help with that.", REFUSED)]
+)
+def test_the_worst_of_its_questions_is_a_samples_status(second: str, status: str) -> None:
+    row = decided(vote('{"a": 3}', second))
+    assert (row["status"], row["score"], row["criteria"], row["read"]) == (status, None, None, "")
+
+
+def test_votes_are_averaged_within_the_sample_and_their_spread_is_kept() -> None:
+    row = decided(vote('{"a": 3}'), vote('{"a": 6}'), vote("?"))
+    assert (row["score"], row["criteria"], row["votes"], row["status"]) == (4.5, {"a": 4.5}, 2, OK)
+    assert row["spread"] == pytest.approx(2.12132)
+    assert row["response"] == '[vote 1]\n{"a": 3}\n\n[vote 2]\n{"a": 6}\n\n[vote 3]\n?'
+
+
+def test_one_vote_has_no_spread_and_no_title() -> None:
+    row = decided(vote('{"a": 3}'))
+    assert (row["votes"], row["spread"], row["response"]) == (1, None, '{"a": 3}')
+
+
+def test_votes_of_which_none_can_be_read_are_counted_as_cast() -> None:
+    row = decided(vote("?"), vote("?"))
+    assert (row["status"], row["votes"], row["score"]) == (UNPARSED, 2, None)
+
+
+def test_distributions_beside_a_written_score_give_what_was_expected() -> None:
+    row = decided(vote('{"a": 3}', '{"b": 1}', a=(0.0,) * 3 + (0.4, 0.4) + (0.0,) * 6, b=(0.25, 0.75)))
+    assert (row["score"], row["expected"], row["mass"]) == (8.0, 3.5 + 4.0, 0.8)
+
+
+def test_without_all_distributions_nothing_is_expected() -> None:
+    assert decided(vote('{"a": 3}', '{"b": 1}', a=(0.1,) * 11))["expected"] is None
+
+
+def test_a_forced_answer_is_the_most_likely_one_and_marked() -> None:
+    unread = verdict.written("first", (A, B), Reply("Well."))
+    replies = [Reply("", {"a": (0.1, 0.2) + (0.0,) * 9}), Reply("", {"b": (0.02, 0.06)})]
+    row = decided(Vote.of([verdict.forced(unread, (A, B), replies)], lambda criteria: sum(criteria.values())))
+    assert (row["score"], row["criteria"], row["read"], row["response"]) == (6.0, {"a": 1.0, "b": 5.0}, "forced", "Well.")
+    assert (row["expected"], row["mass"]) == (round(2 / 3 + 4, 6), 0.08)
+
+
+def test_a_forced_readout_without_mass_leaves_the_reply_unread() -> None:
+    unread = verdict.written("first", (A,), Reply("Well."))
+    assert verdict.forced(unread, (A,), [Reply("", {"a": (0.0,) * 11})]) is unread
+
+
+def test_distributions_alone_are_read_by_their_means() -> None:
+    answers: list[Answer] = [
+        verdict.distributed("q", (A,), Reply("", {"a": (0.0, 0.3, 0.3) + (0.0,) * 8})),
+        verdict.distributed("q", (B,), Reply("", {"b": (0.5, 0.5)})),
+    ]
+    row = decided(Vote.of(answers, lambda criteria: sum(criteria.values())))
+    assert (row["score"], row["criteria"], row["mass"]) == (4.5, {"a": 1.5, "b": 3.0}, 0.6)
+    assert (row["read"], row["response"]) == ("expected", "")

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from editbench import console
+from editbench.benchmarks.folder import Benchmark
+from editbench.errors import UserError
+from editbench.rubric_cli import app
+from editbench.score import rubric
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch):
+    """Runs `editbench rubric ...`; gives what it said."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: object) -> str:
+        with console.out.capture() as said:
+            result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        if result.exception:
+            raise result.exception
+        return said.get()
+
+    return call
+
+
+def test_all_shipped_rubrics_are_listed_and_fine(run) -> None:
+    listed = run("list")
+    for name in rubric.names():
+        assert name in listed
+        assert "is fine" in run("check", name)
+
+
+def test_the_prompt_is_shown_as_the_judge_is_sent_it(run, benchmark: Path) -> None:
+    shown = run("show", "five", benchmark, "--key", "social", "--readout", "expected")
+    sample = next(sample for sample in Benchmark.open(benchmark).samples if sample.key == "social")
+    assert rubric.load("five").asks(sample, None, "expected")[0].text in shown
+
+
+def test_an_unknown_sample_is_refused(run, benchmark: Path) -> None:
+    with pytest.raises(UserError, match="has no sample nobody"):
+        run("show", "five", benchmark, "--key", "nobody")
+
+
+def test_a_new_rubric_is_fine_and_never_overwrites(run, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    run("new", file)
+    assert "is fine" in run("check", file)
+    with pytest.raises(UserError, match="is there already"):
+        run("new", file)
