@@ -27,11 +27,12 @@ EDIT_CMD ?= $(EDITBENCH) edit
 SCORE_CMD ?= $(EDITBENCH) score
 REPORT_CMD ?= $(EDITBENCH) report
 
-# A folder a setting: what is in the name is a model, a judge, a rubric file's contents, or flags, so other settings never meet.
+# A folder a setting: what is in the name is a model, a judge, a rubric file's contents (with the .toml and .txt beside it, which it
+# may extend or include), or flags, so other settings never meet.
 slug = $(subst :,-,$(subst /,--,$(1)))
 sum = $(if $(strip $(1)),-$(shell printf '%s' '$(1)' | cksum | cut -d' ' -f1))
 bench-name := $(if $(SOURCE),$(basename $(notdir $(SOURCE))),$(notdir $(BENCH)))
-rubric-name = $(basename $(notdir $(RUBRIC)))$(if $(wildcard $(RUBRIC)),-$(shell cksum < '$(RUBRIC)' | cut -d' ' -f1))
+rubric-name = $(basename $(notdir $(RUBRIC)))$(if $(wildcard $(RUBRIC)),-$(shell cat $(RUBRIC) $(wildcard $(dir $(RUBRIC))*.toml $(dir $(RUBRIC))*.txt) | cksum | cut -d' ' -f1))
 RUN = $(RUNS)/$(bench-name)/$(call slug,$(MODEL))$(call sum,$(EDIT_FLAGS))
 SCORED = $(RUN)/$(call slug,$(JUDGE))-$(rubric-name)$(call sum,$(SCORE_FLAGS))
 READY := $(if $(findstring $(BIN)/editbench,$(EDIT_CMD) $(SCORE_CMD) $(REPORT_CMD) $(IMPORT_CMD)),$(VENV)/all)

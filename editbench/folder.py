@@ -19,7 +19,7 @@ from editbench import __version__, atomic, console, identity
 from editbench.errors import UserError
 from editbench.paths import RunPaths
 
-PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "numpy", "pillow", "webdataset")
+PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "numpy", "pillow", "webdataset", "flash-attn")
 
 
 def check(paths: RunPaths, wanted: dict[str, Any], *, fresh: bool) -> None:

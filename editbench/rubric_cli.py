@@ -16,7 +16,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME|FILE.toml", help="A shipped r
 
 @app.command("list")
 def list_() -> None:
-    """Name the shipped rubrics, with their categories and criteria."""
+    """Name the shipped rubrics, with their criteria and categories."""
     from editbench import console
     from editbench.score import rubric
 
@@ -27,11 +27,12 @@ def list_() -> None:
             f"v{found.version}",
             "{}..{}".format(*found.scale),
             ", ".join(found.languages),
-            ", ".join(found.categories),
+            ", ".join(criterion.name for criterion in found.criteria),
+            ", ".join(found.categories) or "any",
         )
         for found in loaded
     ]
-    console.show(console.escaped_table(("rubric", "version", "scale", "languages", "categories"), rows))
+    console.show(console.escaped_table(("rubric", "version", "scale", "languages", "criteria", "categories"), rows))
 
 
 @app.command()
@@ -44,7 +45,7 @@ def show(
     ] = "generate",
     language: Annotated[str | None, typer.Option(metavar="en|zh", help="Default: the sample's own.")] = None,
 ) -> None:
-    """Print the exact prompts that the judge is sent for a sample."""
+    """Print the text of each prompt that the judge is sent for a sample."""
     from editbench import console
     from editbench.benchmarks.folder import Benchmark
     from editbench.score import rubric

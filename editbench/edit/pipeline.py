@@ -104,7 +104,7 @@ def _arguments(settings: EditSettings, *, true_cfg: bool) -> dict[str, Any]:
 
 
 def _load(folder: Path, device: str, dtype: str) -> DiffusionPipeline:
-    options: dict[str, Any] = {"torch_dtype": getattr(torch, dtype)}
+    options: dict[str, Any] = {"dtype": getattr(torch, dtype)}
     index = orjson.loads(PipelinePaths(folder).index.read_bytes())
     if index.get("processor", [None, None])[1] == "Qwen2VLProcessor":
         from transformers import Qwen2VLProcessor

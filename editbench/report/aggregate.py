@@ -71,6 +71,8 @@ class RunSummary:
     mean_mass: float | None
     """Mean probability that the judge gave to allowed answers, 0..1; None where the readout tells none."""
     flags: Mapping[str, int] = field(default_factory=dict)
+    reads: Mapping[str, int] = field(default_factory=dict)
+    """Scored samples by how their score was read: `generate`, `forced`, `expected`."""
     """Edits by what is odd about them; one can count under several."""
 
 
@@ -88,6 +90,7 @@ def summarise(run: Run, label: str) -> RunSummary:
         languages={name: _summary(table, table.language == code, scale) for code, name in enumerate(table.languages)},
         mean_mass=_mean(table.mass[~np.isnan(table.mass)].tolist()),
         flags=table.flags,
+        reads=table.reads,
     )
 
 

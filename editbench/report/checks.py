@@ -13,6 +13,7 @@ from editbench.report.runs import Run
 
 LEAST_COVERAGE = 0.9
 LEAST_MASS = 0.5
+MOST_FORCED = 0.05
 SAME = 1e-3
 """Scores that differ by less look alike in every table."""
 
@@ -29,6 +30,8 @@ def diagnose(run: RunSummary) -> list[str]:
         found.append(f"all {whole.scored} scores are {_score(whole.median)}: {_LOOK}")
     if run.mean_mass is not None and run.mean_mass < LEAST_MASS:
         found.append(f"the judge gave allowed answers a probability of only {run.mean_mass:.2f} on average: {_LOOK}")
+    if (forced := run.reads.get("forced", 0)) > MOST_FORCED * whole.scored:
+        found.append(f"{forced} of {whole.scored} scores were forced, after replies without a readable one: {_LOOK}")
     if whole.scored and run.macro.left_out:
         names = ", ".join(run.macro.left_out)
         found.append(f"no sample of {names} has a score: the macro mean is over the other {run.macro.categories} categories")

@@ -64,6 +64,8 @@ def _run(run: RunSummary, warnings: Sequence[str]) -> Iterator[str]:
         "Readout": facts.readout,
         "Benchmark": facts.benchmark,
     }
+    if run.reads:
+        told["Scores read"] = ", ".join(f"{count} {read}" for read, count in run.reads.items())
     if run.flags:
         told["Flagged edits"] = ", ".join(f"{count} {flag}" for flag, count in run.flags.items())
     yield "\n".join(f"- {name}: {escape(value)}" for name, value in told.items())

@@ -48,6 +48,8 @@ class Rows:
     """Sorted."""
     languages: Sequence[str]
     flags: Mapping[str, int] = field(default_factory=dict)
+    reads: Mapping[str, int] = field(default_factory=dict)
+    """Scored rows by how their score was read."""
     """Rows by what is odd about their edit, sorted."""
 
     @property
@@ -90,6 +92,7 @@ class _Reader:
         self.codes: list[tuple[int, int, int, int]] = []
         self.names: dict[str, dict[object, int]] = {"group": {}, "category": {}, "language": {}}
         self.flags = Counter[str]()
+        self.reads = Counter[str]()
 
     def add(self, line: bytes) -> None:
         """Take one line. Raises ValueError saying what is wrong with it."""
@@ -100,6 +103,8 @@ class _Reader:
             raise ValueError(f"key {key!r} is already on line {first}")
         self.numbers.append((self._score(row, status), _number(row, "mass")))
         self.flags.update(_flags(row))
+        if status == OK and row.get("read"):
+            self.reads[_text(row, "read")] += 1
         # Samples without a group are not known to share anything: each is a group of its own.
         self.codes.append(
             (
@@ -115,7 +120,14 @@ class _Reader:
         categories, category = _sort(self.names["category"], codes[:, 2])
         languages, language = _sort(self.names["language"], codes[:, 3])
         columns = (numbers[:, 0], numbers[:, 1], codes[:, 0], codes[:, 1], category, language)
-        return Rows(list(self.lines), *columns, categories, languages, dict(sorted(self.flags.items())))
+        return Rows(
+            list(self.lines),
+            *columns,
+            categories,
+            languages,
+            dict(sorted(self.flags.items())),
+            dict(sorted(self.reads.items())),
+        )
 
     def _code(self, column: str, value: object) -> int:
         known = self.names[column]

@@ -13,6 +13,7 @@ to six decimals (two in report.md). `report.json`, where null stands for what ca
         languages   {name: SUMMARY}
         statuses    {status: samples}
         mean_mass   mean probability of allowed answers, 0..1 | null
+        reads       {how a score was read: samples}; expected, generate, forced
         flags       {flag: edits}, by what is odd about them
         warnings    [text]
     leaderboard  by micro mean: [{rank, label, micro, macro, coverage, mean_failures_lowest}]
@@ -130,6 +131,7 @@ def _run(run: RunSummary, warnings: Sequence[str]) -> dict[str, Any]:
         "languages": run.languages,
         "statuses": run.micro.statuses,
         "mean_mass": run.mean_mass,
+        "reads": run.reads,
         "flags": run.flags,
         "warnings": warnings,
     }

@@ -34,7 +34,7 @@ class Interview:
         self.judge = judge
         self._fits: int | None = None
         """Questions that fit into memory at once, known since there were too many. The next batches are that small from the
-        start: the same questions, so that nothing but the last bits can differ."""
+        start. Another batch moves the last bits of a row: a --batch-size that fits keeps runs equal to the bit."""
 
     def lay_out(self, questions: Mapping[int, Question]) -> tuple[list[Batch], dict[int, str]]:
         """The judge's own work on the CPU, ahead of the model; and the questions that it can't take, with the reason."""

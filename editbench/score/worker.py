@@ -11,6 +11,7 @@ from typing import Any
 
 from editbench import records
 from editbench.edits import Edits, Entry
+from editbench.errors import UserError
 from editbench.fleet import failure
 from editbench.fleet.status import Event
 from editbench.fleet.worker import Pulse, Worker
@@ -100,8 +101,15 @@ class ScoreWorker(Worker):
             elif place in chunk.broken:
                 judged[place] = self._failed(entry, f"{failure.BAD_INPUT}: {chunk.broken[place]}")
             else:
-                judged[place] = self._judged(entry, [vote[place] for vote in votes])
+                judged[place] = self._or_failed(entry, [vote[place] for vote in votes])
         return judged
+
+    def _or_failed(self, entry: Entry, votes: Sequence[list[Answer]]) -> _Judged:
+        """A sample that the rubric's formula can't take fails alone."""
+        try:
+            return self._judged(entry, votes)
+        except UserError as error:
+            return self._failed(entry, f"{failure.BAD_INPUT}: {error}")
 
     def store(self, item: int, result: dict[int, _Judged], seconds: float) -> list[Event]:
         judged = [result[place] for place in self._places(item)]

@@ -71,7 +71,14 @@ def score(work: Path, say: Say, *, edits: Path, model: Path, readout: str, repea
     for repeat in range(repeats):
         out = work / f"scores-{readout}-{repeat}"
         with _bare("bare_score.py", job, work) as run_bare:
-            fleet.append(_fleet(["score", str(edits)], RunPaths(out), model, {"readout": readout, **flags}))
+            fleet.append(
+                _fleet(
+                    ["score", str(edits), "--no-forced"],  # the bare loop forces nothing
+                    RunPaths(out),
+                    model,
+                    {"readout": readout, **flags},
+                )
+            )
             times = run_bare()
         bare.append(_timed(times))
         _same_answers(ScorePaths(out), readout, times["answers"])
