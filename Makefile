@@ -1,5 +1,6 @@
 # The pipeline as file targets, each keyed on the marker of the stage before, and the housekeeping. `make help` lists what there is.
 
+# A stage that ends with status 3 (too many failures) has written its marker; without this the next make would go on past it.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench soak report clean
@@ -19,6 +20,9 @@ BENCH ?= $(if $(SOURCE),$(RUNS)/$(basename $(notdir $(SOURCE)))/benchmark,shards
 IMPORT_FLAGS ?=
 EDIT_FLAGS ?=
 SCORE_FLAGS ?=
+# Options that change no result (--nproc, --max-failures, --retries ...): not in any folder's name.
+EDIT_RUN ?=
+SCORE_RUN ?=
 
 # The command of each stage, so that each can come from an environment of its own.
 EDITBENCH ?= $(BIN)/editbench
@@ -50,11 +54,11 @@ endif
 
 ifneq ($(and $(MODEL),$(JUDGE)),)
 $(RUN)/edits/manifest.json: $(BENCH)/manifest.json | $(READY)
-	$(EDIT_CMD) $(BENCH) --model $(MODEL) --out $(@D) $(EDIT_FLAGS)
+	$(EDIT_CMD) $(BENCH) --model $(MODEL) --out $(@D) $(EDIT_FLAGS) $(EDIT_RUN)
 	@touch $@
 
 $(SCORED)/scores/manifest.json: $(RUN)/edits/manifest.json | $(READY)
-	$(SCORE_CMD) $(RUN)/edits --model $(JUDGE) --rubric $(RUBRIC) --out $(@D) $(SCORE_FLAGS)
+	$(SCORE_CMD) $(RUN)/edits --model $(JUDGE) --rubric $(RUBRIC) --out $(@D) $(SCORE_FLAGS) $(SCORE_RUN)
 	@touch $@
 
 $(SCORED)/report/report.json: $(SCORED)/scores/manifest.json | $(READY)

@@ -75,7 +75,8 @@ def taken(paths: RunPaths, wanted: dict[str, Any], *, fresh: bool) -> Iterator[N
         if fresh:
             _move_aside(paths)
         identity.settle(paths.identity, wanted)
-        atomic.sweep(paths.root)
+        for swept in filter(Path.is_dir, (paths.root, paths.status)):
+            atomic.sweep(swept)
         yield
     finally:
         os.close(lock)

@@ -54,6 +54,7 @@ class PipelineEditor:
             "prompt": request.instruction,
             "width": request.size[0],
             "height": request.size[1],
+            "max_area": request.size[0] * request.size[1],  # FLUX Kontext would scale to a megapixel without it
             # A CPU generator gives the same noise on every kind of GPU.
             "generator": torch.Generator("cpu").manual_seed(request.seed),
             "callback_on_step_end": _reporter(step),

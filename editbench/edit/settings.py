@@ -35,8 +35,6 @@ class EditSettings:
 PUBLISHED: dict[str, tuple[int, float]] = {
     "QwenImageEditPlusPipeline": (40, 4.0),
     "QwenImageEditPipeline": (50, 4.0),
-    "FluxKontextPipeline": (28, 3.5),
-    "StableDiffusionInstructPix2PixPipeline": (100, 7.5),
 }
 """Steps and guidance scale by pipeline class, as the models' cards on the hub give them. Others keep the pipeline's own
 defaults."""

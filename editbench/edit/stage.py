@@ -51,22 +51,33 @@ def edit(benchmark: Path, model: str, out: Path, settings: EditSettings, run: Ru
         Interrupted, StageError: see `fleet.launch.run`.
     """
     allowed = drive.parse_max_failures(run.max_failures)
-    run.nodes.check()
+    run.check()
     plan = _check(benchmark, model, out, settings, run)
-    if not run.nodes.head:
-        folder.await_head(plan.paths, plan.identity)
-        drive.join(plan.paths, plan.devices, _work(plan), run)
-        return
-    folder.check(plan.paths, plan.identity, fresh=run.fresh)
     if run.dry_run:
+        folder.check(plan.paths, plan.identity, fresh=run.fresh)
         _explain(plan)
         return
+    if not run.nodes.head:
+        _join(plan, run, allowed)
+        return
+    folder.check(plan.paths, plan.identity, fresh=run.fresh)
     with folder.taken(plan.paths, plan.identity, fresh=run.fresh):
         manifest = _already(plan, allowed) or _run(plan, run)
     _summarise(plan, manifest)
     if manifest["failed"] > allowed(manifest["samples"]):
         remedy = f"They are in {plan.paths.failures}. The same command tries them again; --max-failures allows some."
         raise Incomplete(f"{manifest['failed']} of {manifest['samples']} samples have no edit", remedy)
+
+
+def _join(plan: _Plan, run: Run, allowed: drive.Allowed) -> None:
+    """This node's part of a run that the head node plans and finishes."""
+    folder.await_head(plan.paths, plan.identity)
+    if plan.paths.manifest.exists() and (manifest := identity.load(plan.paths.manifest))["failed"] <= allowed(
+        manifest["samples"]
+    ):
+        console.say(f"{plan.paths.root} is complete; nothing to do")
+        return
+    drive.join(plan.paths, plan.devices, _work(plan), run)
 
 
 def _check(benchmark: Path, name: str, out: Path, settings: EditSettings, run: Run) -> _Plan:

@@ -86,7 +86,10 @@ class EditWorker(Worker):
             if index >= steps:  # the VAE still has to decode: time enough to read the next source
                 pulse.ahead()
 
-        return Edited(self._editor.edit(prepared, step), prepared)
+        result = self._editor.edit(prepared, step)
+        if not all(result.image.size):
+            raise ValueError("the editor returned a picture without pixels")
+        return Edited(result, prepared)
 
     def store(self, item: int, result: Edited, seconds: float) -> list[Event]:
         place = self._plan[item]

@@ -46,6 +46,8 @@ def choose(nproc: int | None, indices: list[int] | None) -> Devices:
     kind, there = torch.accelerator.current_accelerator().type, torch.accelerator.device_count()
     if wrong := [index for index in indices or [] if not 0 <= index < there]:
         raise UserError(f"--devices {','.join(map(str, wrong))}: torch sees {there} ({kind})", f"Choose from 0 to {there - 1}.")
+    if indices and (len(set(indices)) != len(indices) or kind != "cuda"):
+        raise UserError(f"--devices {','.join(map(str, indices))} does not name different CUDA devices", "Name each once.")
     available = len(indices) if indices else there
     if nproc is not None and nproc > available:
         raise UserError(

@@ -43,6 +43,12 @@ class Run:
     load_parallel: int = 0
     sync_every: int = 0
 
+    def check(self) -> None:
+        """Raises UserError for options that don't fit together."""
+        self.nodes.check()
+        if self.fresh and self.nodes.count > 1:
+            raise UserError("--fresh is for one machine", "Move the folder aside yourself, then start all nodes.")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:

@@ -22,6 +22,19 @@ TRANSIENT = (OUT_OF_MEMORY, IO)
 """Reasons that may be gone at the next try."""
 
 
+class DeviceLost(BaseException):
+    """The accelerator's context is gone, and with it this process: every later call would fail too. Not an Exception, so that
+    the rank
+    dies of it, the sample gets its strike, and a new life begins with a new context."""
+
+
+def lost(error: BaseException) -> bool:
+    """Whether `error` leaves the accelerator unusable for this process (illegal access, ECC, a failed launch)."""
+    import torch
+
+    return isinstance(error, torch.AcceleratorError) and not isinstance(error, torch.OutOfMemoryError)
+
+
 def reason(error: BaseException) -> str:
     """The reason that `error` stands for."""
     import torch

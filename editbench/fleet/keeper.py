@@ -44,13 +44,14 @@ class Keeper:
             left = status.RankStatus.read(self._path)
             if self._stopping:
                 return 128 + signal.SIGTERM
-            if code in (0, FATAL_EXIT):
-                return code
+            if code in (0, FATAL_EXIT) and left is not None and left.state in status.ENDED:
+                return code  # an editor that calls exit() ends with such a code too, in the middle of a sample
             fruitless = 0 if _through(left) > before else fruitless + 1
             if fruitless == FRUITLESS_LIVES:
                 self._mark(left, status.GIVEN_UP, f"died {fruitless} times in a row, the last time {_how(code)}")
                 return 0
-            self._mark(left, status.DEAD, f"died: {_how(code)}")
+            if left is None or left.state != status.STALLED:
+                self._mark(left, status.DEAD, f"died: {_how(code)}")
             life += 1
 
     def _live(self, life: int) -> int:

@@ -98,8 +98,11 @@ class Launch:
 
     def _command(self) -> list[str]:
         torchrun = [sys.executable, "-m", "torch.distributed.run", *self.nodes.torchrun()]
-        # torchrun restarts all ranks when a keeper dies, which is rare; a rank that dies is its keeper's affair.
-        options = [f"--nproc-per-node={self.devices.count}", "--max-restarts=5", "--monitor-interval=0.1"]
+        # torchrun restarts all ranks when a keeper dies, which is rare; a rank that dies is its keeper's affair. With several
+        # nodes each agent counts restarts for itself, and ranks would walk the plan under different counters: there the node is
+        # given up.
+        restarts = 5 if self.nodes.count == 1 else 0
+        options = [f"--nproc-per-node={self.devices.count}", f"--max-restarts={restarts}", "--monitor-interval=0.1"]
         return [*torchrun, *options, "-m", "editbench.fleet.keeper", str(self.job)]
 
     def _environment(self) -> dict[str, str]:

@@ -9,20 +9,21 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 POLL = 0.1
 
 
-def slot(folder: Path, parallel: int) -> AbstractContextManager[None]:
-    """Hold one of `parallel` slots while loading; 0: no bound. `folder` is on this machine and of this attempt."""
-    return _slot(folder, parallel) if parallel else nullcontext()
+def slot(folder: Path, parallel: int, beat: Callable[[], None] = lambda: None) -> AbstractContextManager[None]:
+    """Hold one of `parallel` slots while loading; 0: no bound. `folder` is on this machine and of this attempt; `beat` is
+    called while waiting, which is no stall."""
+    return _slot(folder, parallel, beat) if parallel else nullcontext()
 
 
 @contextmanager
-def _slot(folder: Path, parallel: int) -> Iterator[None]:
+def _slot(folder: Path, parallel: int, beat: Callable[[], None]) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     warm = folder / "warm"
     slots = [folder / f"slot-{number}" for number in range(parallel)]
@@ -30,6 +31,7 @@ def _slot(folder: Path, parallel: int) -> Iterator[None]:
     while lock is None:
         lock = _try_one(slots if warm.exists() else slots[:1])
         if lock is None:
+            beat()
             time.sleep(POLL)
     try:
         yield

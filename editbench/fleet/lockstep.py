@@ -18,11 +18,23 @@ LOOK = 0.05
 class Lockstep:
     """Begins with the round that the fleet is at: a rank in its second life must not go through all of them again, alone.
 
-    `ended()` counts the ranks that have ended, as their status files say: those that died for good never arrive."""
+    `ended()` counts the ranks that have ended, as their status files say: those that died for good never arrive.
+    `beat` is called while waiting, which is no stall.
+    """
 
-    def __init__(self, store: Store, *, every: int, world: int, scope: str, ended: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        every: int,
+        world: int,
+        scope: str,
+        ended: Callable[[], int],
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
         self._store, self._every, self._world, self._scope, self._ended = store, every, world, scope, ended
         self._items, self._looked, self._known = 0, float("-inf"), 0
+        self._beat = beat
         self._round = store.add(f"{scope}/through", 0)
 
     def step(self) -> None:
@@ -34,6 +46,7 @@ class Lockstep:
         key = f"{self._scope}/round/{self._round}"
         arrived = self._store.add(key, 1)
         while arrived < self._world and arrived + self._ended_lately() < self._world:
+            self._beat()
             time.sleep(POLL)
             arrived = self._store.add(key, 0)
         self._store.set(f"{self._scope}/through", str(self._round))

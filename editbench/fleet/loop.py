@@ -129,8 +129,10 @@ class Loop:
             waited = time.perf_counter() - began
             self._board.set(state=status.WORKING)
             result, computing = _timed(self._worker.compute, claimed.item, prepared, self._pulse())
-        except Exception as error:  # noqa: BLE001 - the boundary of a sample: it fails, the rank goes on
+        except Exception as error:  # the boundary of a sample: it fails, the rank goes on
             traceback.print_exc()
+            if failure.lost(error):
+                raise failure.DeviceLost from error
             return failure.reason(error), failure.summary(error)
         self._board.spend("waiting", waited)
         self._board.spend("computing", computing)

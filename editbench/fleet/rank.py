@@ -23,7 +23,7 @@ import orjson
 
 from editbench.errors import StageError
 from editbench.fleet import gpu, loading, process, status
-from editbench.fleet.failure import summary
+from editbench.fleet.failure import DeviceLost, summary
 from editbench.fleet.job import Job
 from editbench.fleet.lockstep import Lockstep
 from editbench.fleet.loop import Loop
@@ -69,6 +69,9 @@ def main(job_path: Path) -> int:
     except _Stopped:
         board.set(state=status.STOPPED)
         return 128 + signal.SIGTERM
+    except DeviceLost:
+        traceback.print_exc()
+        return 1  # the state stays what it was: dead with a sample in hand, as its keeper will find
     except Exception as error:  # noqa: BLE001 - the boundary of a rank: the launcher shows one message, the log has the rest
         traceback.print_exc()
         board.set(state=status.FATAL, message=summary(error))
@@ -113,19 +116,23 @@ def _run(worker: Worker, claims: Claims, board: status.StatusFile, job: Job, wor
         def record(row: dict[str, Any]) -> None:
             file.write(orjson.dumps(row | common) + b"\n")
 
-        lockstep = _lockstep(store, job, paths, now, world) if job.sync_every else None
+        lockstep = _lockstep(store, job, paths, board, world) if job.sync_every else None
         # The store's port tells runs on one machine apart.
         slots = Path(tempfile.gettempdir()) / f"editbench-{os.getuid()}-loading-{os.environ['MASTER_PORT']}-{now.attempt}"
         loop = Loop(worker, claims, board, record, retries=job.retries, lockstep=lockstep)
-        loop.run(now.device, loading.slot(slots, job.load_parallel))
+        loop.run(now.device, loading.slot(slots, job.load_parallel, board.set))
     board.set(state=status.FINISHED, held="", step=0, steps=0)
 
 
-def _lockstep(store: Store, job: Job, paths: RunPaths, now: status.RankStatus, world: int) -> Lockstep:
+def _lockstep(store: Store, job: Job, paths: RunPaths, board: status.StatusFile, world: int) -> Lockstep:
+    now = board.status
+
     def ended() -> int:
         return sum(rank.state in status.ENDED for rank in status.read_all(paths, now.attempt))
 
-    return Lockstep(store, every=job.sync_every, world=world, scope=f"sync/{now.attempt}/{now.restart}", ended=ended)
+    return Lockstep(
+        store, every=job.sync_every, world=world, scope=f"sync/{now.attempt}/{now.restart}", ended=ended, beat=board.set
+    )
 
 
 def _take_device(kind: str) -> str:

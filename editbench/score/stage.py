@@ -64,18 +64,18 @@ def score(
         Interrupted, StageError: see `fleet.launch.run`.
     """
     allowed = drive.parse_max_failures(run.max_failures)
-    run.nodes.check()
+    run.check()
     if unknown := [status for status in retry if status not in RETRIED]:
         raise UserError(f"--retry {unknown[0]} is no status to ask again for", f"Choose among {', '.join(RETRIED)}.")
     plan = _check(edits, model, rubric_name, out, settings, run)
-    if not run.nodes.head:
-        folder.await_head(plan.paths, plan.identity)
-        drive.join(plan.paths, plan.devices, _work(plan), run)
-        return
-    folder.check(plan.paths, plan.identity, fresh=run.fresh)
     if run.dry_run:
+        folder.check(plan.paths, plan.identity, fresh=run.fresh)
         _explain(plan)
         return
+    if not run.nodes.head:
+        _join(plan, run, allowed)
+        return
+    folder.check(plan.paths, plan.identity, fresh=run.fresh)
     with folder.taken(plan.paths, plan.identity, fresh=run.fresh):
         manifest = _already(plan, allowed, retry) or _run(plan, run)
     _summarise(plan, manifest)
@@ -83,6 +83,17 @@ def score(
     if errors > allowed(manifest["samples"]):
         remedy = f"Their rows in {plan.paths.scores} say why. The same command asks again for them; --max-failures allows some."
         raise Incomplete(f"{errors} of {manifest['samples']} samples ended in an error", remedy)
+
+
+def _join(plan: _Plan, run: Run, allowed: drive.Allowed) -> None:
+    """This node's part of a run that the head node plans and finishes."""
+    folder.await_head(plan.paths, plan.identity)
+    if plan.paths.manifest.exists() and (manifest := identity.load(plan.paths.manifest))["statuses"].get(ERROR, 0) <= allowed(
+        manifest["samples"]
+    ):
+        console.say(f"{plan.paths.root} is complete; nothing to do")
+        return
+    drive.join(plan.paths, plan.devices, _work(plan), run)
 
 
 def _check(edits: Path, name: str, rubric_name: str, out: Path, settings: ScoreSettings, run: Run) -> _Plan:

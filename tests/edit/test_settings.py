@@ -40,7 +40,6 @@ def guidance(settings: EditSettings) -> tuple[int | None, float | None, str | No
     [
         ("QwenImageEditPlusPipeline", (40, 4.0, " ")),
         ("QwenImageEditPipeline", (50, 4.0, " ")),
-        ("FluxKontextPipeline", (28, 3.5, None)),
         ("SomePipeline", (None, None, None)),
     ],
 )

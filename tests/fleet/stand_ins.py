@@ -23,6 +23,8 @@ HANG_ONCE, OOM_ONCE, STUBBORN, CLOCK, EXIT_RANK = (
     f"STAND_IN_{name}" for name in ("HANG", "OOM", "STUBBORN", "CLOCK", "EXIT_RANK")
 )
 
+EXIT, LOST_ONCE = "STAND_IN_EXIT", "STAND_IN_LOST"
+
 
 def _first_time(variable: str, name: str) -> bool:
     """Whether the variable, `NAME:MARKER FILE`, names this sample for the first time."""
@@ -38,6 +40,10 @@ def _misbehave(name: str) -> None:
         raise ValueError(f"asked to fail on {name}")
     if name in os.environ.get(DIE, "").split(","):
         os._exit(7)
+    if name == os.environ.get(EXIT):
+        os._exit(0)
+    if _first_time(LOST_ONCE, name):
+        raise torch.AcceleratorError("asked to lose the device")
     if _first_time(OOM_ONCE, name):
         raise torch.OutOfMemoryError("asked to run out of memory")
     if _first_time(HANG_ONCE, name):

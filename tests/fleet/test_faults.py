@@ -132,3 +132,16 @@ def test_a_failed_edit_does_not_stop_the_scoring(bench: Path, tmp_path: Path) ->
     assert score(tmp_path / "edits", tmp_path / "scores").run()[0] == 0
     rows = [orjson.loads(line) for line in (tmp_path / "scores/scores.jsonl").read_bytes().splitlines()]
     assert [(row["key"], row["status"]) for row in rows if row["score"] is None] == [("s4", "edit_failed")]
+
+
+def test_an_editor_that_exits_is_no_end_of_the_rank(bench: Path, tmp_path: Path) -> None:
+    out = tmp_path / "edits"
+    status, said = edit(bench, out, STAND_IN_EXIT="s2").run()
+    manifest = orjson.loads(EditPaths(out).manifest.read_bytes())
+    assert (status, manifest["edited"], manifest["failures"]) == (3, 7, {"crash": 1}), said
+
+
+def test_a_lost_accelerator_begins_a_new_life(bench: Path, undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "edits"
+    assert edit(bench, out, STAND_IN_LOST=f"s3:{tmp_path / 'once'}").run()[0] == 0
+    assert (digests(out), "asked to lose the device" in log(out)) == (digests(undisturbed), True)
