@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from editbench import console
@@ -15,7 +16,7 @@ from editbench.score import rubric
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch):
     """Runs `editbench rubric ...`; gives what it said."""
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(console, "out", Console(width=200))
 
     def call(*arguments: object) -> str:
         with console.out.capture() as said:

@@ -173,6 +173,20 @@ def test_a_shard_with_a_failure_waits_for_the_end(worker: Any, out: EditPaths) -
 def test_a_step_is_told_and_the_last_one_lets_the_next_sample_be_prepared(worker: Any) -> None:
     told: list[Any] = []
     made = worker()
-    made._editor = type("Stepping", (), {"edit": lambda self, request, step: [step(1, 2), step(2, 2)]})()
+
+    class Stepping:
+        def edit(self, request: Any, step: Any) -> Result:
+            step(1, 2)
+            step(2, 2)
+            return Result(Image.new("RGB", (8, 8)))
+
+    made._editor = Stepping()
     made.compute(0, made.prepare(0), Pulse(step=lambda *steps: told.append(steps), ahead=lambda: told.append("ahead")))
     assert told == [(1, 2), (2, 2), "ahead"]
+
+
+def test_a_picture_without_pixels_is_a_failure_of_the_sample(worker: Any) -> None:
+    made = worker()
+    made._editor = type("Empty", (), {"edit": lambda self, request, step: Result(Image.new("RGB", (0, 0)))})()
+    with pytest.raises(ValueError, match="without pixels"):
+        made.compute(0, made.prepare(0), PULSE)
