@@ -44,7 +44,7 @@ def torment(command: Command, out: Path, chance: random.Random, kills: int) -> C
     while True:
         process = command.start()
         while process.poll() is None:
-            time.sleep(chance.uniform(0.2, 1.2))
+            time.sleep(chance.uniform(0.1, 0.6))
             victim = chance.choice(VICTIMS)
             if done.total() < kills and process.poll() is None and kill(process, out, victim, chance):
                 done[victim] += 1
