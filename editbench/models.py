@@ -106,7 +106,7 @@ def digest(folder: Path) -> str:
     """Digest of a checkpoint: every file's name and size, and its contents sampled.
 
     Files up to 4 MiB are read whole, of larger ones 64 evenly spaced blocks of 64 KiB: a training step changes nearly every
-    weight, and hashing 57 GB whole would take a minute at each start.
+    weight, and 57 GB would be read whole at each start.
     """
     total = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder)):

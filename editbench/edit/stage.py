@@ -176,7 +176,7 @@ def _cost(plan: _Plan, place: int) -> int:
 def _check_space(plan: _Plan, missing: list[int]) -> None:
     """Refuse to start a run that the disk can't hold.
 
-    An edit takes its sources' bytes again, and at least a byte a pixel where its size is known (PNG of a photograph: 1.5 to 2).
+    An edit takes its sources' bytes again, and at least a byte a pixel where its size is known.
     A disk that fills up all the same loses nothing.
     """
     sources = sum(sum(span.size for span in plan.benchmark.stored[place].spans.values()) for place in missing)

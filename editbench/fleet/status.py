@@ -224,7 +224,7 @@ def write(path: Path, status: RankStatus) -> None:
     why a rank can't go on, and a file's own blocks can be had when no new ones can."""
     status.updated = time.time()
     try:
-        atomic.write(path, orjson.dumps(status), durable=False)  # without asdict: 0.2 ms, not 2
+        atomic.write(path, orjson.dumps(status), durable=False)  # 1.2 ms with 128 events; 2.0 through asdict
     except OSError:
         with contextlib.suppress(OSError), open(path, "r+b") as file:
             file.write(orjson.dumps({**asdict(status), "events": []}))
