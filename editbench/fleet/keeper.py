@@ -25,7 +25,7 @@ POLL = 0.1
 FRUITLESS_LIVES = 3
 TERM_GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
-DUMP_GRACE = 1.0
+DUMP_GRACE = 3.0
 """Seconds a stalled rank gets to write its stacks."""
 
 

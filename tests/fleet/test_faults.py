@@ -18,8 +18,9 @@ from editbench.paths import EditPaths
 SLOW = {"STAND_IN_SLEEP": "0.3"}
 
 
-def log(out: Path, rank: int = 0, attempt: int = 1) -> str:
-    return EditPaths(out).attempt(attempt).rank_log(rank).read_text()
+def log(out: Path) -> str:
+    """What rank 0 logged, in all attempts: on a busy machine a rank may stall before the sample that hangs it."""
+    return "".join(path.read_text() for path in out.rglob(EditPaths(out).attempt(1).rank_log(0).name))
 
 
 def test_a_sample_that_ran_out_of_memory_is_tried_again(bench: Path, undisturbed: Path, tmp_path: Path) -> None:
@@ -32,7 +33,7 @@ def test_a_hung_rank_is_stopped_with_its_stacks_logged_and_its_sample_retried(
     bench: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "edits"
-    assert edit(bench, out, "--stall-timeout", "2", STAND_IN_HANG=f"s3:{tmp_path / 'once'}").run()[0] == 0
+    assert edit(bench, out, "--stall-timeout", "4", STAND_IN_HANG=f"s3:{tmp_path / 'once'}").run()[0] == 0
     assert (digests(out), "in _misbehave" in log(out)) == (digests(undisturbed), True)
 
 
