@@ -126,6 +126,12 @@ Forced = Annotated[
     bool, typer.Option("--forced/--no-forced", help="After a reply that can't be read, ask once more for the score alone.")
 ]
 MaxText = Annotated[int, typer.Option(min=1, help="Characters of an instruction or reference text the judge is shown.")]
+Audit = Annotated[str, typer.Option(metavar="P%", help="Test the judge with controls on this share of the samples.")]
+Anchors = Annotated[Path | None, typer.Option(metavar="EDITS", help="Other edits, judged along as anchors.")]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Samples judged together; default: 8.")]
+BatchTokens = Annotated[
+    int | None, typer.Option(min=1, help="In its place: as many together as stay within N tokens, by an estimate.")
+]
 Retry = Annotated[
     list[str] | None,
     typer.Option(metavar="STATUS", help="Ask again for unparsed, out_of_range or refused; repeatable. Errors always are."),
@@ -254,12 +260,15 @@ def score(
     votes: Annotated[int, typer.Option(min=1, help="Replies a sample, drawn with seeds; their mean counts.")] = 1,
     temperature: Annotated[float, typer.Option(min=0, help="0: always the most likely token.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Each vote's seed is a hash of this, the sample's key and the vote.")] = 0,
-    batch_size: Annotated[int, typer.Option(min=1, help="Samples judged together.")] = 8,
+    batch_size: BatchSize = None,
+    batch_tokens: BatchTokens = None,
     language: Annotated[str | None, typer.Option(metavar="en|zh", help="Of the prompts; default: each sample's own.")] = None,
     max_pixels: Annotated[int, typer.Option(help="Largest area of a picture the judge sees.")] = 1_048_576,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest reply, in tokens.")] = 256,
     max_text: MaxText = 4_000,
     dtype: Dtype = "auto",
+    audit: Audit = "0%",
+    anchors: Anchors = None,
     retry: Retry = None,
     max_failures: MaxFailures = "0",
     retries: Retries = 1,
@@ -278,7 +287,7 @@ def score(
     config: Config = None,
 ) -> None:
     """Judge every edit, data-parallel, in batches. Killed and run again, it goes on where it stopped."""
-    from editbench.score.settings import ScoreSettings
+    from editbench.score.settings import ScoreSettings, percentage
     from editbench.score.stage import score as run_score
 
     settings = ScoreSettings(
@@ -287,7 +296,9 @@ def score(
         votes=votes,
         temperature=temperature,
         seed=seed,
-        batch_size=batch_size,
+        batch_size=batch_size or (None if batch_tokens else 8),
+        batch_tokens=batch_tokens,
+        audit=percentage(audit),
         language=language,
         max_pixels=max_pixels,
         max_new_tokens=max_new_tokens,
@@ -295,7 +306,7 @@ def score(
         dtype=dtype,
     )
     run = _run(context.params)
-    run_score(edits, model, rubric, out, settings, run, retry or ())
+    run_score(edits, model, rubric, out, settings, run, retry or (), anchors)
 
 
 @app.command()
@@ -305,6 +316,9 @@ def report(
     name: Annotated[
         list[str] | None, typer.Option(help="A name for each folder of scores, in their order; repeatable.")
     ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Which of the folders the others are compared with; default: each with each.")
+    ] = None,
     ratings: Annotated[
         list[str] | None,
         typer.Option(
@@ -312,13 +326,45 @@ def report(
             help="Ratings of these edits by people, for the agreement: columns key,score; repeatable.",
         ),
     ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="Folder of scores that the anchors are measured against; default: the first given.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Compare what can't be compared, with a warning.")] = False,
+    resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Charts as SVG and PNG.")] = True,
+    latex: Annotated[bool, typer.Option("--latex", help="The leaderboard as a LaTeX table too.")] = False,
+    html: Annotated[bool, typer.Option("--html/--no-html", help="The page to look at.")] = True,
+    pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Show the edits in it.")] = True,
+    full_pictures: Annotated[bool, typer.Option("--full-pictures", help="Show them large too, from files beside it.")] = False,
+    edits: Annotated[
+        list[Path] | None, typer.Option(help="Where the edits lie now, if they were moved since they were scored; repeatable.")
+    ] = None,
 ) -> None:
-    """Aggregate scores: report.json, report.md, leaderboard.csv, and tables here."""
+    """Aggregate and compare scores: report.html, .md and .json, leaderboard.csv, charts, and tables here."""
     from editbench import console
+    from editbench.report.stage import Options
     from editbench.report.stage import report as run_report
 
-    made = run_report(scores, out, names=name or (), ratings=ratings or ())
+    options = Options(
+        names=name or (),
+        baseline=baseline,
+        ratings=ratings or (),
+        reference=reference,
+        force=force,
+        resamples=resamples,
+        seed=seed,
+        figures=figures,
+        latex=latex,
+        html=html,
+        pictures=pictures,
+        full_pictures=full_pictures,
+        edits=edits or (),
+    )
+    made = run_report(scores, out, options)
     console.show(made.tables())
+    for sentence in made.missing:
+        console.warn(sentence)
     console.say(f"report: {', '.join(str(path) for path in made.files)}")
 
 

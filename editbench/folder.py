@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -94,9 +94,12 @@ def environment(command: list[str]) -> dict[str, Any]:
     }
 
 
-def record_environment(paths: RunPaths, devices: list[str]) -> list[str]:
-    """Write the environment beside the identity; returns the packages whose version changed since the last attempt."""
-    new = {**environment(sys.argv), "devices": devices}
+def record_environment(paths: RunPaths, devices: list[str], more: Mapping[str, Any] | None = None) -> list[str]:
+    """Write the environment beside the identity; returns the packages whose version changed since the last attempt.
+
+    `more`: what else to write down, such as where the input lies.
+    """
+    new = {**environment(sys.argv), "devices": devices, **(more or {})}
     old = orjson.loads(paths.environment.read_bytes()) if paths.environment.exists() else new
     atomic.write(paths.environment, orjson.dumps(new, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     there, here = old.get("packages", {}), new["packages"]

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from editbench.errors import UserError
 
-_UNREADABLE = (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError)
+UNREADABLE = (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError)
 """What Pillow's decoders raise on damaged files (found by flipping bytes in 18 kinds of file)."""
 
 
@@ -52,7 +52,7 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
             yield image
     except UnidentifiedImageError:
         raise UserError(f"{name} is not a picture that Pillow can read", "Replace the picture.") from None
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise UserError(f"{name} is broken: {error}", "Replace the picture.") from None
 
 

@@ -155,6 +155,16 @@ class ScorePaths(RunPaths):
         return self.root / "scores.jsonl"
 
     @property
+    def audit(self) -> Path:
+        """Rows of the controls that the judge was tested with."""
+        return self.root / "audit.jsonl"
+
+    @property
+    def anchors(self) -> Path:
+        """Rows of the anchor edits, judged along with the others."""
+        return self.root / "anchors.jsonl"
+
+    @property
     def chunks(self) -> Path:
         return self.root / "chunks"
 
@@ -180,6 +190,30 @@ class ReportPaths(Folder):
     @property
     def leaderboard(self) -> Path:
         return self.root / "leaderboard.csv"
+
+    @property
+    def latex(self) -> Path:
+        return self.root / "report.tex"
+
+    @property
+    def figures(self) -> Path:
+        return self.root / "figures"
+
+    @property
+    def html(self) -> Path:
+        return self.root / "report.html"
+
+    @property
+    def pictures(self) -> Path:
+        """The pictures that report.html does not hold itself."""
+        return self.root / "report_files"
+
+    def picture(self, name: str, edge: int) -> Path:
+        """A picture whose longer side has `edge` pixels; `name` is the start of the original's sha256."""
+        return self.pictures / name[:2] / f"{name}-{edge}.webp"
+
+    def all_pictures(self) -> list[Path]:
+        return sorted(self.pictures.glob("??/*.webp"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Sample, failure, judgement: the words of the project, as they lie on disk.
 
 A `Sample` is the member KEY.json of a benchmark shard. A `Failure` is a row of failures.jsonl. A `Judgement` is a row of
-scores.jsonl. `to_json` gives canonical bytes (fixed key order, no spaces), so that equal records are equal bytes.
+scores.jsonl, audit.jsonl or anchors.jsonl. `to_json` gives canonical bytes (fixed key order, no spaces), so that equal records
+are equal bytes.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ class Failure(_Record):
     reason: str
     error: str
     attempts: int
+    extra: dict[str, Any] = field(default_factory=dict)
+    """The sample's, so that a report still knows which subsets it belongs to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,3 +101,9 @@ class Judgement(_Record):
     """File name of the shard that holds the pictures; None when there is no edit."""
     flags: list[str] = field(default_factory=list)
     """What is odd about the edit, as its record says."""
+    steps: dict[str, float] | None = None
+    """The rubric's steps on the way to the score, by name: the mean over the votes. None without a score."""
+    subsets: list[str] = field(default_factory=list)
+    """Of the rubric's subsets, those that the sample's `extra` says it belongs to."""
+    audit: str = ""
+    """In audit.jsonl the kind of control that was shown; else empty."""

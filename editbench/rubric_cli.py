@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from editbench.errors import UserError
+
+if TYPE_CHECKING:
+    from editbench.score.question import Ask
 
 app = typer.Typer(help="Look at rubrics, check them, start one.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -44,11 +48,18 @@ def show(
         str, typer.Option(metavar="generate|expected", help="Read a written score, or its distribution.")
     ] = "generate",
     language: Annotated[str | None, typer.Option(metavar="en|zh", help="Default: the sample's own.")] = None,
+    max_text: Annotated[
+        int, typer.Option(min=1, help="Characters of an instruction or reference text the judge is shown.")
+    ] = 4_000,
+    model: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A judge's folder: show the prompt inside its chat template.")
+    ] = None,
 ) -> None:
     """Print the text of each prompt that the judge is sent for a sample."""
     from editbench import console
     from editbench.benchmarks.folder import Benchmark
-    from editbench.score import rubric
+    from editbench.score import exhibits, rubric
+    from editbench.score.settings import ScoreSettings
 
     opened = Benchmark.open(benchmark)
     places = {sample.key: place for place, sample in enumerate(opened.samples)}
@@ -57,8 +68,19 @@ def show(
     place = places[key] if key is not None else 0
     chosen = rubric.load(name)
     chosen.check_samples([opened.samples[place]])
-    images = ("source", "edited", *(["reference"] if opened.stored[place].images("reference") else []))
-    console.say(chosen.show(opened.samples[place], language, readout, images))
+    stored = opened.stored[place]
+    kinds = (*("source" for _ in stored.images("source")), "edited", *("reference" for _ in stored.images("reference")))
+    settings = ScoreSettings(readout=readout, language=language, max_text=max_text)
+    asks = exhibits.asks(opened.samples[place], kinds, chosen, settings)
+    console.say(rubric.shown(_in_template(asks, model) if model else asks))
+
+
+def _in_template(asks: list[Ask], folder: Path) -> list[Ask]:
+    """The same, each with the whole prompt as its text."""
+    from editbench.score.template import ChatTemplate
+
+    chat = ChatTemplate.open(folder)
+    return [replace(ask, text=chat.prompt(len(ask.images), ask.text, ask.answer_prefix)) for ask in asks]
 
 
 @app.command()

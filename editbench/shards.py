@@ -42,10 +42,15 @@ class Stored:
 
     def read(self, extension: str) -> bytes:
         """The member's bytes. Raises UserError when the shard has been cut short since it was indexed."""
+        return self.head(extension, self.spans[extension].size)
+
+    def head(self, extension: str, most: int) -> bytes:
+        """The first `most` bytes of a member, or all of a shorter one. Raises UserError as `read` does."""
         span = self.spans[extension]
+        wanted = min(span.size, most)
         with open(self.shard, "rb", buffering=0) as file:
-            data = os.pread(file.fileno(), span.size, span.offset)
-        if len(data) != span.size:
+            data = os.pread(file.fileno(), wanted, span.offset)
+        if len(data) != wanted:
             raise UserError(f"{self.shard} ends inside {self.key}.{extension}", "Restore the shard or make it again.")
         return data
 

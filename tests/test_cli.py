@@ -24,9 +24,10 @@ COMMANDS = {
     "import": "source --out --format --images --map --name",
     "edit": "benchmark --model --out --steps --cfg --negative-prompt --seed --size --dtype --category --limit --shard-size "
     + RUN,
-    "score": "edits --model --out --rubric --readout --forced --votes --temperature --seed --batch-size --language "
-    "--max-pixels --max-new-tokens --max-text --dtype --retry " + RUN,
-    "report": "scores --out --name --ratings",
+    "score": "edits --model --out --rubric --readout --forced --votes --temperature --seed --batch-size --batch-tokens "
+    "--language --max-pixels --max-new-tokens --max-text --dtype --audit --anchors --retry " + RUN,
+    "report": "scores --out --name --baseline --ratings --reference --force --resamples --seed --figures --latex "
+    "--html --pictures --full-pictures --edits",
     "rubric": "",
     "verify": "folders",
     "watch": "folder --progress --once",

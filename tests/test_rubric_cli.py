@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from editbench import console
 from editbench.benchmarks.folder import Benchmark
 from editbench.errors import UserError
+from editbench.paths import TinyPaths
 from editbench.rubric_cli import app
 from editbench.score import rubric
 
@@ -39,6 +40,16 @@ def test_the_prompt_is_shown_as_the_judge_is_sent_it(run, benchmark: Path) -> No
     shown = run("show", "five", benchmark, "--key", "social", "--readout", "expected")
     sample = next(sample for sample in Benchmark.open(benchmark).samples if sample.key == "social")
     assert rubric.load("five").asks(sample, None, "expected")[0].text in shown
+
+
+def test_texts_are_shown_cut_as_the_judge_is_sent_them(run, benchmark: Path) -> None:
+    assert "\nedi [...]\n" in run("show", "five", benchmark, "--max-text", "3")
+
+
+def test_the_prompt_is_shown_inside_the_chat_template_of_a_judge(run, benchmark: Path, checkpoints: TinyPaths) -> None:
+    shown = run("show", "five", benchmark, "--readout", "expected", "--model", checkpoints.judge)
+    assert "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|><|vision_start|>" in shown
+    assert shown.rstrip().endswith('<|im_start|>assistant\n{"score":')
 
 
 def test_an_unknown_sample_is_refused(run, benchmark: Path) -> None:

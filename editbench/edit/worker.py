@@ -107,7 +107,7 @@ class EditWorker(Worker):
         sample = self._benchmark.samples[place]
         earlier = {failure.key: failure.attempts for failure in self._spool.failures()}
         attempts = earlier.get(sample.key, 0) + tries
-        common = {name: getattr(sample, name) for name in ("key", "id", "category", "language", "group")}
+        common = {name: getattr(sample, name) for name in ("key", "id", "category", "language", "group", "extra")}
         self._spool.put_failure(Failure(**common, index=place, reason=reason, error=error, attempts=attempts))
         return [Event(sample.key, sample.category, records.EDIT_FAILED, note=f"{reason}: {error}")]
 

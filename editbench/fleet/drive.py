@@ -70,6 +70,8 @@ class Work:
     """[n, sum] of the scores by category from before."""
     scale: list[float] | None = None
     """Lowest and highest score."""
+    environment: dict[str, Any] = field(default_factory=dict)
+    """What environment.json says besides versions, devices and command."""
 
 
 Allowed = Callable[[int], int]
@@ -91,7 +93,7 @@ def drive(paths: RunPaths, devices: Devices, work: Work, run: Run) -> None:
     Raises:
         Interrupted, StageError: as `Launch.run` does, and when an attempt leads nowhere.
     """
-    _note_environment(paths, devices)
+    _note_environment(paths, devices, work)
     left, nodes, died = None, run.nodes, None
     try:
         while pending := work.pending():
@@ -200,9 +202,9 @@ def _launch(
             console.warn(note)
 
 
-def _note_environment(paths: RunPaths, devices: Devices) -> None:
+def _note_environment(paths: RunPaths, devices: Devices, work: Work) -> None:
     """Record the environment; say so when it is not the one that earlier results were made with."""
-    if changed := folder.record_environment(paths, [f"{devices.count} x {devices.kind}"]):
+    if changed := folder.record_environment(paths, [f"{devices.count} x {devices.kind}"], work.environment):
         console.warn(
             f"{paths.root} was begun with other versions ({', '.join(changed)}): results may differ in their last bits"
         )

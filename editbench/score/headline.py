@@ -3,6 +3,7 @@
 aggregate = "micro" | "macro" | "both"     mean over the samples alike; over the categories' means; both, micro first
 percent = [offset, factor]                 score and criteria are also shown as factor * (value - offset)
 accuracy = true                            share of samples whose criteria are all at the top of their range
+subsets = [extras]                         the run's number is also given for the samples of which an extra field is set
 [headline.pools]  NAME = [categories or pools above]     mean of all criteria of all its samples alike, one value each
 """
 
@@ -16,13 +17,17 @@ from editbench.score.tables import Table, meant
 AGGREGATES = ("micro", "macro", "both")
 
 
-def read(table: Table, categories: Collection[str]) -> dict[str, Any]:
-    """{"aggregate", "percent": [offset, factor] | None, "accuracy", "pools": {name: [categories]}}. Raises UserError."""
+def read(table: Table, categories: Collection[str], extras: Collection[str]) -> dict[str, Any]:
+    """What a report needs to know. Raises UserError.
+
+    {"aggregate", "percent": [offset, factor] | None, "accuracy", "pools": {name: [categories]}, "subsets": [extras]}
+    """
     headline = {
         "aggregate": _aggregate(table),
         "percent": _percent(table) if table.has("percent") else None,
         "accuracy": table.flag("accuracy"),
         "pools": _pools(table.optional("pools"), categories),
+        "subsets": list(table.strings("subsets", extras, what="extra field")) if table.has("subsets") else [],
     }
     table.close()
     return headline

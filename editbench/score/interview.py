@@ -1,5 +1,7 @@
 """Asks the judge: in batches that fit into memory, once a vote, and a second time where a reply could not be read.
 
+A question that does not even fit alone takes no others down: its reply says so. When none fits, that is raised.
+
 The second time is the forced readout. The judge goes on from what it has said, up to its last whole sentence, behind the key
 of the answer that is missing; only the allowed answers count, and the most likely one is its answer, as greedy decoding would
 have written it.
@@ -8,6 +10,7 @@ have written it.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +22,15 @@ from editbench.score.judge import Judge, Question, Reply
 
 _SENTENCE = re.compile(r"""[.!?。！？…][\\"'”’»)\]）】]*(?=\s|\Z)|[。！？]|\n""")
 _OPEN_TEXT = re.compile(r"""\{\s*"(?:[^"\\\n]|\\.)*"\s*:\s*"(?:[^"\\]|\\.)*\Z""")
+
+
+_log = logging.getLogger(__name__)
+
+Ask = Callable[[Mapping[Any, Question]], list[Reply] | None]
+
+
+class _TooLarge(Reply):
+    """To a question that does not fit into memory alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +71,13 @@ class Interview:
             prepared = batch.prepared if known else self.judge.prepare([*part.values()])
             return self.judge.answer(prepared, [seeds[place] for place in part]) if seeds else self.judge.answer(prepared)
 
-        return self._halving(batch.questions, ask) or {}
+        return self._fitting(batch.questions, ask) or {}
 
     def forced(self, questions: Mapping[Any, Question], most: int) -> dict[Any, Reply] | None:
         """The forced readout of questions with one criterion each, `most` at a time; None: the judge can't."""
         replies: dict[Any, Reply] = {}
         for part in _slices(questions, most):
-            found = self._halving(part, lambda some: self.judge.force([*some.values()]))
+            found = self._fitting(part, lambda some: self.judge.force([*some.values()]))
             if found is None:
                 return None
             replies |= found
@@ -78,10 +90,18 @@ class Interview:
             return failure.summary(error)
         return ""
 
-    def _halving(
-        self, questions: Mapping[Any, Question], ask: Callable[[Mapping[Any, Question]], list[Reply] | None]
-    ) -> dict[Any, Reply] | None:
-        """Replies by key; what does not fit into memory is halved until it does."""
+    def _fitting(self, questions: Mapping[Any, Question], ask: Ask) -> dict[Any, Reply] | None:
+        """Replies by key; None where the judge has none. Raises OutOfMemoryError when not one of the questions fits."""
+        import torch
+
+        found = self._halving(questions, ask)
+        lost = [reply.error for reply in (found or {}).values() if isinstance(reply, _TooLarge)]
+        if lost and len(lost) == len(questions):
+            raise torch.OutOfMemoryError(lost[0])
+        return found
+
+    def _halving(self, questions: Mapping[Any, Question], ask: Ask) -> dict[Any, Reply] | None:
+        """What does not fit into memory is halved until it does."""
         import torch
 
         try:
@@ -92,14 +112,25 @@ class Interview:
                 message = f"the judge gave {len(replies)} replies to {len(questions)} questions"
                 raise UserError(message, "Return one a question.")
             return dict(zip(questions, replies, strict=True))
-        except torch.OutOfMemoryError:
-            if len(questions) == 1:
-                raise
+        except torch.OutOfMemoryError as error:
+            why = failure.summary(error)
         # Outside the handler: its traceback would keep the failed batch's tensors alive.
         torch.cuda.empty_cache()
-        self._fits = min(self._fits or len(questions), len(questions) // 2)
+        if len(questions) == 1:
+            return dict.fromkeys(questions, _TooLarge("", error=why))
+        self._shrink(len(questions), why)
         halves = [self._halving(part, ask) for part in _slices(questions, len(questions) // 2)]
-        return {key: reply for half in halves for key, reply in half.items()}
+        return {key: reply for half in halves for key, reply in (half or {}).items()}
+
+    def _shrink(self, size: int, why: str) -> None:
+        self._fits = min(self._fits or size, size // 2)
+        _log.warning(
+            "%d questions at once did not fit into memory: from here on %d. With a --batch-size or --max-pixels that fits "
+            "from the start, runs are equal to the bit. (%s)",
+            size,
+            self._fits,
+            why,
+        )
 
 
 def unfinished(question: Question, reply: str, criterion: int) -> Question:

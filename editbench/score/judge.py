@@ -52,6 +52,9 @@ class Question:
     """What the answer gives; exactly one in readout `expected`."""
     said: str = ""
     """What the judge has answered so far, behind the prefix. Control tokens in it are only text."""
+    shared: bool = False
+    """Another question follows about exactly the same pictures (the same objects) of the same sample: what a judge has worked
+    out about them is worth keeping for it. Makes no difference to a reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class Reply:
     distributions: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """By criterion, the probabilities of its allowed answers, lowest to highest, out of all answers: they add up to its mass.
     In readout `generate` those where the judge wrote its answer; a criterion is missing where that place is not known."""
+    error: str = ""
+    """Why this one question could not be answered, though others could; then there is nothing to read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +103,9 @@ class JudgeSettings:
 
 class Judge(ABC):
     """Answers questions about pictures. One thread calls `answer`; several may call `prepare` meanwhile."""
+
+    notes: Sequence[str] = ()
+    """For the user: how it runs here."""
 
     def prepare(self, questions: Sequence[Question]) -> Any:
         """What `answer` takes: a batch resized, tokenised and laid out on the CPU.

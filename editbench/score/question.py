@@ -8,7 +8,7 @@ from typing import Any
 
 from editbench.score.criteria import Criterion
 from editbench.score.formula import Context, Formula
-from editbench.score.wording import Template
+from editbench.score.wording import Template, caption
 
 GENERATE, EXPECTED = "generate", "expected"
 READOUTS = (GENERATE, EXPECTED)
@@ -27,7 +27,7 @@ class Ask:
     question: str
     criteria: tuple[Criterion, ...]
     images: tuple[str, ...]
-    """Kinds of pictures, in the order shown."""
+    """The kind of each picture, in the order shown."""
     text: str
     """The user's turn after the pictures."""
     answer_prefix: str
@@ -53,6 +53,7 @@ class Question:
 
     name: str
     images: tuple[str, ...]
+    """Kinds of pictures, in the order shown: the texts call the first one Image 1. Of each kind all pictures are shown."""
     criteria: Mapping[str, tuple[Criterion, ...]]
     """By category, and `other` for those that are not listed; empty where the question is not asked."""
     when: Formula | None
@@ -67,15 +68,18 @@ class Question:
             return False
         return self.when is None or self.when(facts)
 
-    def asks(self, language: str, readout: str, values: Mapping[str, str], prefix: str) -> list[Ask]:
+    def asks(self, language: str, readout: str, values: Mapping[str, str], prefix: str, pictures: Collection[str]) -> list[Ask]:
         """One ask with all criteria; in readout `expected` one a criterion, whose text asks for it alone.
 
-        `values`: instruction, category, reference_text and reference of the sample.
+        `values`: instruction, category, reference_text and reference of the sample. `pictures`: the kind of each that it has.
         """
+        counts = [max([*pictures].count(kind), 1) for kind in self.images]
+        shown = tuple(kind for kind, count in zip(self.images, counts, strict=True) for _ in range(count))
+        told = caption(language, counts)
         criteria = self.criteria_of(values["category"])
         groups = [(criterion,) for criterion in criteria] if readout == EXPECTED else [criteria]
         wording = self.wordings[language]
-        return [Ask(self.name, group, self.images, _text(wording, readout, group, values), prefix) for group in groups]
+        return [Ask(self.name, group, shown, told + _text(wording, readout, group, values), prefix) for group in groups]
 
 
 def _text(wording: Wording, readout: str, criteria: Sequence[Criterion], values: Mapping[str, str]) -> str:

@@ -11,36 +11,39 @@ that place on hidden.
 from __future__ import annotations
 
 import copy
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
-from torch.nn.functional import pad
-from transformers import AutoModelForImageTextToText, GenerationConfig, LogitsProcessorList, Qwen3VLProcessor
-from transformers.utils import is_flash_attn_2_available
+from transformers import Qwen3VLProcessor
 
 from editbench.errors import StageError, UserError
 from editbench.processors import load_processor
-from editbench.score.decode import Steps, step_of_place
+from editbench.score import checkpoint, decode
+from editbench.score.decode import Ending, Steps, step_of_place
 from editbench.score.judge import THREADS, Judge, JudgeSettings, Question, Reply, check_local
 from editbench.score.locate import answer_places
+from editbench.score.pictures import PerPictures
+from editbench.score.prefill import Patches, Prompt, Read, Reader
 from editbench.score.readout import ScoreTokens, distribution, reaches_ten
 
 if TYPE_CHECKING:
     from PIL import Image
-    from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`inputs`: what the model takes, on the CPU."""
+    """Prompts on the CPU."""
 
-    inputs: dict[str, torch.Tensor]
-    questions: tuple[Question, ...]
+    prompts: tuple[Prompt, ...]
 
 
 class Qwen3VLJudge(Judge):
@@ -62,78 +65,116 @@ class Qwen3VLJudge(Judge):
         # `prepare` runs in other threads, and a tokenizer can't be borrowed by two.
         self._decoder, self._forcer = copy.deepcopy(tokenizer), copy.deepcopy(tokenizer)
         self._pool = ThreadPoolExecutor(THREADS, "picture")
-        self._model = _load(folder, settings, tokenizer)
+        self._patches = PerPictures[Patches]()
+        self._model, self.notes = checkpoint.load(folder, torch.device(settings.device), getattr(torch, settings.dtype))
+        self._ending = Ending.of(self._model.generation_config, tokenizer)
+        self._reader = Reader(self._model, self._ending.filler)
+        self._sound = False
+        """Whether its probabilities have been numbers once."""
 
     def prepare(self, questions: Sequence[Question]) -> Batch:
         """Raises ValueError for a picture more than 200 times as long as wide, which the model can't take."""
-        return self._lay_out(questions, self._processor.tokenizer, expected=self._settings.readout == "expected")
+        return self._lay_out(questions, self._processor.tokenizer)
 
     @torch.inference_mode()
     def answer(self, prepared: Batch, seeds: Sequence[int] | None = None) -> list[Reply]:
-        """Raises StageError when the model's probabilities are not numbers."""
-        if self._settings.readout == "expected":
-            return self._read(prepared)
-        return self._write(prepared, seeds or ())
+        """Raises StageError when the model's probabilities are not numbers for any of the questions."""
+        try:
+            return self._answer(prepared.prompts, seeds or ())
+        except torch.OutOfMemoryError:
+            if not self._reader.release():
+                raise
+        # Outside the handler, which would keep the failed batch's tensors alive.
+        torch.cuda.empty_cache()
+        self._reader.shares = False
+        _log.warning("nothing of the pictures is kept from question to question any more: it did not fit into memory")
+        return self._answer(prepared.prompts, seeds or ())
 
     @torch.inference_mode()
     def force(self, questions: Sequence[Question]) -> list[Reply] | None:
         if self._scores is None:
             return None
-        return self._read(self._lay_out(questions, self._forcer, expected=True))
+        return self._read(self._lay_out(questions, self._forcer).prompts)
 
-    def _lay_out(self, questions: Sequence[Question], tokenizer: PreTrainedTokenizerBase, *, expected: bool) -> Batch:
-        images = [image for question in questions for image in question.images]
-        pixels = self._patches(images) if images else {}
-        prompts = _expand([self._prompt(question) for question in questions], self._processor.image_token, self._sizes(pixels))
-        words = tokenizer(prompts, padding=True, return_tensors="pt")
-        inputs = {name: words[name] for name in ("input_ids", "attention_mask")}
-        inputs["mm_token_type_ids"] = (inputs["input_ids"] == self._processor.image_token_id).int()
-        inputs |= pixels
-        if expected and _read_ten(questions):
-            inputs = _append(inputs, self._scores.one)
-        return Batch(inputs, tuple(questions))
+    def _answer(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[Reply]:
+        return self._read(prompts) if self._settings.readout == "expected" else self._write(prompts, seeds)
 
-    def _patches(self, images: Sequence[Image.Image]) -> dict[str, torch.Tensor]:
-        """The pictures' patches one behind the other, as the model takes them, and each one's grid."""
-        process = self._processor.image_processor
-        made = list(self._pool.map(lambda image: process(images=[image], return_tensors="pt"), images))
-        # The model would cast them itself; half the bytes to copy.
-        dtype = getattr(torch, self._settings.dtype)
-        values = torch.cat([entry["pixel_values"].to(dtype) for entry in made])
-        return {"pixel_values": values, "image_grid_thw": torch.cat([entry["image_grid_thw"] for entry in made])}
+    def _lay_out(self, questions: Sequence[Question], tokenizer: PreTrainedTokenizerBase) -> Batch:
+        patches = self._patched([image for question in questions for image in question.images])
+        shown = [tuple(patches[id(image)] for image in question.images) for question in questions]
+        sizes = [self._size(picture) for pictures in shown for picture in pictures]
+        texts = _expand([self._prompt(question) for question in questions], self._processor.image_token, sizes)
+        found = tokenizer(texts)["input_ids"]
+        return Batch(tuple(map(self._placed, questions, map(torch.tensor, found), shown)))
 
-    def _sizes(self, pixels: Mapping[str, torch.Tensor]) -> list[int]:
-        """Tokens of each picture."""
-        merged = self._processor.image_processor.merge_size**2
-        return [int(grid.prod()) // merged for grid in pixels.get("image_grid_thw", ())]
+    def _placed(self, question: Question, tokens: torch.Tensor, patches: tuple[Patches, ...]) -> Prompt:
+        kinds = (tokens == self._processor.image_token_id).int()
+        grids = torch.cat([picture.grid for picture in patches]) if patches else None
+        places, _ = self._model.model.get_rope_index(tokens[None], kinds[None], image_grid_thw=grids)
+        for picture in patches:
+            picture.prompts += 1
+        return Prompt(question, tokens, places[:, 0], patches)
 
-    def _inputs(self, batch: Batch) -> dict[str, torch.Tensor]:
-        return {name: tensor.to(self._model.device) for name, tensor in batch.inputs.items()}
+    def _patched(self, images: Sequence[Image.Image]) -> dict[int, Patches]:
+        """Each picture's patches, by its id."""
+        found = {id(image): (image, self._patches.get(image)) for image in images}
+        new = [image for image, patches in found.values() if patches is None]
+        for image, patches in zip(new, self._pool.map(self._cut, new), strict=True):
+            self._patches.put(patches, image)
+            found[id(image)] = (image, patches)
+        return {key: patches for key, (_, patches) in found.items()}
 
-    def _read(self, batch: Batch) -> list[Reply]:
+    def _cut(self, image: Image.Image) -> Patches:
+        made = self._processor.image_processor(images=[image], return_tensors="pt")
+        # The model would cast them itself; half the bytes to copy. From pinned memory they are copied while the device works.
+        values = made["pixel_values"].to(getattr(torch, self._settings.dtype))
+        on_gpu = self._model.device.type == "cuda"
+        return Patches(values.pin_memory() if on_gpu else values, made["image_grid_thw"])
+
+    def _size(self, patches: Patches) -> int:
+        """Tokens of a picture."""
+        return int(patches.grid.prod()) // self._processor.image_processor.merge_size**2
+
+    def _read(self, prompts: Sequence[Prompt]) -> list[Reply]:
         """Each question's only criterion, read off behind its prompt."""
-        ten = _read_ten(batch.questions)
-        logits = self._model(**self._inputs(batch), logits_to_keep=2 if ten else 1, use_cache=False).logits
-        digits = self._scores.probabilities(logits)
+        questions = [prompt.question for prompt in prompts]
+        ten = any(reaches_ten(question.criteria[0]) for question in questions)
+        asked = [prompt.plus(self._scores.one) for prompt in prompts] if ten else prompts
+        digits = self._scores.probabilities(self._reader.read(asked, last=2 if ten else 1).logits)
         zeros = digits[:, -1, 0] if ten else torch.zeros(len(digits))
-        self._check(digits)
-        found = zip(batch.questions, digits[:, 0].tolist(), zeros.tolist(), strict=True)
-        return [
+        found = zip(questions, digits[:, 0].tolist(), zeros.tolist(), strict=True)
+        replies = [
             Reply("", {(only := question.criteria[0]).name: distribution(only, row, zero)}) for question, row, zero in found
         ]
+        return self._checked(replies, digits.isfinite().flatten(1).all(1))
 
-    def _write(self, batch: Batch, seeds: Sequence[int]) -> list[Reply]:
-        inputs, steps = self._inputs(batch), Steps(self._scores, self._settings.temperature, seeds)
-        made = self._model.generate(**inputs, logits_processor=LogitsProcessorList([steps]), return_dict_in_generate=True)
-        tokens = made.sequences[:, inputs["input_ids"].shape[1] :].tolist()
+    def _write(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[Reply]:
+        questions = [prompt.question for prompt in prompts]
+        read, steps = self._reader.read(prompts, caching=True), Steps(self._scores, self._settings.temperature, seeds)
+        made = self._written(read, steps)
+        tokens = made.tolist()
         # Rows that ended early are filled with the pad token, which is special and so is left out.
         written = self._decoder.batch_decode(tokens, skip_special_tokens=True)
-        texts = [question.answer_prefix + text for question, text in zip(batch.questions, written, strict=True)]
+        texts = [question.answer_prefix + text for question, text in zip(questions, written, strict=True)]
         if self._scores is None:
             return [Reply(text) for text in texts]
-        at = [self._answered_at(*row) for row in zip(batch.questions, texts, written, tokens, strict=True)]
-        found = self._noted(batch, steps, at, made.past_key_values, inputs["attention_mask"])
-        return [Reply(text, distributions) for text, distributions in zip(texts, found, strict=True)]
+        at = [self._answered_at(*row) for row in zip(questions, texts, written, tokens, strict=True)]
+        found = self._noted(questions, steps, at, read)
+        replies = [Reply(text, distributions) for text, distributions in zip(texts, found, strict=True)]
+        return self._checked(replies, torch.stack(steps.digits, 1).isfinite().flatten(1).all(1))
+
+    def _written(self, read: Read, steps: Steps) -> torch.Tensor:
+        """Tokens, (rows, steps). The cache grows by all of them but the last."""
+        seen = read.seen
+
+        def step(tokens: torch.Tensor) -> torch.Tensor:
+            nonlocal seen
+            logits = self._reader.step(read.cache, tokens, seen, read.offsets)
+            seen = torch.nn.functional.pad(seen, (0, 1), value=True)
+            return logits
+
+        with checkpoint.writing(self._model, len(seen)):
+            return decode.write(read.logits[:, -1], steps, step, self._ending, self._settings.max_new_tokens)
 
     def _answered_at(self, question: Question, text: str, written: str, tokens: Sequence[int]) -> dict[str, int]:
         """By criterion, the step at which the first digit of its answer was written."""
@@ -143,49 +184,44 @@ class Qwen3VLJudge(Judge):
         return {name: steps[place - offset] for name, place in places.items() if place - offset in steps}
 
     def _noted(
-        self, batch: Batch, steps: Steps, at: Sequence[Mapping[str, int]], cache: Cache, mask: torch.Tensor
+        self, questions: Sequence[Question], steps: Steps, at: Sequence[Mapping[str, int]], read: Read
     ) -> list[dict[str, tuple[float, ...]]]:
         """By row and criterion, the distribution at the step its answer was written at."""
         found: list[dict[str, tuple[float, ...]]] = [{} for _ in at]
-        for place in range(max(len(question.criteria) for question in batch.questions)):
-            asked = [question.criteria[place] if place < len(question.criteria) else None for question in batch.questions]
+        for place in range(max(len(question.criteria) for question in questions)):
+            asked = [question.criteria[place] if place < len(question.criteria) else None for question in questions]
             rows = [row for row, entry in enumerate(asked) if entry and entry.name in at[row]]
             if not rows:
                 continue
             where = [at[row][asked[row].name] if row in rows else 0 for row in range(len(asked))]
             ten = any(reaches_ten(asked[row]) for row in rows)
-            zeros = self._zero_after_one(cache, mask, where) if ten else torch.zeros(len(asked))
+            zeros = self._zero_after_one(read, where) if ten else torch.zeros(len(asked))
             digits = torch.stack([steps.digits[where[row]][row] for row in rows])
-            self._check(digits)
             for row, values in zip(rows, digits.tolist(), strict=True):
                 found[row][asked[row].name] = distribution(asked[row], values, zeros[row].item())
         return found
 
-    def _zero_after_one(self, cache: Cache, mask: torch.Tensor, steps: Sequence[int]) -> torch.Tensor:
-        """P("0" | "1") where a row wrote the token of its step: (rows,). `mask`: of the prompts.
+    def _zero_after_one(self, read: Read, steps: Sequence[int]) -> torch.Tensor:
+        """P("0" | "1") where a row wrote the token of its step: (rows,).
 
-        The cache grows by one place, which the next call hides as it hides what was written.
+        The cache grows by one column, which the next call hides as it hides what was written.
         """
-        length, device = cache.get_seq_length(), mask.device
-        ends = mask.shape[1] + torch.tensor(steps, device=device)
-        seen = torch.arange(length, device=device) < ends[:, None]
-        seen[:, : mask.shape[1]] &= mask.bool()
-        places = seen.sum(1)
-        spatial = places + self._model.model.rope_deltas[:, 0].to(device)
-        token = torch.full((len(steps), 1), self._scores.one, device=device)
-        logits = self._model(
-            input_ids=token,
-            attention_mask=torch.cat([seen, torch.ones_like(token, dtype=torch.bool)], 1).long(),
-            position_ids=torch.stack([places, spatial, spatial, spatial])[..., None],
-            past_key_values=cache,
-            use_cache=True,
-        ).logits
-        return self._scores.probabilities(logits[:, -1])[:, 0]
+        prompted, device = read.seen.shape[1], read.seen.device
+        written = torch.arange(read.cache.get_seq_length() - prompted, device=device)
+        seen = torch.cat([read.seen, written < torch.tensor(steps, device=device)[:, None]], 1)
+        one = torch.full((len(steps),), self._scores.one, device=device)
+        return self._scores.probabilities(self._reader.step(read.cache, one, seen, read.offsets))[:, 0]
 
-    def _check(self, probabilities: torch.Tensor) -> None:
-        if not torch.isfinite(probabilities).all():
-            message = f"the judge's probabilities are not numbers in {self._settings.dtype}"
-            raise StageError(message, "Try --dtype bfloat16 or float32.")
+    def _checked(self, replies: Sequence[Reply], sound: torch.Tensor) -> list[Reply]:
+        """The replies, but an error for those whose probabilities, (rows,), are not numbers.
+
+        That is one question's fault where others were answered: in the same batch, or before a batch of one.
+        """
+        problem = f"the judge's probabilities are not numbers in {self._settings.dtype}"
+        self._sound |= bool(sound.any())
+        if not self._sound or (len(replies) > 1 and not sound.any()):
+            raise StageError(problem, "Try --dtype bfloat16 or float32.")
+        return [reply if fine else Reply("", error=problem) for reply, fine in zip(replies, sound.tolist(), strict=True)]
 
     def _prompt(self, question: Question) -> str:
         text = self._control_tokens.sub(_defuse, question.text)
@@ -199,41 +235,10 @@ class Qwen3VLJudge(Judge):
             raise UserError(f"{folder} is a model that thinks before it answers", "Name the Instruct variant of the judge.")
 
 
-def _load(folder: Path, settings: JudgeSettings, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
-    device = torch.device(settings.device)
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
-    placement = None if device.type == "cpu" else {"": device}
-    dtype = getattr(torch, settings.dtype)
-    model = AutoModelForImageTextToText.from_pretrained(
-        folder, dtype=dtype, device_map=placement, local_files_only=True, **_implementations(device, dtype)
-    )
-    model.generation_config = _greedy(model.generation_config, tokenizer, settings.max_new_tokens)
-    return model.eval()
-
-
-def _implementations(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
-    """Flash attention takes all pictures of a batch in one call, sdpa goes through them one by one: it is used where it is
-    installed and works. The text keeps sdpa, which takes the masks of padded batches as they are."""
-    flash = device.type == "cuda" and dtype != torch.float32 and is_flash_attn_2_available()
-    return {"attn_implementation": {"text_config": "sdpa", "vision_config": "flash_attention_2" if flash else "sdpa"}}
-
-
-def _read_ten(questions: Sequence[Question]) -> bool:
-    return any(reaches_ten(question.criteria[0]) for question in questions)
-
-
 def _expand(prompts: Sequence[str], token: str, sizes: Sequence[int]) -> list[str]:
     """Each picture's one token repeated as often as it has tokens. `sizes`: of the pictures, prompt by prompt."""
     left = iter(sizes)
     return [re.sub(re.escape(token), lambda match: match[0] * next(left), prompt) for prompt in prompts]
-
-
-def _greedy(published: GenerationConfig, tokenizer: PreTrainedTokenizerBase, max_new_tokens: int) -> GenerationConfig:
-    """Greedy decoding, and nothing of the checkpoint's sampling settings but the tokens that end an answer."""
-    ends = published.eos_token_id if published.eos_token_id is not None else tokenizer.eos_token_id
-    filler = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    return GenerationConfig(do_sample=False, max_new_tokens=max_new_tokens, eos_token_id=ends, pad_token_id=filler)
 
 
 def _pattern(tokenizer: PreTrainedTokenizerBase) -> re.Pattern[str]:
@@ -248,9 +253,3 @@ def _defuse(match: re.Match[str]) -> str:
     """
     token = match.group()
     return f"{token[0]}\u200b{token[1:]}"
-
-
-def _append(inputs: dict[str, torch.Tensor], token: int) -> dict[str, torch.Tensor]:
-    """One text token more at the end of every row."""
-    added = {"input_ids": token, "attention_mask": 1, "mm_token_type_ids": 0}
-    return {**inputs, **{name: pad(inputs[name], (0, 1), value=value) for name, value in added.items()}}

@@ -81,6 +81,7 @@ _LIST = rf"\[\s{{0,4}}(?P<list>{_NUMBER}(?:\s{{0,4}},\s{{0,4}}{_NUMBER}){{1,15}}
 _LISTED = _pattern(rf"""["']?{_LABEL}["']?{_DECOR}[:=]\s{{0,4}}{_DECOR}{_LIST}""")
 _WHOLE_LIST = _pattern(_LIST)
 _WHOLE = _pattern(rf"{_DECOR}{_VALUE}{_DECOR}[.。!]?{_DECOR}")
+_THOUGHTS = re.compile(r"^<think>", re.MULTILINE)
 _FENCE = re.compile(r"```[A-Za-z]{0,12}")
 _BROKEN_OBJECT = re.compile(r"""\{\s{0,8}["']""")
 
@@ -133,15 +134,6 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
-    """`score` is None unless `status` is `ok`."""
-
-    status: str
-    score: float | None
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Reply:
     """A reply taken apart: its JSON objects, the text around them, and the same in plain signs."""
 
@@ -165,12 +157,6 @@ def read(text: str, criteria: Sequence[Criterion]) -> Reading:
     # + 0.0: -0 is 0
     values = {entry.name: entry.value(found[entry.name][0]) + 0.0 for entry in criteria} if status == OK else None
     return Reading(status, values, reason)
-
-
-def parse(text: str, scale: tuple[int, int]) -> Parsed:
-    """Read a reply that gives one score, against a scale of (lowest, highest). Raises nothing."""
-    reading = read(text, (Criterion("score", *scale),))
-    return Parsed(reading.status, reading.criteria["score"] if reading.criteria else None, reading.reason)
 
 
 def _status(found: dict[str, list[float | None]], criteria: Sequence[Criterion]) -> str:
@@ -239,9 +225,10 @@ def _numbers(match: re.Match[str]) -> list[float]:
 
 
 def _without_thoughts(text: str) -> str:
-    """What follows a thinking model's thoughts; what precedes them when it never left them."""
+    """What follows a thinking model's thoughts; what precedes them when it never left them. Thoughts begin a line: elsewhere
+    the word is one that a reason quotes."""
     _, closed, answer = text.rpartition("</think>")
-    return answer if closed else text.partition("<think>")[0]
+    return answer if closed else _THOUGHTS.split(text, maxsplit=1)[0]
 
 
 def _json_objects(text: str) -> tuple[list[_Pairs], str]:

@@ -6,7 +6,7 @@ A rubric is one TOML file. `load` checks all of it and raises UserError naming f
     name, version, languages = [...], scale = [lowest, highest] of a sample's score
     any_category = true                 categories that are not listed are taken too; their guidance is that of `other`
     resize_edited = true                the edited picture is shown at the source's size
-    extras = [...]                      fields of a sample's `extra` that formulas may ask for: true only when really set
+    extras = [...]                      fields of a sample's `extra` for formulas and subsets: true only when really set
     score = FORMULA                     of criteria and steps (see `formula`); and of the sample: its categories and extras as
                                         flags, `category`, `reference_text`; `all`, `first` ... `fifth`: its criteria in order
     [steps]           NAME = FORMULA    numbers on the way to the score
@@ -86,7 +86,7 @@ class Rubric:
     """Categories and extras that are names in formulas."""
     scoring: Scoring
     headline: Mapping[str, Any]
-    """How samples become the headline number: aggregate, percent, accuracy, pools (see `headline.read`)."""
+    """How samples become the headline number: aggregate, percent, accuracy, pools, subsets (see `headline.read`)."""
     text: str
 
     @property
@@ -99,11 +99,6 @@ class Rubric:
         """Those it lists."""
         return tuple(dict.fromkeys(self.spellings.values()))
 
-    @property
-    def images(self) -> tuple[str, ...]:
-        """The pictures of its first question."""
-        return self.questions[0].images
-
     def identity(self) -> dict[str, Any]:
         """What scores depend on, by a digest that any letter of the text changes; and what a report needs to know of it."""
         return {
@@ -112,6 +107,8 @@ class Rubric:
             "scale": list(self.scale),
             "criteria": {entry.name: [entry.lowest, entry.highest] for entry in self.criteria},
             "headline": dict(self.headline),
+            "spellings": dict(self.spellings),
+            "any_category": self.any_category,
             "digest": hashlib.sha256(self.text.encode()).hexdigest(),
         }
 
@@ -122,9 +119,14 @@ class Rubric:
         return category
 
     def check_samples(self, samples: Iterable[HasCategory]) -> None:
-        """Raises UserError when samples are of categories the rubric lacks: lists each with its count and an example."""
+        """Raises UserError when samples are of categories the rubric lacks: lists each with its count and an example; or when
+        a question or formula would go wrong with a category that it takes without listing it."""
+        samples = [*samples]
         unknown = [sample for sample in samples if self._category(sample.category) is None]
         if not unknown:
+            taken = {self.canonical_category(sample.category) for sample in samples}
+            for key, fault in self._rehearsed(sorted(taken - {*self.categories})):
+                raise UserError(f"rubric {self.name}: {key}: {fault}", "Mend the rubric, or choose with --category.")
             return
         example = {sample.category: sample.key for sample in reversed(unknown)}
         counts = Counter(sample.category for sample in unknown).most_common()
@@ -144,8 +146,9 @@ class Rubric:
     ) -> list[Ask]:
         """What to ask of a sample (or its record), question by question.
 
-        `language` None: the sample's own if the rubric has it, else the rubric's first. `images`: the kinds of pictures that
-        the sample has; questions about a reference picture are asked where it names one.
+        `language` None: the sample's own if the rubric has it, else the rubric's first. `images`: the kind of each picture that
+        the sample has; questions about a reference picture are asked where it names one, and of a kind that it names several
+        times all pictures are shown.
 
         Raises:
             UserError: unknown category, language or readout.
@@ -156,7 +159,7 @@ class Rubric:
         values["reference"] = self.references[spoken].fill(values) if values["reference_text"] and self.references else ""
         prefix = self.answer_prefixes[readout]
         questions = self._asked(self._facts(record), images)
-        return [ask for question in questions for ask in question.asks(spoken, readout, values, prefix)]
+        return [ask for question in questions for ask in question.asks(spoken, readout, values, prefix, images)]
 
     def score(self, criteria: Mapping[str, float], sample: Sample | Mapping[str, Any]) -> float:
         """The score of a sample from all its criteria, each on its own range.
@@ -179,26 +182,16 @@ class Rubric:
             raise self._mend(error) from None
         return {name: context[name] for name in self.scoring.steps}
 
-    def show(
-        self, sample: Sample | Mapping[str, Any], language: str | None, readout: str, images: Collection[str] = PAIR
-    ) -> str:
-        """The exact texts that the judge is sent for a sample, each under a line that tells its question and pictures."""
-        asks = self.asks(sample, language, readout, images)
-        return "\n\n".join(_shown(ask, place, len(asks)) for place, ask in enumerate(asks, 1))
-
-    def question(self, sample: Sample | Mapping[str, Any], language: str | None, readout: str) -> str:
-        """The text of a rubric that asks one question. Raises UserError for any other."""
-        asks = self.asks(sample, language, readout)
-        if len(asks) != 1:
-            raise UserError(f"rubric {self.name} asks {len(asks)} questions of this sample, not one")
-        return asks[0].text
-
-    def answer_prefix(self, readout: str) -> str:
-        return self.answer_prefixes[_check_readout(readout)]
+    def subsets(self, sample: Sample) -> list[str]:
+        """Those of the headline's subsets that the sample is in."""
+        return [name for name in self.headline["subsets"] if _is_set((sample.extra or {}).get(name))]
 
     def rehearse(self) -> Iterator[tuple[str, str]]:
         """(key, fault) for every category and combination of flags that would go wrong; nothing where all is well."""
-        for category in (*self.categories, *((OTHER,) if self.any_category else ())):
+        return self._rehearsed((*self.categories, *((OTHER,) if self.any_category else ())))
+
+    def _rehearsed(self, categories: Iterable[str]) -> Iterator[tuple[str, str]]:
+        for category in categories:
             for values in itertools.product((False, True), repeat=1 + len(self.extras)):
                 facts = self._flags(category, dict(zip((parts.REFERENCE_TEXT, *self.extras), values, strict=True)))
                 for images in (PAIR, IMAGES):
@@ -322,7 +315,7 @@ def _rubric(whole: Whole) -> Rubric:
         answer_prefixes=parts.answer_prefixes(top),
         flags=tuple(name for name in flags if name not in (parts.CATEGORY, parts.REFERENCE_TEXT)),
         scoring=Scoring(scale=top.span("scale", parts.SCORES), steps=steps, formula=formula),
-        headline=headline.read(top.table("headline"), categories),
+        headline=headline.read(top.table("headline"), categories, extras),
         text=whole.text,
     )
     top.close()
@@ -345,6 +338,11 @@ def _lowest(criterion: Criterion) -> int:
 
 def _highest(criterion: Criterion) -> int:
     return criterion.highest
+
+
+def shown(asks: Sequence[Ask]) -> str:
+    """Texts, each under a line that tells its question and pictures."""
+    return "\n\n".join(_shown(ask, place, len(asks)) for place, ask in enumerate(asks, 1))
 
 
 def _shown(ask: Ask, place: int, count: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -21,8 +22,12 @@ class ScoreSettings:
     temperature: float = 0.0
     seed: int = 0
     """What a vote draws depends on this, the sample, the question and the vote's number."""
-    batch_size: int = 8
+    batch_size: int | None = 8
     """Samples judged together: padding moves the last bits, so a sample always has the same company."""
+    batch_tokens: int | None = None
+    """In place of `batch_size`: as many samples together as stay within this many tokens, by an estimate."""
+    audit: float = 0.0
+    """Percent of the samples whose controls are judged as well."""
     language: str | None = None
     """Language of the rubric's texts; None: each sample's own, where the rubric has it."""
     max_pixels: int = 1_048_576
@@ -44,6 +49,10 @@ class ScoreSettings:
     def check(self) -> None:
         """Raises UserError for settings that can't be, whatever the device."""
         replace(self, dtype="float32").for_judge("cpu")
+        if (self.batch_size is None) == (self.batch_tokens is None):
+            raise UserError("--batch-size and --batch-tokens are two ways to say one thing", "Give one of them.")
+        if not 0 <= self.audit <= 100:
+            raise UserError(f"--audit {self.audit:g}% is no share of the samples", "Give 0% to 100%.")
         if self.votes > 1 and not self.temperature:
             raise UserError(
                 f"{self.votes} votes at temperature 0 are the same {self.votes} times", "Give --temperature 0.7, say."
@@ -53,3 +62,10 @@ class ScoreSettings:
         """64 bits that no other sample, question or vote has."""
         name = "\0".join((str(self.seed), key, question, str(vote)))
         return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
+
+
+def percentage(text: str) -> float:
+    """`10%`, or `10`, as 10.0. Raises UserError for anything else."""
+    if match := re.fullmatch(r"(\d+(?:\.\d+)?)%?", text.strip()):
+        return float(match[1])
+    raise UserError(f"--audit {text} is no percentage", "Give for example 10%.")

@@ -5,12 +5,14 @@ Everything that can be checked without the weights is checked before torch is ev
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from editbench import console, folder, identity, models, shards
+from editbench import console, folder, identity, models
 from editbench.edits import Edits
 from editbench.errors import Incomplete, UserError
 from editbench.fleet import drive
@@ -20,7 +22,8 @@ from editbench.fleet.drive import Run, Work
 from editbench.models import Kind, Model
 from editbench.paths import ScorePaths
 from editbench.records import ERROR, OUT_OF_RANGE, REFUSED, UNPARSED
-from editbench.score import rubric
+from editbench.score import layout, rubric
+from editbench.score.cases import Cases
 from editbench.score.chunks import Chunks
 from editbench.score.judge import DOWNLOAD, check_local
 from editbench.score.rubric import Rubric
@@ -41,10 +44,13 @@ class _Plan:
     identity: dict[str, Any]
     paths: ScorePaths
     devices: Devices
+    anchors: Edits | None
+    cases: Cases
+    starts: layout.Starts
 
     @property
     def chunks(self) -> Chunks:
-        return Chunks(self.paths, len(self.edits.entries), self.settings.batch_size)
+        return layout.chunks(self.paths, self.cases, self.starts, self.anchors.manifest["digest"] if self.anchors else "")
 
 
 def score(
@@ -55,8 +61,11 @@ def score(
     settings: ScoreSettings,
     run: Run,
     retry: Collection[str] = (),
+    anchors: Path | None = None,
 ) -> None:
     """Judge every edit that has no row in `out` yet; when all have one, those again whose status is in `retry`.
+
+    `anchors`: another finished folder of edits, judged along.
 
     Raises:
         UserError: bad input or settings, or a folder of another run; before any weights load.
@@ -67,39 +76,45 @@ def score(
     run.check()
     if unknown := [status for status in retry if status not in RETRIED]:
         raise UserError(f"--retry {unknown[0]} is no status to ask again for", f"Choose among {', '.join(RETRIED)}.")
-    plan = _check(edits, model, rubric_name, out, settings, run)
+    plan = _check(edits, model, rubric_name, out, settings, run, anchors)
+    if retry and plan.model.kind != Kind.CLASS and not plan.settings.temperature:
+        console.warn(
+            "at temperature 0 the judge answers as it did: --retry changes nothing, unless a version or device has changed"
+        )
     if run.dry_run:
         folder.check(plan.paths, plan.identity, fresh=run.fresh)
-        _explain(plan)
+        _explain(plan, range(len(plan.chunks)) if run.fresh else _owed(plan, allowed, retry))
         return
     if not run.nodes.head:
-        _join(plan, run, allowed)
+        _join(plan, run, allowed, retry)
         return
     folder.check(plan.paths, plan.identity, fresh=run.fresh)
     with folder.taken(plan.paths, plan.identity, fresh=run.fresh):
         manifest = _already(plan, allowed, retry) or _run(plan, run)
     _summarise(plan, manifest)
-    errors = manifest["statuses"].get(ERROR, 0)
-    if errors > allowed(manifest["samples"]):
-        remedy = f"Their rows in {plan.paths.scores} say why. The same command asks again for them; --max-failures allows some."
-        raise Incomplete(f"{errors} of {manifest['samples']} samples ended in an error", remedy)
+    errors, rows = plan.chunks.statuses(manifest)[ERROR], plan.chunks.cases
+    if errors > allowed(rows):
+        files = " and ".join(str(docket.path) for docket in plan.chunks.dockets)
+        remedy = f"Their rows in {files} say why. The same command asks again for them; --max-failures allows some."
+        raise Incomplete(f"{errors} of {rows} samples ended in an error", remedy)
 
 
-def _join(plan: _Plan, run: Run, allowed: drive.Allowed) -> None:
+def _join(plan: _Plan, run: Run, allowed: drive.Allowed, retry: Collection[str]) -> None:
     """This node's part of a run that the head node plans and finishes."""
     folder.await_head(plan.paths, plan.identity)
-    if plan.paths.manifest.exists() and (manifest := identity.load(plan.paths.manifest))["statuses"].get(ERROR, 0) <= allowed(
-        manifest["samples"]
-    ):
+    if plan.paths.manifest.exists() and not _owed(plan, allowed, retry):
         console.say(f"{plan.paths.root} is complete; nothing to do")
         return
     drive.join(plan.paths, plan.devices, _work(plan), run)
 
 
-def _check(edits: Path, name: str, rubric_name: str, out: Path, settings: ScoreSettings, run: Run) -> _Plan:
+def _check(
+    edits: Path, name: str, rubric_name: str, out: Path, settings: ScoreSettings, run: Run, anchors: Path | None = None
+) -> _Plan:
     chosen = rubric.load(rubric_name)
-    opened = Edits.open(edits)
-    chosen.check_samples(entry.sample for entry in opened.entries)
+    opened, others = Edits.open(edits), Edits.open(anchors) if anchors else None
+    entries, anchored = opened.entries, others.entries if others else ()
+    chosen.check_samples(entry.sample for entry in (*entries, *anchored))
     _check_settings(settings, chosen)
     model = models.resolve(name)
     if model.kind == Kind.HUB and not run.dry_run:
@@ -108,14 +123,30 @@ def _check(edits: Path, name: str, rubric_name: str, out: Path, settings: ScoreS
         check_local(Path(model.location))
     devices = choose_devices(run.nproc, run.devices)
     settings = replace(settings, dtype=devices.dtype(settings.dtype))
-    about = {name: opened.manifest[name] for name in ("digest", "benchmark", "model")}
     parts = {
-        "edits": about,
+        "edits": _about(opened),
+        "anchors": _about(others) if others else None,
         "model": model.identity,
         "rubric": {**chosen.identity(), "text": chosen.text},
         "settings": settings.to_dict(),
     }
-    return _Plan(opened, model, chosen, settings, identity.make("score", **parts), ScorePaths(out), devices)
+    cases = Cases.of(entries, anchored, chosen, percent=settings.audit, seed=settings.seed)
+    return _Plan(
+        edits=opened,
+        model=model,
+        rubric=chosen,
+        settings=settings,
+        identity=identity.make("score", **parts),
+        paths=ScorePaths(out),
+        devices=devices,
+        anchors=others,
+        cases=cases,
+        starts=layout.starts(cases, chosen, settings),
+    )
+
+
+def _about(edits: Edits) -> dict[str, Any]:
+    return {name: edits.manifest[name] for name in ("digest", "benchmark", "model")}
 
 
 def _check_settings(settings: ScoreSettings, chosen: Rubric) -> None:
@@ -130,17 +161,31 @@ def _already(plan: _Plan, allowed: drive.Allowed, retry: Collection[str] = ()) -
     if not plan.paths.manifest.exists():
         return None
     manifest = identity.load(plan.paths.manifest)
-    if not plan.paths.scores.exists() or shards.sha256(plan.paths.scores) != manifest["sha256"]:
-        console.warn(f"{plan.paths.scores} is missing or has been changed; everything is judged again")
-        plan.paths.manifest.unlink()
-        return None
-    statuses = manifest["statuses"]
-    if statuses.get(ERROR, 0) > allowed(manifest["samples"]) or any(status in statuses for status in retry):
-        plan.chunks.reopen({ERROR, *retry})
+    damaged = plan.chunks.damaged(manifest)
+    for docket in damaged:
+        console.warn(f"{docket.path} is missing or has been changed; all of it is judged again")
+    again = _again(plan, manifest, allowed, retry)
+    if damaged or again:
+        plan.chunks.reopen(again, damaged)
         return None
     plan.chunks.clear()
     console.say(f"{plan.paths.root} is complete; nothing to do")
     return manifest
+
+
+def _again(plan: _Plan, manifest: dict[str, Any], allowed: drive.Allowed, retry: Collection[str]) -> set[str]:
+    """The statuses that a finished run is to be asked again for."""
+    statuses = plan.chunks.statuses(manifest)
+    wanted = statuses[ERROR] > allowed(plan.chunks.cases) or any(statuses[status] for status in retry)
+    return {ERROR, *retry} if wanted else set()
+
+
+def _owed(plan: _Plan, allowed: drive.Allowed, retry: Collection[str]) -> Sequence[int]:
+    """The chunks that a run would judge now."""
+    if not plan.paths.manifest.exists():
+        return plan.chunks.missing()
+    manifest = identity.load(plan.paths.manifest)
+    return plan.chunks.owed(_again(plan, manifest, allowed, retry), plan.chunks.damaged(manifest))
 
 
 def _run(plan: _Plan, run: Run) -> dict[str, Any]:
@@ -158,7 +203,11 @@ def _work(plan: _Plan) -> Work:
         "model": asdict(plan.model),
         "rubric_text": plan.rubric.text,
         "settings": plan.settings.to_dict(),
+        "anchors": str(plan.anchors.root.resolve()) if plan.anchors else None,
+        # Told, not found again by every rank, where pictures had to be looked at.
+        "starts": plan.starts if plan.settings.batch_tokens else None,
     }
+    inputs = {"edits": plan.edits, "anchors": plan.anchors}
     return Work(
         stage="score",
         title=f"score {plan.model.name}",
@@ -166,18 +215,20 @@ def _work(plan: _Plan) -> Work:
         settings=settings,
         identity=plan.identity["digest"],
         pending=chunks.missing,
-        samples=lambda numbers: sum(len(chunks.places(number)) for number in numbers),
-        total=chunks.samples,
+        samples=partial(_count, chunks),
+        total=chunks.cases,
         scores=chunks.scores(),
         scale=list(plan.rubric.scale),
+        environment={name: _relative(edits.root, plan.paths.root) for name, edits in inputs.items() if edits},
     )
 
 
-def _explain(plan: _Plan) -> None:
+def _relative(path: Path, start: Path) -> str:
+    return os.path.relpath(path.resolve(), start.resolve())
+
+
+def _explain(plan: _Plan, owed: Sequence[int]) -> None:
     """--dry-run: what would be done."""
-    missing = plan.chunks.missing() if plan.paths.root.exists() else range(len(plan.chunks))
-    if plan.paths.manifest.exists():
-        missing = []
     failed = sum(entry.stored is None for entry in plan.edits.entries)
     rows = [
         ("judge", plan.model.name),
@@ -185,9 +236,14 @@ def _explain(plan: _Plan) -> None:
         ("edits", f"{plan.edits.root}, {len(plan.edits.entries)} samples"),
     ]
     rows += [("without an edit", failed), *plan.settings.to_dict().items()]
-    rows += [("chunks", len(plan.chunks)), ("chunks to judge", len(missing)), ("out", plan.paths.root)]
+    rows += [("controls", len(plan.cases.controls)), ("anchors", len(plan.cases.anchors)), ("chunks", len(plan.chunks))]
+    rows += [("chunks to judge", len(owed)), ("rows to judge", _count(plan.chunks, owed)), ("out", plan.paths.root)]
     rows += [("seconds a sample, so far", f"{seconds:.2f}") for seconds in drive.pace(plan.paths)]
     console.show(console.escaped_table(("score, dry run", ""), rows))
+
+
+def _count(chunks: Chunks, numbers: Sequence[int]) -> int:
+    return sum(len(chunks.places(number)) for number in numbers)
 
 
 def _summarise(plan: _Plan, manifest: dict[str, Any]) -> None:
@@ -197,3 +253,5 @@ def _summarise(plan: _Plan, manifest: dict[str, Any]) -> None:
     )
     counts = ", ".join(f"{count} {status}" for status, count in manifest["statuses"].items())
     console.say(f"{manifest['samples']} samples scored: {spread}; {counts}: {plan.paths.scores}")
+    for docket in plan.chunks.dockets[1:]:
+        console.say(f"{docket.cases} rows of {docket.name}: {docket.path}")

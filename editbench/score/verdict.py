@@ -27,6 +27,8 @@ DIGITS = 6
 
 Score = Callable[[Mapping[str, float]], float]
 """The rubric's formula for a sample: from all its criteria."""
+Steps = Callable[[Mapping[str, float]], Mapping[str, float]]
+"""The rubric's numbers on the way to the score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Answer:
 
 def written(question: str, criteria: Sequence[Criterion], answer: Reply) -> Answer:
     """Readout `generate`."""
+    if answer.error:
+        return _unanswered(question, answer)
     reading = reply.read(answer.text, criteria)
     expected, masses = _distributed(criteria, answer)
     return Answer(question, reading.status, reading.criteria or {}, expected, masses, answer.text, reading.reason, GENERATED)
@@ -54,6 +58,8 @@ def written(question: str, criteria: Sequence[Criterion], answer: Reply) -> Answ
 
 def distributed(question: str, criteria: Sequence[Criterion], answer: Reply) -> Answer:
     """Readout `expected`."""
+    if answer.error:
+        return _unanswered(question, answer)
     expected, masses = _distributed(criteria, answer)
     whole = len(expected) == len(criteria)
     return Answer(question, OK if whole else UNPARSED, expected if whole else {}, expected, masses or (0.0,), "", "", EXPECTED)
@@ -61,6 +67,8 @@ def distributed(question: str, criteria: Sequence[Criterion], answer: Reply) -> 
 
 def forced(answer: Answer, criteria: Sequence[Criterion], replies: Sequence[Reply]) -> Answer:
     """An answer that could not be read, with what the forced readout of each criterion gave."""
+    if failed := [found for found in replies if found.error]:
+        return _unanswered(answer.question, failed[0])
     given = [
         mode(found.distributions.get(entry.name, ()), entry.lowest) for entry, found in zip(criteria, replies, strict=True)
     ]
@@ -71,6 +79,10 @@ def forced(answer: Answer, criteria: Sequence[Criterion], replies: Sequence[Repl
     expected = {name: value for means, _ in pairs for name, value in means.items()}
     masses = tuple(mass for _, found in pairs for mass in found)
     return replace(answer, status=OK, criteria=values, expected=expected, masses=masses, read=FORCED)
+
+
+def _unanswered(question: str, answer: Reply) -> Answer:
+    return Answer(question, ERROR, {}, {}, (), answer.text, answer.error, "")
 
 
 def _distributed(criteria: Sequence[Criterion], answer: Reply) -> tuple[dict[str, float], tuple[float, ...]]:
@@ -119,7 +131,11 @@ class Verdict:
     note: str = ""
 
     @classmethod
-    def of(cls, votes: Sequence[Vote]) -> Verdict:
+    def of(cls, votes: Sequence[Vote], steps: Steps) -> Verdict:
+        """An ask that failed fails the sample, whatever else is known: a mean over what did not fail would depend on the luck
+        of the run."""
+        if failed := [answer.reason for vote in votes for answer in vote.answers if answer.status == ERROR]:
+            return cls(ERROR, {"response": failed[0]}, failed[0])
         counted = [vote for vote in votes if vote.score is not None]
         status = OK if counted else min((vote.status for vote in votes), key=WORST.index)
         masses = [mass for vote in counted or votes for answer in vote.answers for mass in answer.masses]
@@ -133,6 +149,7 @@ class Verdict:
             "votes": len(counted) or len(votes),
             "spread": round(statistics.stdev(vote.score for vote in counted), DIGITS) if len(counted) > 1 else None,
             "read": _read(counted),
+            "steps": _means([steps(vote.criteria) for vote in counted]),
         }
         return cls(status, values, _note(counted, votes, values["mass"]))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 PLACEHOLDERS = ("instruction", "category", "guidance", "criteria", "reference_text", "reference")
@@ -11,6 +11,13 @@ PLACEHOLDERS = ("instruction", "category", "guidance", "criteria", "reference_te
 
 _PLACEHOLDER = re.compile(r"\{\s*(\w+)\s*\}")
 _OTHER_NAMES = {"cn": "zh"}  # GEdit marks Chinese with a country code
+
+
+_CAPTIONS = {
+    "en": ("Image {}", ", ", "You see {} pictures, in this order: {}.", ' Below, "{}" means {} together.'),
+    "zh": ("图{}", "、", "你会依次看到{}张图：{}。", "下文的“{}”是指{}这一组图。"),
+}
+"""Name of a picture, what stands between two; the sentence on all pictures (number, names), on those that share a name."""
 
 
 class TemplateError(ValueError):
@@ -54,6 +61,24 @@ def template(text: str, allowed: Collection[str], tokens: Mapping[str, str] | No
         if name not in allowed:
             raise TemplateError(f"unknown placeholder {{{name}}}", name)
     return Template(tuple(pieces))
+
+
+def caption(language: str, counts: Sequence[int]) -> str:
+    """What stands before a question's text so that its "Image 1", "Image 2" ... stay true where one is several pictures.
+
+    `counts`: how many pictures stand for Image 1, Image 2 ... Empty where each is one. English where a language has no words
+    of its own here.
+    """
+    if max(counts) == 1:
+        return ""
+    name, between, all_of_them, shared = _CAPTIONS.get(language, _CAPTIONS["en"])
+    parts = [
+        [name.format(f"{place}.{part}" if count > 1 else place) for part in range(1, count + 1)]
+        for place, count in enumerate(counts, 1)
+    ]
+    groups = [shared.format(name.format(place), between.join(group)) for place, group in enumerate(parts, 1) if len(group) > 1]
+    listed = between.join(picture for group in parts for picture in group)
+    return f"{all_of_them.format(sum(counts), listed)}{''.join(groups)}\n\n"
 
 
 def spelling(category: str) -> str:

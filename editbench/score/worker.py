@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from editbench import records
-from editbench.edits import Edits, Entry
+from editbench.edits import Edits
 from editbench.errors import UserError
 from editbench.fleet import failure
 from editbench.fleet.status import Event
@@ -18,8 +18,8 @@ from editbench.fleet.worker import Pulse, Worker
 from editbench.models import Kind, Model
 from editbench.paths import ScorePaths
 from editbench.records import Judgement
-from editbench.score import rubric, verdict
-from editbench.score.chunks import Chunks
+from editbench.score import exhibits, layout, rubric, verdict
+from editbench.score.cases import Case, Cases
 from editbench.score.exhibits import CUT, Exhibits
 from editbench.score.interview import Batch, Interview, unfinished
 from editbench.score.judge import Judge, JudgeSettings, Question, Reply
@@ -39,7 +39,7 @@ class _Part:
 
 @dataclass(slots=True)
 class _Chunk:
-    """By the place of their sample, what to ask, and what can't be asked: its pictures can't be read or can't be judged."""
+    """By the place of their case, what to ask, and what can't be asked: its pictures can't be read or can't be judged."""
 
     parts: list[_Part] = field(default_factory=list)
     broken: dict[int, str] = field(default_factory=dict)
@@ -47,33 +47,48 @@ class _Chunk:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
+    case: Case
     row: Judgement
     note: str = ""
 
 
 class ScoreWorker(Worker):
-    """`plan`: numbers of the chunks to judge, in the order they are handed out."""
+    """`plan`: numbers of the chunks to judge, in the order they are handed out. `starts`: where chunks begin (see `layout`)."""
 
     def __init__(
-        self, *, edits: str, out: str, model: dict[str, Any], rubric_text: str, settings: dict[str, Any], plan: list[int]
+        self,
+        *,
+        edits: str,
+        out: str,
+        model: dict[str, Any],
+        rubric_text: str,
+        settings: dict[str, Any],
+        plan: list[int],
+        anchors: str | None = None,
+        starts: layout.Starts | None = None,
     ) -> None:
         self._settings = ScoreSettings(**settings)
-        self._entries = Edits.open(Path(edits), verify=False).entries
         self._model = Model(**{**model, "kind": Kind(model["kind"])})
         self._rubric = rubric.parse(rubric_text, "the rubric")
         self._exhibits = Exhibits(self._rubric, self._settings)
         self._plan = plan
-        self._chunks = Chunks(ScorePaths(Path(out)), len(self._entries), self._settings.batch_size)
+        own, others = (Edits.open(Path(root), verify=False).entries if root else () for root in (edits, anchors))
+        cases = Cases.of(own, others, self._rubric, percent=self._settings.audit, seed=self._settings.seed)
+        self._cases = [*cases]
+        starts = starts or layout.starts(cases, self._rubric, self._settings)
+        self._chunks = layout.chunks(ScorePaths(Path(out)), cases, starts)
         self._interview: Interview | None = None
+        self._full = ""
+        """Why some questions did not fit into memory in this vote."""
 
     def __len__(self) -> int:
         return len(self._plan)
 
     def name(self, item: int) -> str:
-        return f"chunk {self._plan[item]}"
+        return self._chunks.name(self._plan[item])
 
     def keys(self, item: int) -> Sequence[str]:
-        return [self._entries[place].sample.key for place in self._places(item)]
+        return [self._cases[place].name for place in self._places(item)]
 
     def done(self, item: int) -> bool:
         return self._chunks.has(self._plan[item])
@@ -83,7 +98,7 @@ class ScoreWorker(Worker):
         return []
 
     def prepare(self, item: int) -> _Chunk:
-        edited = {place: self._entries[place] for place in self._places(item) if self._entries[place].stored is not None}
+        edited = {place: self._cases[place] for place in self._places(item) if self._cases[place].pictures}
         asked, broken = self._exhibits.questions(edited)
         chunk = _Chunk([_Part(name, questions) for name, questions in asked], broken)
         # The judge may still be loading when the first chunk is decoded: its own part is then done in `compute`.
@@ -95,34 +110,34 @@ class ScoreWorker(Worker):
         votes = [self._vote(chunk, number) for number in range(self._settings.votes)]
         judged = {}
         for place in self._places(item):
-            entry = self._entries[place]
-            if entry.stored is None:
-                judged[place] = _Judged(self._row(entry, records.EDIT_FAILED))
+            case = self._cases[place]
+            if not case.pictures:
+                judged[place] = _Judged(case, self._row(case, records.EDIT_FAILED))
             elif place in chunk.broken:
-                judged[place] = self._failed(entry, f"{failure.BAD_INPUT}: {chunk.broken[place]}")
+                judged[place] = self._failed(case, f"{failure.BAD_INPUT}: {chunk.broken[place]}")
             else:
-                judged[place] = self._or_failed(entry, [vote[place] for vote in votes])
+                judged[place] = self._or_failed(case, [vote[place] for vote in votes])
         return judged
 
-    def _or_failed(self, entry: Entry, votes: Sequence[list[Answer]]) -> _Judged:
-        """A sample that the rubric's formula can't take fails alone."""
+    def _or_failed(self, case: Case, votes: Sequence[list[Answer]]) -> _Judged:
+        """A case that the rubric's formula can't take fails alone."""
         try:
-            return self._judged(entry, votes)
+            return self._judged(case, votes)
         except UserError as error:
-            return self._failed(entry, f"{failure.BAD_INPUT}: {error}")
+            return self._failed(case, f"{failure.BAD_INPUT}: {error}")
 
     def store(self, item: int, result: dict[int, _Judged], seconds: float) -> list[Event]:
         judged = [result[place] for place in self._places(item)]
-        self._chunks.put(self._plan[item], [entry.row for entry in judged])
-        return [self._event(item, entry, seconds / len(judged)) for entry in judged]
+        self._chunks.put(self._plan[item], [one.row for one in judged])
+        return [self._event(item, one, seconds / len(judged)) for one in judged]
 
     def fail(self, item: int, reason: str, error: str, tries: int) -> list[Event]:  # noqa: ARG002
         judged = []
-        for entry in (self._entries[place] for place in self._places(item)):
-            lost = entry.stored is None
-            judged.append(_Judged(self._row(entry, records.EDIT_FAILED)) if lost else self._failed(entry, f"{reason}: {error}"))
-        self._chunks.put(self._plan[item], [entry.row for entry in judged])
-        return [self._event(item, entry, 0.0) for entry in judged]
+        for case in (self._cases[place] for place in self._places(item)):
+            lost = _Judged(case, self._row(case, records.EDIT_FAILED))
+            judged.append(self._failed(case, f"{reason}: {error}") if case.pictures else lost)
+        self._chunks.put(self._plan[item], [one.row for one in judged])
+        return [self._event(item, one, 0.0) for one in judged]
 
     def _places(self, item: int) -> range:
         return self._chunks.places(self._plan[item])
@@ -137,21 +152,40 @@ class ScoreWorker(Worker):
         return _Chunk(laid, broken)
 
     def _vote(self, chunk: _Chunk, number: int) -> dict[int, list[Answer]]:
-        """All questions asked once: the answers by place."""
+        """All questions asked once: the answers by place. Raises OutOfMemoryError when no sample fits, which may be passing."""
+        import torch
+
         answers: dict[int, list[Answer]] = {}
+        self._full = ""
         for part in chunk.parts:
             for place, answer in self._ask(part, number).items():
                 answers.setdefault(place, []).append(answer)
+        if self._full and all(any(one.status == records.ERROR for one in given) for given in answers.values()):
+            raise torch.OutOfMemoryError(self._full)
         return answers
 
     def _ask(self, part: _Part, vote: int) -> dict[int, Answer]:
         replies: dict[int, Reply] = {}
         for batch in part.batches or ():
-            seeds = {place: self._settings.draw_seed(one.key, part.name, vote) for place, one in batch.questions.items()}
-            replies |= self._interview.answers(batch, seeds if self._settings.temperature else None)
+            names = {place: self._cases[place].name for place in batch.questions}
+            seeds = {place: self._settings.draw_seed(name, part.name, vote) for place, name in names.items()}
+            drawn = seeds if self._settings.temperature else None
+            replies |= self._fitting(batch.questions, lambda batch=batch, drawn=drawn: self._interview.answers(batch, drawn))
         read = verdict.distributed if self._settings.readout == "expected" else verdict.written
         answers = {place: read(part.name, part.questions[place].criteria, found) for place, found in replies.items()}
         return self._forced(part, answers) if self._settings.forced else answers
+
+    def _fitting(
+        self, questions: Mapping[Any, Question], ask: Callable[[], dict[Any, Reply] | None]
+    ) -> dict[Any, Reply] | None:
+        """The replies; where none of these questions fits into memory, that is their reply: the others of the chunk may fit."""
+        import torch
+
+        try:
+            return ask()
+        except torch.OutOfMemoryError as error:
+            self._full = str(error)
+        return dict.fromkeys(questions, Reply("", error=self._full))
 
     def _forced(self, part: _Part, answers: dict[int, Answer]) -> dict[int, Answer]:
         """The same, with a forced readout of those that were written and could not be read."""
@@ -163,7 +197,8 @@ class ScoreWorker(Worker):
             for place in unread
             for number in range(len(part.questions[place].criteria))
         }
-        replies = self._interview.forced(questions, self._settings.batch_size)
+        most = self._settings.batch_size or len(part.questions)
+        replies = self._fitting(questions, lambda: self._interview.forced(questions, most))
         if replies is None:
             return answers
         for place in unread:
@@ -172,26 +207,33 @@ class ScoreWorker(Worker):
             answers[place] = verdict.forced(answers[place], criteria, found)
         return answers
 
-    def _judged(self, entry: Entry, votes: Sequence[list[Answer]]) -> _Judged:
-        score = partial(self._score, entry)
-        found = Verdict.of([Vote.of(answers, score) for answers in votes])
-        return _Judged(self._row(entry, found.status, **found.values), found.note)
+    def _judged(self, case: Case, votes: Sequence[list[Answer]]) -> _Judged:
+        score = partial(self._score, case)
+        found = Verdict.of([Vote.of(answers, score) for answers in votes], partial(self._steps, case))
+        return _Judged(case, self._row(case, found.status, **found.values), found.note)
 
-    def _score(self, entry: Entry, criteria: Mapping[str, float]) -> float:
-        return self._rubric.score(criteria, entry.sample)
+    def _score(self, case: Case, criteria: Mapping[str, float]) -> float:
+        return self._rubric.score(criteria, case.sample)
 
-    def _failed(self, entry: Entry, why: str) -> _Judged:
-        return _Judged(self._row(entry, records.ERROR, response=why), why)
+    def _steps(self, case: Case, criteria: Mapping[str, float]) -> Mapping[str, float]:
+        return self._rubric.steps(criteria, case.sample)
 
-    def _row(self, entry: Entry, status: str, **values: Any) -> Judgement:
-        common = {name: getattr(entry.sample, name) for name in ("key", "id", "category", "language", "group")}
-        flags = [*entry.flags, *([CUT] if self._exhibits.cuts(entry.sample) else [])]
-        shard = entry.stored.shard.name if entry.stored else None
-        return Judgement(**common, status=status, shard=shard, flags=flags, **values)
+    def _failed(self, case: Case, why: str) -> _Judged:
+        return _Judged(case, self._row(case, records.ERROR, response=why), why)
+
+    def _row(self, case: Case, status: str, **values: Any) -> Judgement:
+        common = {name: getattr(case.sample, name) for name in ("key", "id", "category", "language", "group")}
+        flags = [*case.entry.flags, *([CUT] if exhibits.cuts(case.sample, self._settings) else [])]
+        shard = case.entry.stored.shard.name if case.entry.stored else None
+        subsets = self._rubric.subsets(case.sample)
+        return Judgement(**common, status=status, shard=shard, flags=flags, subsets=subsets, audit=case.audit, **values)
 
     def _event(self, item: int, judged: _Judged, seconds: float) -> Event:
-        row, note = judged.row, " ".join(judged.note.split())[:200]
-        return Event(row.key, row.category, row.status, round(seconds, 4), row.score, note, self.name(item))
+        """The scores of controls and anchors are told as a note: they are none of the samples'."""
+        row, score, note = judged.row, judged.row.score, " ".join(judged.note.split())
+        if judged.case.title and score is not None:
+            score, note = None, f"{judged.case.title} {score:.2f}: {note}"
+        return Event(judged.case.name, row.category, row.status, round(seconds, 4), score, note[:200], self.name(item))
 
 
 def load_judge(model: Model, settings: JudgeSettings) -> Judge:

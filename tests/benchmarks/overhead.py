@@ -25,6 +25,7 @@ from editbench.edits import Edits
 from editbench.paths import EDITED, EditPaths, RunPaths, ScorePaths
 
 EDIT_AIM, SCORE_AIM = 1.02, 1.05
+WAITING_AIM = 0.02
 # One thread a side, as a CPU rank has, and no accelerator.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "TOKENIZERS_PARALLELISM": "false"}
 
@@ -38,6 +39,8 @@ class Timed:
     items: Sequence[float]
     idle: float = 0.0
     """Share of the time without the model at work."""
+    waiting: float = 0.0
+    """Share of the time in which the model waits for its input to be decoded and laid out."""
 
     @property
     def whole(self) -> float:
@@ -69,7 +72,7 @@ def score(work: Path, say: Say, *, edits: Path, model: Path, readout: str, repea
     flags = {name.replace("_", "-"): value for name, value in settings.items()}
     fleet, bare = [], []
     for repeat in range(repeats):
-        out = work / f"scores-{readout}-{repeat}"
+        out = work / f"scores-{readout}-{settings['batch_size']}-{repeat}"
         with _bare("bare_score.py", job, work) as run_bare:
             fleet.append(
                 _fleet(
@@ -83,7 +86,14 @@ def score(work: Path, say: Say, *, edits: Path, model: Path, readout: str, repea
         bare.append(_timed(times))
         _same_answers(ScorePaths(out), readout, times["answers"])
         say(f"score {readout}, repeat {repeat + 1}: editbench {fleet[-1].whole:.2f} s, bare loop {bare[-1].whole:.2f} s")
-    return _compare(f"score {readout}, {len(times['answers'])} samples", fleet, bare, SCORE_AIM)
+    samples = len(times["answers"])
+    figures = _compare(f"score {readout}, {samples} samples, batch {settings['batch_size']}", fleet, bare, SCORE_AIM)
+    pairs = [Figure(f"  pairs a second: {side.name.rpartition(': ')[2]}", "", _rates(samples, side)) for side in figures[:2]]
+    return [*figures, *pairs]
+
+
+def _rates(samples: int, seconds: Figure) -> list[float]:
+    return [samples / value for value in seconds.values]
 
 
 def _compare(title: str, fleet: Sequence[Timed], bare: Sequence[Timed], aim: float) -> list[Figure]:
@@ -91,7 +101,8 @@ def _compare(title: str, fleet: Sequence[Timed], bare: Sequence[Timed], aim: flo
     yardstick = Figure(f"{title}: bare loop", "s", [timed.whole for timed in bare])
     fastest = Figure("  ratio, fastest repeat of each item", "", [_fastest(fleet) / _fastest(bare)])
     idle = Figure("  share of editbench's time without the model at work", "", [timed.idle for timed in fleet])
-    return [ours, yardstick, ratio("  ratio", ours, yardstick, aim), fastest, idle]
+    waiting = Figure("  share of it waiting for input", "", [timed.waiting for timed in fleet], WAITING_AIM)
+    return [ours, yardstick, ratio("  ratio", ours, yardstick, aim), fastest, idle, waiting]
 
 
 def _fastest(loops: Sequence[Timed]) -> float:
@@ -107,7 +118,8 @@ def _fleet(command: list[str], paths: RunPaths, model: Path, flags: dict[str, An
     _check(whole, done.returncode, done.stdout + done.stderr)
     rows = [orjson.loads(line) for line in paths.timings.read_bytes().splitlines()]
     timed = _timed({"items": sorted(row["began"] for row in rows), "ended": max(row["ended"] for row in rows)})
-    return replace(timed, idle=1 - sum(row["seconds"]["compute"] for row in rows) / timed.whole)
+    computing, waiting = (sum(row["seconds"][name] for row in rows) / timed.whole for name in ("compute", "wait"))
+    return replace(timed, idle=1 - computing, waiting=waiting)
 
 
 @contextmanager

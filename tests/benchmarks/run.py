@@ -1,9 +1,10 @@
 """`make bench`: how fast editbench is, and what it costs.
 
-    python tests/benchmarks/run.py [--out FILE] [--quick] [--repeats N]
+    python tests/benchmarks/run.py [--out FILE] [--quick] [--repeats N] [--part NAME ...]
 
-Five parts: `edit` and `score` against bare loops over the same model calls (tiny checkpoints, one CPU thread), the commands
-that need no model, the way from `edit` to `score`, and up to 1,024 simulated ranks on the real claims. Prints each figure as it
+Six parts: `edit` and `score` against bare loops over the same model calls (tiny checkpoints, one CPU thread), the commands
+that need no model, the way from `edit` to `score` (handover), up to 1,024 simulated ranks on the real claims (scale), and what
+the judge saves by reading pictures once and by writing nothing (judge). Prints each figure as it
 comes and all of them at the end; the JSON file has every single measurement, with versions and settings. Both sides of a ratio
 run in turn, but other work on the machine moves it all the same: by 2 % on two idle cores, by 20 % when a third process wants
 them. The share of the time without the model at work stays put.
@@ -14,7 +15,9 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +25,7 @@ import commands
 import handover
 import orjson
 import overhead
+import readouts
 import scale
 import synthetic
 import typer
@@ -29,6 +33,7 @@ from figures import Figure
 
 from editbench import atomic, console, folder, tiny
 from editbench.identity import SCHEMA
+from editbench.paths import TinyPaths
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "shards" / "sample"
@@ -39,6 +44,15 @@ BUSY = 0.25
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
+class Part(StrEnum):
+    COMMANDS = "commands"
+    EDIT = "edit"
+    SCORE = "score"
+    HANDOVER = "handover"
+    SCALE = "scale"
+    JUDGE = "judge"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
     edit_samples: int = 12
@@ -47,10 +61,12 @@ class Parameters:
     """Pixels of an edit. Saving one takes half a percent of the loop; larger ones would favour the fleet."""
     steps: int = 1
     cfg: float = 4.0
-    score_samples: int = 40
+    score_samples: int = 32
     score_repeats: int = 1
-    readouts: tuple[str, ...] = ("expected", "generate")
-    batch_size: int = 8
+    scored: tuple[tuple[str, int], ...] = (("expected", 1), ("expected", 4), ("expected", 16), ("generate", 4))
+    """(readout, batch size)"""
+    side: int = 512
+    """Pixels of the pictures in `judge`."""
     max_pixels: int = 65_536
     max_new_tokens: int = 16
     rows: int = 100_000
@@ -68,7 +84,8 @@ QUICK = Parameters(
     edit_repeats=1,
     score_samples=8,
     score_repeats=1,
-    readouts=("expected",),
+    scored=(("expected", 4),),
+    side=256,
     rows=10_000,
     samples=1_000,
     command_repeats=1,
@@ -82,7 +99,8 @@ QUICK = Parameters(
 def main(
     out: Annotated[Path, typer.Option(help="The JSON file.")] = ROOT / "shards" / "bench.json",
     quick: Annotated[bool, typer.Option("--quick", help="Small and once: shows that it runs; too short to judge by.")] = False,
-    repeats: Annotated[int | None, typer.Option(min=1, help="Of edit and of score; default: what fits into 3 minutes.")] = None,
+    repeats: Annotated[int | None, typer.Option(min=1, help="Of edit and of score; default: what fits into 5 minutes.")] = None,
+    part: Annotated[list[Part] | None, typer.Option(help="Only this; may be given again.")] = None,
 ) -> None:
     """Measure, print and save."""
     parameters, began = QUICK if quick else Parameters(), time.perf_counter()
@@ -96,7 +114,7 @@ def main(
         )
     # Beside the results, so that the folders lie on the disk that runs use; /tmp is often memory.
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=out.parent) as work:
-        parts = _measure(Path(work), parameters)
+        parts = _measure(Path(work), parameters, part or [*Part])
     figures = [figure for part in parts.values() for figure in part]
     console.show(console.escaped_table(("", "median", "min", "max", "aim", "met"), [figure.row() for figure in figures]))
     document = {
@@ -110,41 +128,61 @@ def main(
     console.say(f"{time.perf_counter() - began:.0f} s: {out}")
 
 
-def _measure(work: Path, parameters: Parameters) -> dict[str, list[Figure]]:
-    say, models = console.say, tiny.write(work / "tiny")
-    edited = {name: getattr(parameters, name) for name in ("area", "steps", "cfg")}
-    scored = {name: getattr(parameters, name) for name in ("batch_size", "max_pixels", "max_new_tokens")}
-    parts = {
-        "commands": commands.commands(
-            work, say, rows=parameters.rows, samples=parameters.samples, repeats=parameters.command_repeats
-        ),
-        "edit": overhead.edit(
-            work,
-            say,
-            benchmark=SAMPLE,
-            model=models.editor,
-            samples=parameters.edit_samples,
-            repeats=parameters.edit_repeats,
-            **edited,
-        ),
+def _measure(work: Path, parameters: Parameters, chosen: Sequence[Part]) -> dict[str, list[Figure]]:
+    models = tiny.write(work / "tiny")
+    measures = {
+        Part.COMMANDS: _commands,
+        Part.EDIT: _edit,
+        Part.SCORE: _score,
+        Part.HANDOVER: _handover,
+        Part.SCALE: _scale,
+        Part.JUDGE: _judge,
     }
+    found: dict[str, list[Figure]] = {}
+    for part in Part:
+        if part in chosen:
+            found |= measures[part](work, parameters, models)
+    return found
+
+
+Parts = dict[str, list[Figure]]
+
+
+def _commands(work: Path, parameters: Parameters, _: TinyPaths) -> Parts:
+    sizes = {"rows": parameters.rows, "samples": parameters.samples, "repeats": parameters.command_repeats}
+    return {"commands": commands.commands(work, console.say, **sizes)}
+
+
+def _edit(work: Path, parameters: Parameters, models: TinyPaths) -> Parts:
+    settings = {name: getattr(parameters, name) for name in ("area", "steps", "cfg")}
+    counts = {"samples": parameters.edit_samples, "repeats": parameters.edit_repeats}
+    return {"edit": overhead.edit(work, console.say, benchmark=SAMPLE, model=models.editor, **counts, **settings)}
+
+
+def _score(work: Path, parameters: Parameters, models: TinyPaths) -> Parts:
     synthetic.repeated(SAMPLE, work / "repeated", parameters.score_samples)
     synthetic.copied(work / "repeated", work / "copies")
-    for readout in parameters.readouts:
-        parts[f"score {readout}"] = overhead.score(
-            work,
-            say,
-            edits=work / "copies",
-            model=models.judge,
-            readout=readout,
-            repeats=parameters.score_repeats,
-            **scored,
-        )
-    repeats, stages = parameters.handover_repeats, {"editor": models.editor, "judge": models.judge}
-    parts["handover"] = handover.handover(work, say, benchmark=SAMPLE, repeats=repeats, **stages)
-    fleets = {name: getattr(parameters, name) for name in ("fleets", "samples_a_rank")}
-    parts["scale"] = scale.scale(say, seconds=parameters.claim_seconds, **fleets)
+    common = {"edits": work / "copies", "model": models.judge, "repeats": parameters.score_repeats}
+    settings = {name: getattr(parameters, name) for name in ("max_pixels", "max_new_tokens")}
+    parts: Parts = {}
+    for readout, size in parameters.scored:
+        found = overhead.score(work, console.say, readout=readout, batch_size=size, **common, **settings)
+        parts[f"score {readout} {size}"] = found
     return parts
+
+
+def _handover(work: Path, parameters: Parameters, models: TinyPaths) -> Parts:
+    stages = {"editor": models.editor, "judge": models.judge}
+    return {"handover": handover.handover(work, console.say, benchmark=SAMPLE, repeats=parameters.handover_repeats, **stages)}
+
+
+def _scale(_: Path, parameters: Parameters, __: TinyPaths) -> Parts:
+    fleets = {name: getattr(parameters, name) for name in ("fleets", "samples_a_rank")}
+    return {"scale": scale.scale(console.say, seconds=parameters.claim_seconds, **fleets)}
+
+
+def _judge(work: Path, parameters: Parameters, _: TinyPaths) -> Parts:
+    return {"judge": readouts.judge(work, console.say, side=parameters.side)}
 
 
 if __name__ == "__main__":

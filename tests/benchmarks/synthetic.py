@@ -20,7 +20,7 @@ from editbench.edit.spool import Spool
 from editbench.fleet.drive import Run
 from editbench.paths import EDITED, RECORD, SOURCE, ScorePaths
 from editbench.records import OK, Judgement, Sample
-from editbench.score.chunks import Chunks
+from editbench.score.chunks import Chunks, Docket
 
 CATEGORIES = ("physical", "environmental", "social", "causal", "referential")
 SIDE = 16
@@ -82,7 +82,7 @@ def scores(root: Path, rows: int) -> None:
     parts = {"edits": {"model": {"name": "editor"}}, "model": {"name": "judge"}, "settings": {"readout": "generate"}}
     rubric = {"name": "five", "version": 1, "digest": "", "scale": [0, 10]}
     identity.settle(paths.identity, identity.make("score", rubric=rubric, **parts))
-    chunks = Chunks(paths, rows, rows)
+    chunks = Chunks(paths, [Docket(paths.scores, rows, (0,))])
     chunks.put(0, (_judgement(number, None if lost[number] else float(values[number])) for number in range(rows)))
     chunks.finish({})
 

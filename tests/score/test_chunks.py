@@ -12,7 +12,7 @@ from editbench import shards
 from editbench.errors import StageError
 from editbench.paths import ScorePaths
 from editbench.records import EDIT_FAILED, ERROR, OK, UNPARSED, Judgement
-from editbench.score.chunks import Chunks
+from editbench.score.chunks import Chunks, Docket
 
 STATUSES = (OK, OK, UNPARSED, EDIT_FAILED, OK)
 
@@ -21,7 +21,7 @@ STATUSES = (OK, OK, UNPARSED, EDIT_FAILED, OK)
 def chunks(tmp_path: Path) -> Chunks:
     paths = ScorePaths(tmp_path)
     paths.chunks.mkdir()
-    return Chunks(paths, 5, 2)
+    return Chunks(paths, [Docket(paths.scores, 5, range(0, 5, 2))])
 
 
 def row(place: int, status: str) -> Judgement:
@@ -144,3 +144,74 @@ def test_a_chunk_that_is_not_whole_stops_the_end(chunks: Chunks, damage: str) ->
     with pytest.raises(StageError, match=r"00001\.jsonl is missing or not whole"):
         chunks.finish({})
     assert not files(chunks)
+
+
+AUDITED = (3, 0, 2, 1)
+"""The sample that each control is about, in the order in which they are judged."""
+
+
+@pytest.fixture
+def audited(chunks: Chunks) -> Chunks:
+    """The same with four controls, three a chunk, and an anchor."""
+    paths = chunks.paths
+    order = sorted(range(4), key=AUDITED.__getitem__)
+    others = [Docket(paths.audit, 4, (0, 3), order), Docket(paths.anchors, 1, (0,), about={"edits": "d"})]
+    return Chunks(paths, [*chunks.dockets, *others])
+
+
+def judge_all(chunks: Chunks, control: str = OK) -> dict:
+    chunks.paths.chunks.mkdir(exist_ok=True)
+    for number in chunks.missing():
+        places = chunks.places(number)
+        if places.stop <= 5:
+            rows = [row(place, OK) for place in places]
+        elif places.stop <= 9:
+            rows = [replace(row(AUDITED[place - 5], control), audit="repeat") for place in places]
+        else:
+            rows = [row(0, OK)]
+        chunks.put(number, rows)
+    return chunks.finish({})
+
+
+def test_a_chunk_holds_cases_of_one_docket(audited: Chunks) -> None:
+    assert [list(audited.places(number)) for number in range(len(audited))] == [[0, 1], [2, 3], [4], [5, 6, 7], [8], [9]]
+    assert [audited.name(number) for number in (2, 3, 5)] == ["chunk 2", "chunk 3 (audit)", "chunk 5 (anchors)"]
+
+
+def test_controls_and_anchors_have_files_of_their_own_in_the_samples_order(audited: Chunks) -> None:
+    manifest = judge_all(audited)
+    rows = [orjson.loads(line) for line in audited.paths.audit.read_bytes().splitlines()]
+    assert [(entry["key"], entry["audit"]) for entry in rows] == [(f"k{place}", "repeat") for place in range(4)]
+    assert (manifest["samples"], manifest["mean"]) == (5, 2.0)
+    assert manifest["audit"] == {"rows": 4, "statuses": {OK: 4}, "sha256": shards.sha256(audited.paths.audit)}
+    assert (manifest["anchors"]["edits"], manifest["anchors"]["rows"]) == ("d", 1)
+
+
+def test_the_scores_of_controls_are_none_of_the_samples(audited: Chunks) -> None:
+    judge_all(audited)
+    audited.reopen(())
+    assert audited.scores() == {"c": [5, 10.0]}
+
+
+def test_controls_are_judged_again_like_samples(audited: Chunks) -> None:
+    judge_all(audited)
+    undisturbed = files(audited)
+    audited.paths.manifest.unlink()
+    manifest = judge_all(audited, ERROR)
+    assert (audited.statuses(manifest)[ERROR], audited.owed({ERROR})) == (4, [3, 4])
+    audited.reopen()
+    assert audited.missing() == [3, 4]
+    judge_all(audited)
+    assert files(audited) == undisturbed
+
+
+def test_a_file_that_was_changed_is_judged_again_and_the_others_are_kept(audited: Chunks) -> None:
+    manifest = judge_all(audited)
+    undisturbed = files(audited)
+    audited.paths.anchors.write_bytes(b"")
+    damaged = audited.damaged(manifest)
+    assert [docket.name for docket in damaged] == ["anchors"]
+    assert audited.owed((), damaged) == [5]
+    audited.reopen((), damaged)
+    judge_all(audited)
+    assert files(audited) == undisturbed

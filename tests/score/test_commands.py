@@ -9,6 +9,7 @@ import orjson
 from processes import Command, digests
 
 from editbench.paths import ScorePaths, TinyPaths
+from editbench.verify import verify
 
 DRAWN = ("--votes", "2", "--temperature", "1", "--max-new-tokens", "4", "--max-pixels", "65536", "--batch-size", "2")
 
@@ -25,3 +26,34 @@ def test_drawn_votes_are_the_same_bytes_on_one_rank_and_on_two_and_no_reply_stay
     assert digests(tmp_path / "1") == digests(tmp_path / "2")
     rows = [orjson.loads(line) for line in ScorePaths(tmp_path / "1").scores.read_bytes().splitlines()]
     assert [(row["status"], row["read"], row["votes"]) for row in rows] == [("ok", "forced", 2)] * 5
+
+
+def test_controls_and_anchors_are_judged_along_on_any_number_of_ranks(
+    make_edits: Callable[..., Path], short_rubric: str, checkpoints: TinyPaths, tmp_path: Path
+) -> None:
+    edits, rubric = make_edits(failed=("causal",)), tmp_path / "short.toml"
+    rubric.write_text(short_rubric)
+    audit = [
+        "--audit",
+        "50%",
+        "--anchors",
+        str(edits),
+        "--readout",
+        "expected",
+        "--max-pixels",
+        "65536",
+        "--batch-tokens",
+        "600",
+    ]
+    for nproc in ("1", "2"):
+        options = ["--model", str(checkpoints.judge), "--rubric", str(rubric), "--nproc", nproc, *audit]
+        status, said = Command(["score", str(edits), "--out", str(tmp_path / nproc), *options]).run()
+        assert status == 0, said
+    assert digests(tmp_path / "1") == digests(tmp_path / "2")
+    paths = ScorePaths(tmp_path / "1")
+    rows = [orjson.loads(line) for line in paths.audit.read_bytes().splitlines()]
+    assert [row["audit"] for row in rows] == ["repeat", "swapped", "unedited"] * 2
+    assert {row["status"] for row in rows} == {"ok"}
+    assert paths.anchors.read_bytes() == paths.scores.read_bytes()
+    assert orjson.loads(paths.environment.read_bytes())["anchors"] == "../edits"
+    assert verify(paths.root).endswith("scores, 5 rows, 6 of audit, 5 of anchors, whole")

@@ -55,6 +55,45 @@ def test_forced_readouts_are_asked_in_batches_and_halved() -> None:
     assert interview.judge.sizes == [4, 2, 2, 2]
 
 
+class Picky(Narrow):
+    """Has memory for two, and never for k1."""
+
+    def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
+        if any(question.key == "k1" for question in prepared):
+            raise torch.OutOfMemoryError("so many bytes")
+        return super().answer(prepared, seeds)
+
+
+def test_a_question_that_does_not_fit_alone_takes_no_others_down() -> None:
+    interview = Interview(Picky())
+    (batch,), _ = interview.lay_out(questions(4))
+    replies = interview.answers(batch)
+    assert {place: reply.text.strip() for place, reply in replies.items()} == {0: "k0", 1: "", 2: "k2", 3: "k3"}
+    assert {place: reply.error for place, reply in replies.items() if reply.error} == {1: "OutOfMemoryError: so many bytes"}
+    assert [place for place, reply in interview.forced(questions(4), 4).items() if reply.error] == [1]
+
+
+def test_when_no_question_fits_that_is_raised() -> None:
+    for count in (1, 3):
+        with pytest.raises(torch.OutOfMemoryError, match="so many bytes"):
+            Interview(Picky()).forced({place: replace(QUESTION, key="k1") for place in range(count)}, 4)
+
+
+def test_a_lost_device_is_not_taken_for_a_question_that_does_not_fit() -> None:
+    class Lost(Narrow):
+        def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
+            raise torch.AcceleratorError("illegal access")
+
+    with pytest.raises(torch.AcceleratorError):
+        ask(Interview(Lost()), 2)
+
+
+def test_a_smaller_size_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    interview = Interview(Narrow())
+    ask(interview, 5)
+    assert "5 questions at once did not fit into memory: from here on 2" in caplog.text
+
+
 def test_a_judge_that_can_not_be_forced_says_so() -> None:
     class Plain(Judge):
         def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:

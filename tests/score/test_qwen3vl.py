@@ -18,7 +18,7 @@ from editbench.paths import CheckpointPaths, TinyPaths
 from editbench.processors import load_processor
 from editbench.score import qwen3vl
 from editbench.score.criteria import Criterion
-from editbench.score.decode import Steps
+from editbench.score.decode import Ending, Steps
 from editbench.score.judge import JudgeSettings, Question
 from editbench.score.qwen3vl import Qwen3VLJudge
 
@@ -126,11 +126,10 @@ class Scripted(Steps):
 
     texts: tuple[str, ...]
 
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        super().__call__(input_ids, scores)
+    def __call__(self, logits: torch.Tensor) -> torch.Tensor:
+        super().__call__(logits)
         place = len(self.digits) - 1
-        wanted = torch.tensor([[IDS[text[place]] if place < len(text) else IDS["end"]] for text in self.texts])
-        return torch.full_like(scores, -torch.inf).scatter_(1, wanted, 0.0)
+        return torch.tensor([IDS[text[place]] if place < len(text) else IDS["end"] for text in self.texts])
 
 
 IDS: dict[str, int] = {}
@@ -170,13 +169,16 @@ def test_a_forced_readout_is_the_distribution_behind_what_was_said(checkpoints: 
     assert all(left.distributions["score"] == pytest.approx(right.distributions["score"], abs=1e-6) for left, right in pairs)
 
 
+def controls(judge: Qwen3VLJudge, *questions: Question) -> list[int]:
+    """How many control tokens each prompt has."""
+    control = torch.tensor(judge._processor.tokenizer.all_special_ids)
+    return [int(torch.isin(prompt.tokens, control).sum()) for prompt in judge.prepare(questions).prompts]
+
+
 def test_control_tokens_in_what_was_said_are_only_text(checkpoints: TinyPaths) -> None:
     judge = load(checkpoints.judge)
-    ids = judge.prepare([replace(SHORT, said=HOSTILE), replace(SHORT, said="none")]).inputs["input_ids"]
-    control = torch.tensor(judge._processor.tokenizer.all_special_ids)
-    padding = judge._processor.tokenizer.pad_token_id
-    counts = (torch.isin(ids, control) & (ids != padding)).sum(1)
-    assert counts[0] == counts[1]
+    hostile, plain = controls(judge, replace(SHORT, said=HOSTILE), replace(SHORT, said="none"))
+    assert hostile == plain
 
 
 def test_drawn_replies_depend_on_their_seed_alone(checkpoints: TinyPaths) -> None:
@@ -193,9 +195,26 @@ def test_a_batch_is_laid_out_as_the_library_does_it(checkpoints: TinyPaths) -> N
     images = [image for one in MIXED for image in one.images]
     prompts = [judge._prompt(one) for one in MIXED]
     theirs = judge._processor(text=prompts, images=images, padding=True, return_tensors="pt")
-    ours = judge.prepare(MIXED).inputs
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    ours = judge.prepare(MIXED).prompts
+    assert torch.equal(torch.cat([picture.values for prompt in ours for picture in prompt.patches]), theirs["pixel_values"])
+    assert torch.equal(torch.cat([picture.grid for prompt in ours for picture in prompt.patches]), theirs["image_grid_thw"])
+    rope = {name: theirs[name] for name in ("input_ids", "mm_token_type_ids", "image_grid_thw", "attention_mask")}
+    places, offsets = judge._model.model.get_rope_index(**rope)
+    for row, prompt in enumerate(ours):
+        own = theirs["attention_mask"][row].bool()
+        assert torch.equal(prompt.tokens, theirs["input_ids"][row][own])
+        assert torch.equal(prompt.places, places[:, row, own])
+        assert prompt.offset == offsets[row]
+
+
+@pytest.mark.parametrize("name", ["judge", "judge_moe"])
+def test_a_reply_is_what_the_library_generates(checkpoints: TinyPaths, name: str) -> None:
+    judge = load(getattr(checkpoints, name), "generate")
+    images = [image for one in MIXED for image in one.images]
+    inputs = judge._processor(text=[judge._prompt(one) for one in MIXED], images=images, padding=True, return_tensors="pt")
+    theirs = judge._model.generate(**inputs, do_sample=False, max_new_tokens=8)[:, inputs["input_ids"].shape[1] :]
+    texts = [PREFIX + text for text in judge._decoder.batch_decode(theirs, skip_special_tokens=True)]
+    assert [reply.text for reply in judge.answer(judge.prepare(MIXED))] == texts
 
 
 def test_experts_and_attention_run_in_their_quick_forms(checkpoints: TinyPaths) -> None:
@@ -215,8 +234,9 @@ def test_generated_text_goes_on_from_the_prefix_and_is_repeatable(checkpoints: T
 
 def test_an_answer_ends_at_the_end_token(checkpoints: TinyPaths) -> None:
     judge = load(checkpoints.judge, "generate")
-    first = judge._model.generate(**judge.prepare([SHORT]).inputs)[0, -8].item()
-    judge._model.generation_config.eos_token_id = [first]
+    read = judge._reader.read(judge.prepare([SHORT]).prompts)
+    first = int(read.logits[0, -1].argmax())
+    judge._ending = Ending((first,), judge._ending.filler)
     ended, going_on = judge.answer(judge.prepare([SHORT, MIXED[1]]))
     assert ended.text == PREFIX + judge._decoder.decode([first])
     assert len(going_on.text) > len(PREFIX)
@@ -234,17 +254,17 @@ def test_published_sampling_settings_do_not_sample(checkpoints: TinyPaths, tmp_p
     }
     (folder / "generation_config.json").write_bytes(orjson.dumps(published))
     there, here = load(folder, "generate"), load(checkpoints.judge, "generate")
+    assert there._ending == Ending((256, 257), here._ending.filler)
     assert there.answer(there.prepare([SHORT])) == here.answer(here.prepare([SHORT]))
 
 
 @pytest.mark.parametrize("readout", ["generate", "expected"])
 def test_control_tokens_in_an_instruction_are_only_text(checkpoints: TinyPaths, readout: str) -> None:
     judge = load(checkpoints.judge, readout)
-    batch = judge.prepare([SHORT, question(HOSTILE)])
-    special = torch.tensor(judge._processor.tokenizer.all_special_ids)
-    plain, hostile = torch.isin(batch.inputs["input_ids"], special).logical_and(batch.inputs["attention_mask"] == 1).sum(1)
+    asked = [SHORT, question(HOSTILE)]
+    plain, hostile = controls(judge, *asked)
     assert plain == hostile
-    reply, alone = judge.answer(batch)[0], judge.answer(judge.prepare([SHORT]))[0]
+    reply, alone = judge.answer(judge.prepare(asked))[0], judge.answer(judge.prepare([SHORT]))[0]
     assert reply.text == alone.text
     for name, values in alone.distributions.items():
         assert reply.distributions[name] == pytest.approx(values, abs=1e-5)
@@ -252,8 +272,8 @@ def test_control_tokens_in_an_instruction_are_only_text(checkpoints: TinyPaths, 
 
 def test_pictures_are_no_larger_than_allowed(checkpoints: TinyPaths) -> None:
     judge = load(checkpoints.judge, max_pixels=100_000)
-    grids = judge.prepare([question("Score it.", (800, 600), (64, 64))]).inputs["image_grid_thw"]
-    areas = (grids.prod(1) * 16 * 16).tolist()
+    (prompt,) = judge.prepare([question("Score it.", (800, 600), (64, 64))]).prompts
+    areas = [int(picture.grid.prod()) * 16 * 16 for picture in prompt.patches]
     assert all(65_536 <= area <= 100_000 for area in areas)
 
 
@@ -261,15 +281,29 @@ def test_batches_can_be_prepared_in_several_threads(checkpoints: TinyPaths) -> N
     judge = load(checkpoints.judge)
     with ThreadPoolExecutor(4) as pool:
         batches = list(pool.map(lambda _: judge.prepare(MIXED), range(8)))
-    same = partial(torch.equal, batches[0].inputs["input_ids"])
-    assert all(same(batch.inputs["input_ids"]) for batch in batches)
+    same = partial(torch.equal, batches[0].prompts[1].tokens)
+    assert all(same(batch.prompts[1].tokens) for batch in batches)
 
 
 def test_probabilities_that_are_not_numbers_stop_the_stage(checkpoints: TinyPaths) -> None:
     judge = load(checkpoints.judge)
     judge._model.lm_head.weight.data.fill_(float("nan"))
-    with pytest.raises(StageError, match="not numbers in float32"):
-        judge.answer(judge.prepare([SHORT]))
+    for asked in ([SHORT], MIXED):
+        with pytest.raises(StageError, match="not numbers in float32"):
+            judge.answer(judge.prepare(asked))
+
+
+@pytest.mark.parametrize("readout", ["generate", "expected"])
+def test_probabilities_that_are_not_numbers_are_one_questions_fault(checkpoints: TinyPaths, readout: str) -> None:
+    judge = load(checkpoints.judge, readout)
+    bad = question("Score it.", (256, 288))
+    prepared = judge.prepare([SHORT, bad])
+    prepared.prompts[1].patches[0].values.fill_(float("nan"))
+    fine, broken = judge.answer(prepared)
+    assert (fine.error, broken.text, broken.distributions) == ("", "", {})
+    assert "not numbers" in broken.error
+    (alone,) = judge.answer(judge.prepare([bad]))
+    assert alone.error == broken.error
 
 
 def test_a_model_that_thinks_first_is_refused(checkpoints: TinyPaths, tmp_path: Path) -> None:

@@ -8,9 +8,20 @@ from hypothesis import strategies as st
 
 from editbench.records import OK, OUT_OF_RANGE, REFUSED, UNPARSED
 from editbench.score.criteria import Criterion
-from editbench.score.reply import parse, read
+from editbench.score.reply import Reading, read
 
 SCALE = (0, 10)
+
+
+def parse(text: str, scale: tuple[int, int]) -> Reading:
+    """A reply that gives one score."""
+    return read(text, [Criterion("score", *scale)])
+
+
+def score_of(text: str, scale: tuple[int, int]) -> float | None:
+    found = parse(text, scale).criteria
+    return found["score"] if found else None
+
 
 REPLIES = [
     # JSON as asked for
@@ -117,6 +128,8 @@ REPLIES = [
     ("评分标准：10分为完美", UNPARSED, None),
     ("Underscore: 8", UNPARSED, None),
     ("<think>\nScore: 3 or maybe", UNPARSED, None),
+    ("Well.\n<think>Score: 3", UNPARSED, None),
+    ('{"reason": "the sign says <think>", "score": 3}', OK, 3),
     # contradictions
     ("Score: 7\nScore: 8", UNPARSED, None),
     ('{"score": 7}\n{"score": 8}', UNPARSED, None),
@@ -145,8 +158,7 @@ REPLIES = [
 
 @pytest.mark.parametrize(("text", "status", "score"), REPLIES)
 def test_reads_what_models_write(text: str, status: str, score: float | None) -> None:
-    parsed = parse(text, SCALE)
-    assert (parsed.status, parsed.score) == (status, score)
+    assert (parse(text, SCALE).status, score_of(text, SCALE)) == (status, score)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +178,7 @@ def test_keeps_the_reason_as_written(text: str, reason: str) -> None:
 
 
 def test_fraction_must_be_of_the_scales_top() -> None:
-    assert parse("4/5", (1, 5)).score == 4
+    assert score_of("4/5", (1, 5)) == 4
     assert parse("8/10", (1, 5)).status == UNPARSED
 
 
@@ -176,7 +188,7 @@ def test_scale_decides_what_is_out_of_range() -> None:
 
 
 def test_cut_number_is_read_where_no_further_digit_fits() -> None:
-    assert parse('{"score": 1', (1, 5)).score == 1
+    assert score_of('{"score": 1', (1, 5)) == 1
 
 
 @pytest.mark.parametrize(
@@ -204,25 +216,25 @@ def test_cut_number_is_read_where_no_further_digit_fits() -> None:
 def test_long_replies_of_one_piece_are_read(piece: str) -> None:
     # A pattern that backtracks takes hours here; a linear one a fraction of a second.
     text = (piece * 100_000)[:100_000]
-    assert parse(text, SCALE).score is None
+    assert score_of(text, SCALE) is None
     assert parse(text + '\n{"score": 7}', SCALE).status in {OK, UNPARSED, OUT_OF_RANGE}
 
 
 def test_score_after_a_very_long_reason_is_read() -> None:
-    assert parse(json.dumps({"reason": "the lamp " * 11_000, "score": 7}), SCALE).score == 7
+    assert score_of(json.dumps({"reason": "the lamp " * 11_000, "score": 7}), SCALE) == 7
 
 
 @given(st.text() | st.text(alphabet="{}\"':/.,*-# \nscore分评分：８0123456789"), st.sampled_from([(0, 10), (1, 5), (0, 1)]))
 def test_any_text_is_read_without_an_exception_and_a_score_is_on_the_scale(text: str, scale: tuple[int, int]) -> None:
-    parsed = parse(text, scale)
-    assert (parsed.status == OK) == (parsed.score is not None)
-    assert parsed.score is None or scale[0] <= parsed.score <= scale[1]
+    status, score = parse(text, scale).status, score_of(text, scale)
+    assert (status == OK) == (score is not None)
+    assert score is None or scale[0] <= score <= scale[1]
 
 
 @given(st.text().filter(lambda text: not any(character.isdigit() for character in text)), st.integers(0, 10), st.booleans())
 def test_the_asked_form_comes_back_whatever_the_reason_says(reason: str, score: int, escape: bool) -> None:
     text = json.dumps({"reason": reason, "score": score}, ensure_ascii=escape)
-    assert (parse(text, SCALE).status, parse(text, SCALE).score) == (OK, score)
+    assert (parse(text, SCALE).status, score_of(text, SCALE)) == (OK, score)
 
 
 PAIR = (Criterion("success", 0, 10, ("Editing Success", "编辑成功度")), Criterion("naturalness", 0, 10, ("自然度",)))

@@ -1,108 +1,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import pickle
-import re
-import tomllib
-from contextlib import suppress
-from functools import reduce
-from operator import getitem
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from editbench.errors import UserError
-from editbench.records import Sample
 from editbench.score import rubric
 
-SMALL = """
-name = "small"
-version = 3
-scale = [1, 5]
-languages = ["en", "zh"]
-extras = ["easy"]
-score = "half + (quality if easy else success) / 2"
-[steps]
-half = "min(success, quality) / 2"
-[headline]
-aggregate = "both"
-percent = [1, 25]
-accuracy = true
-[headline.pools]
-nature = ["physical"]
-overall = ["nature", "causal"]
-[categories]
-physical = ["物理"]
-causal = []
-[criteria.success]
-range = [1, 5]
-labels = ["Edit Success"]
-[criteria.success.text]
-en = "is it done?"
-zh = "做到了吗？"
-[criteria.quality]
-range = [1, 5]
-[criteria.quality.text]
-en = "is it well made?"
-zh = "做得好吗？"
-[questions.edit]
-images = ["source", "edited"]
-criteria = ["success", "quality"]
-[questions.edit.text]
-en = "Do: {instruction} ({category}){reference}\\n{guidance}\\n{criteria}"
-zh = "要求：{instruction}（{category}）{reference}\\n{guidance}\\n{criteria}"
-[reference]
-en = " Expected: {reference_text}"
-zh = " 预期：{reference_text}"
-[form.en]
-generate = 'As {"reason": "...", {answers}}'
-expected = 'For {criterion}, {lowest} to {highest}: {"score": N}'
-[form.zh]
-generate = '按 {"reason": "...", {answers}}'
-expected = '{criterion}：{lowest}到{highest}，{"score": N}'
-[guidance.en]
-physical = "See physics."
-causal = "See effects."
-[guidance.zh]
-physical = "看物理。"
-causal = "看后果。"
-[answer_prefix]
-generate = ''
-expected = '{"score": '
-"""
-
-ANOTHER = """
-[questions.look]
-images = ["edited"]
-criteria = ["success"]
-[questions.look.text]
-en = "Look."
-zh = "看。"
-"""
-
-
-def make(category: str = "physical", instruction: str = "Melt it", language: str = "en", **fields: Any) -> Sample:
-    return Sample(key=f"k-{category}", id="1", instruction=instruction, category=category, language=language, **fields)
-
-
-def small(*changes: str, then: str = "") -> rubric.Rubric:
-    """SMALL with some texts replaced: old, new, old, new ... `then` follows it."""
-    whole = SMALL
-    for old, new in zip(changes[::2], changes[1::2], strict=True):
-        assert old in whole
-        whole = whole.replace(old, new, 1)
-    return rubric.parse(whole + then, "small.toml")
-
-
-def text(chosen: rubric.Rubric, sample: Sample, language: str | None = None, readout: str = "generate") -> str:
-    (ask,) = chosen.asks(sample, language, readout)
-    return ask.text
-
-
-FIVE = rubric.load("five")
-FIVE_CATEGORIES = ("physical", "environmental", "social", "causal", "referential")
+from .small_rubric import SCORE, SECOND, SMALL, make, small, text
 
 
 def test_one_ask_a_question_with_all_its_criteria_in_generate() -> None:
@@ -268,7 +174,7 @@ def test_a_score_needs_just_the_criteria_that_were_asked_for(criteria: dict[str,
 
 def test_show_gives_every_text_under_its_question_and_pictures() -> None:
     chosen = small()
-    shown = chosen.show(make(), None, "expected")
+    shown = rubric.shown(chosen.asks(make(), None, "expected"))
     assert "=== 2 of 2: edit (quality 1..5); pictures: source, edited; the answer starts with" in shown
     assert all(ask.text in shown for ask in chosen.asks(make(), None, "expected"))
 
@@ -284,7 +190,10 @@ def test_identity_changes_with_any_letter_of_the_file() -> None:
             "percent": [1, 25],
             "accuracy": True,
             "pools": {"nature": ["physical"], "overall": ["physical", "causal"]},
+            "subsets": ["easy"],
         },
+        "spellings": {"physical": "physical", "物理": "physical", "causal": "causal"},
+        "any_category": False,
         "digest": hashlib.sha256(SMALL.encode()).hexdigest(),
     }
     assert small("See physics.", "See physics!").identity() != small().identity()
@@ -295,205 +204,29 @@ def test_a_rubric_survives_pickling() -> None:
     assert chosen.score({"success": 2, "quality": 4}, make()) == small().score({"success": 2, "quality": 4}, make())
 
 
-SCORE = "half + (quality if easy else success) / 2"
-SECOND = """
-[questions.plain]
-images = ["edited"]
-criteria = ["success", "quality"]
-when = "not reference_image"
-[questions.plain.text]
-en = "Look: {criteria}"
-zh = "看：{criteria}"
-"""
-
-FAULTS = [
-    ('name = "small"', "", "small.toml: name: is missing"),
-    ('name = "small"', 'name = " "', "small.toml: name: is empty"),
-    ('name = "small"', "name = small", "small.toml is not TOML: .*line 2"),
-    ("version = 3", 'version = "3"', "version: must be a whole number, not '3'"),
-    ("version = 3", "version = true", "version: must be a whole number, not True"),
-    ("version = 3", "version = 3\nscales = 1", "scales: unknown key"),
-    ("version = 3", "version = 3\nany_category = 1", "any_category: must be true or false"),
-    ("scale = [1, 5]", "scale = [5, 1]", "scale: is upside down: 5 is not below 1"),
-    ("scale = [1, 5]", "scale = [3, 3]", "scale: is upside down"),
-    ("scale = [1, 5]", "scale = [0.5, 5]", "scale: must be two whole numbers"),
-    ("scale = [1, 5]", "scale = [1, 2, 3]", "scale: must be two whole numbers"),
-    ("scale = [1, 5]", "scale = [1, 4]", "score: .*5 is not on the scale 1..4, for a sample of category physical"),
-    ("range = [1, 5]", "range = [5, 1]", "criteria.success.range: is upside down: 5 is not below 1"),
-    ("range = [1, 5]", "range = [0, 100]", r"criteria.success.range: \[0, 100\] goes beyond 0..10"),
-    ("range = [1, 5]", "range = [-1, 5]", r"criteria.success.range: \[-1, 5\] goes beyond 0..10"),
-    ("range = [1, 5]", "ranges = [1, 5]", "criteria.success.range: is missing"),
-    ('["Edit Success"]', '["quality"]', "criteria.quality.labels: 'quality' is also a name of success"),
-    ('["Edit Success"]', '["Reason"]', "criteria.success.labels: 'Reason' can't be"),
-    ('["Edit Success"]', '["5"]', "criteria.success.labels: '5' can't be"),
-    ("[criteria.quality]", "[criteria.min]", "criteria.min: 'min' can't be a name in a formula"),
-    ("[criteria.quality]", "[criteria.reasoning]", "criteria.reasoning: 'reasoning' can't be a name"),
-    ("[criteria.quality]", "[criteria.easy]", "criteria.easy: is also the name of"),
-    ("[criteria.quality]", "[criteria.beauty]\nrange = [1, 5]\n[criteria.quality]", "criteria.beauty: no question asks for it"),
-    ('en = "is it done?"', "", "criteria.success.text.en: is missing"),
-    ('en = "is it done?"', 'en = "{category}?"', "criteria.success.text.en: unknown placeholder {category}"),
-    ('["en", "zh"]', '["en", "zh", "fr"]', "questions.edit.text.fr: is missing"),
-    ('["en", "zh"]', '["en"]', "questions.edit.text.zh: unknown key"),
-    ('["en", "zh"]', "[]", "languages: must name at least one"),
-    ('["en", "zh"]', '["en", "zh-CN"]', "languages: 'zh-CN' should be 'zh'"),
-    ('["source", "edited"]', '["source", "edit"]', "questions.edit.images: unknown image 'edit'"),
-    ('["source", "edited"]', '["source", "source"]', "questions.edit.images: .* each image once"),
-    ('["source", "edited"]', '["source", 2]', "questions.edit.images: must be a list of texts"),
-    ('["source", "edited"]', "[]", "questions.edit.images: must name at least one"),
-    ('["success", "quality"]', '["success", "qualty"]', "questions.edit.criteria: unknown criterion 'qualty'"),
-    ('["success", "quality"]', '["success", "success"]', "questions.edit.criteria: must name each criterion once"),
-    ('["success", "quality"]', "[]", "questions.edit.criteria: must name 1 to 5 criteria"),
-    ('["success", "quality"]', '{style = ["success"]}', "questions.edit.criteria.style: unknown category"),
-    ('["success", "quality"]', '{physical = ["success", "quality"]}', "questions: nothing is asked of category causal"),
-    ("[questions.edit]", '[questions.edit]\ncategories = ["style"]', "questions.edit.categories: unknown category 'style'"),
-    ("[questions.edit]", '[questions.edit]\nwhen = "easy"', "questions: nothing is asked of category physical"),
-    ("[questions.edit]", '[questions.edit]\nwhen = "hard"', "questions.edit.when: unknown name hard"),
-    ("[questions.edit]", '[questions.edit]\nwhen = "1"', "questions.edit.when: must be true or false, and is a number"),
-    ("[questions.edit]", "[questions.edit]\nanswers = [1, 0]", "questions.edit.answers: is upside down"),
-    ("[reference]", f"{ANOTHER}[reference]", "questions: criterion success is asked for twice of category physical"),
-    (SCORE, "half + succes", r"score: unknown name succes \(did you mean success\?\)"),
-    (SCORE, "half +", "score: can't be read: .*at character"),
-    (SCORE, "easy", "score: must be a number, and is true or false"),
-    (SCORE, "reference_image", "score: unknown name reference_image"),
-    (SCORE, "success / (quality - 1)", "score: .*division by zero, for a sample of category physical"),
-    (SCORE, "first + third", "score: .*there is no third"),
-    ('["success", "quality"]', '{physical = ["success"], causal = ["quality"]}', "steps.half: there is no quality, .*physical"),
-    ("half = ", "quality = ", "steps.quality: is already a name"),
-    ("min(success, quality) / 2", "later / 2", "steps.half: unknown name later"),
-    ('extras = ["easy"]', 'extras = ["is easy"]', "extras: 'is easy' can't be a name"),
-    ('"both"', '"median"', "headline.aggregate: unknown aggregate 'median'"),
-    ("percent = [1, 25]", "percent = [1]", "headline.percent: must be two numbers"),
-    ('["nature", "causal"]', '["natur"]', "headline.pools.overall: unknown category or pool above 'natur'"),
-    ('["nature", "causal"]', '["nature", "physical"]', "headline.pools.overall: .* each once"),
-    ('["物理"]', '["causal"]', "categories.causal: 'causal' also stands for physical"),
-    ('["物理"]', '"物理"', "categories.physical: must be a list of texts"),
-    ('causal = "See effects."', "", "guidance.en.causal: is missing"),
-    ('causal = "看后果。"', "", "guidance.zh.causal: is missing"),
-    ('causal = "See effects."', 'causal = ""', "guidance.en.causal: is empty"),
-    ('causal = "See effects."', 'causal = "See {instruction}"', "guidance.en.causal: unknown placeholder {instruction}"),
-    ("[guidance.zh]", '[guidance.zh]\nstyle = "x"', "guidance.zh.style: unknown category"),
-    ("[guidance.zh]", "[guidance.fr]", "guidance.zh: is missing|guidance.fr: unknown"),
-    ("Do: {instruction}", "Do: {instructions}", "questions.edit.text.en: unknown placeholder {instructions}"),
-    ("Do: {instruction}", "Do: {0}", r"questions.edit.text.en: unknown placeholder \{0\}"),
-    ("[reference]", "[references]", "questions.edit.text.en: unknown placeholder {reference}"),
-    (" Expected: {reference_text}", "{reference}", "reference.en: unknown placeholder {reference}"),
-    ("For {criterion}, {lowest}", "For {answers}, {lowest}", "form.en.expected: unknown placeholder {answers}"),
-    ("expected = '{criterion}：{lowest}到{highest}，{\"score\": N}'", "", "form.zh.expected: is missing"),
-    ("[answer_prefix]", "[answer_prefix]\nvote = ''", "answer_prefix.vote: unknown key"),
-]
+def test_several_pictures_of_a_kind_are_all_shown_and_the_text_tells_which_they_are() -> None:
+    (ask,) = small().asks(make(), None, "generate", ("source", "source", "edited"))
+    assert ask.images == ("source", "source", "edited")
+    assert ask.text == (
+        "You see 3 pictures, in this order: Image 1.1, Image 1.2, Image 2. "
+        'Below, "Image 1" means Image 1.1, Image 1.2 together.\n\n' + text(small(), make())
+    )
 
 
-def paths(values: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    inner = [leaf for key, value in values.items() if isinstance(value, dict) for leaf in paths(value, (*path, key))]
-    return [*((*path, key) for key in values), *inner]
+def test_they_are_told_in_the_language_of_the_text() -> None:
+    (ask,) = small().asks(make(), "zh", "generate", ("source", "source", "edited"))
+    assert ask.text.startswith("你会依次看到3张图：图1.1、图1.2、图2。下文的“图1”是指图1.1、图1.2这一组图。\n\n要求")
 
 
-@pytest.mark.parametrize("value", [1, -1.5, True, "", "x", [], [1], ["x"], {}, {"x": 1}, {"text": 1}], ids=repr)
-@pytest.mark.parametrize("path", paths(tomllib.loads(SMALL)), ids=".".join)
-def test_a_value_of_any_other_kind_is_taken_or_named_with_its_file(path: tuple[str, ...], value: object) -> None:
-    whole = tomllib.loads(SMALL)
-    *outer, last = path
-    reduce(getitem, outer, whole)[last] = value
-    with suppress(UserError):
-        assert rubric.parse(json.dumps(whole), "small.toml").identity()
-        return
-    with pytest.raises(UserError, match=r"^small.toml: \w"):
-        rubric.parse(json.dumps(whole), "small.toml")
+def test_a_category_that_is_taken_without_being_listed_must_be_asked_something() -> None:
+    whole = SMALL.replace("extras", "any_category = true\nextras", 1)
+    whole = whole.replace("[guidance.en]", '[guidance.en]\nother = "See."').replace(
+        "[guidance.zh]", '[guidance.zh]\nother = "看。"'
+    )
+    whole = whole.replace("[questions.edit]", "[questions.edit]\nwhen = \"category in ('physical', 'causal', 'other')\"")
+    with pytest.raises(UserError, match="rubric small: questions: nothing is asked of category style"):
+        rubric.parse(whole, "small.toml").check_samples([make(), make("style")])
 
 
-@pytest.mark.parametrize(("old", "new", "message"), FAULTS)
-def test_a_fault_is_named_with_file_and_key(old: str, new: str, message: str) -> None:
-    with pytest.raises(UserError, match=f"^small.toml.*({message.removeprefix('small.toml')})"):
-        small(old, new)
-
-
-def test_several_criteria_that_readout_expected_could_not_tell_apart_are_refused() -> None:
-    with pytest.raises(UserError, match=r"questions.edit.text.en: has several criteria, .*say \{criteria\}"):
-        small("{guidance}\\n{criteria}", "{guidance}", "For {criterion}", "For it")
-
-
-def test_guidance_that_no_text_uses_is_refused() -> None:
-    whole = SMALL.replace("{guidance}", "")
-    with pytest.raises(UserError, match=r"guidance.en: no question's text has \{guidance\}"):
-        rubric.parse(whole, "small.toml")
-
-
-def test_a_questions_own_guidance_goes_before_the_rubrics() -> None:
-    own = '[questions.edit.guidance.en]\nphysical = "Here: ice."\n'
-    chosen = small("[reference]", f"{own}[reference]")
-    assert "\nHere: ice.\n" in text(chosen, make())
-    assert "\nSee effects.\n" in text(chosen, make("causal"))
-
-
-def test_a_questions_own_form_goes_before_the_rubrics() -> None:
-    own = "[questions.edit.form.en]\ngenerate = ''\nexpected = 'N:'\n"
-    chosen = small("[reference]", f"{own}[reference]")
-    assert text(chosen, make()).endswith("is it well made?")
-    assert chosen.asks(make(), None, "expected")[0].text.endswith("is it done?\n\nN:")
-
-
-def test_a_slip_of_the_pen_gets_a_suggestion() -> None:
-    with pytest.raises(UserError) as caught:
-        small("{instruction}", "{instructoin}")
-    assert caught.value.remedy.startswith("Did you mean instruction?")
-
-
-def test_loads_a_file_by_path(tmp_path: Path) -> None:
-    path = tmp_path / "mine.toml"
-    path.write_bytes(SMALL.replace("\n", "\r\n").encode("utf-8-sig"))
-    assert rubric.load(str(path)).asks(make(), None, "generate") == small().asks(make(), None, "generate")
-
-
-def test_fault_in_a_file_names_its_path(tmp_path: Path) -> None:
-    path = tmp_path / "mine.toml"
-    path.write_text("name = 1", encoding="utf-8")
-    with pytest.raises(UserError, match=re.escape(str(path))):
-        rubric.load(str(path))
-
-
-def test_file_that_is_missing_or_not_text_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match="not UTF-8"):
-        rubric.load(str(tmp_path / "binary.toml"))
-    with pytest.raises(UserError, match=r"can't read rubric .*No such file"):
-        rubric.load(str(tmp_path / "none.toml"))
-
-
-def test_misspelt_name_is_refused_with_what_there_is() -> None:
-    with pytest.raises(UserError, match="no rubric 'fife'") as caught:
-        rubric.load("fife")
-    assert caught.value.remedy.startswith("Did you mean five? Shipped: five, ")
-
-
-@pytest.mark.parametrize("name", rubric.names())
-def test_shipped_rubrics_load_under_their_own_name(name: str) -> None:
-    assert rubric.load(name).name == name
-
-
-def test_five_has_its_five_categories_in_both_languages() -> None:
-    assert FIVE.categories == FIVE_CATEGORIES
-    assert [FIVE.canonical_category(name) for name in ("物理", "环境", "社会", "因果", "指代")] == list(FIVE_CATEGORIES)
-    assert (FIVE.scale, FIVE.images) == ((0, 10), ("source", "edited"))
-
-
-@pytest.mark.parametrize("readout", rubric.READOUTS)
-@pytest.mark.parametrize("category", FIVE_CATEGORIES)
-@pytest.mark.parametrize(("language", "images"), [("en", ("Image 1", "Image 2")), ("zh", ("图1", "图2"))])
-def test_five_renders_whole(category: str, language: str, images: tuple[str, str], readout: str) -> None:
-    asked = FIVE.question(make(category, "Turn it", reference_text="Turned"), language, readout)
-    assert all(image in FIVE.questions[0].wordings[language].guidance[category] for image in images)
-    assert "Turn it" in asked
-    assert "Turned" in asked
-    assert not re.search(r"\{\s*\w+\s*\}", asked)
-
-
-@pytest.mark.parametrize("category", FIVE_CATEGORIES)
-@pytest.mark.parametrize(("language", "level"), [("en", "- {}: "), ("zh", "- {}分：")])
-def test_five_anchors_every_level(category: str, language: str, level: str) -> None:
-    guidance = FIVE.questions[0].wordings[language].guidance[category]
-    assert all(level.format(score) in guidance for score in (0, 3, 5, 8, 10))
-
-
-def test_five_asks_for_the_reason_before_the_score() -> None:
-    form = FIVE.questions[0].wordings["en"].forms["generate"].fill({})
-    assert 0 < form.index('"reason"') < form.index('"score"')
+def test_a_sample_is_in_the_subsets_whose_field_is_really_set() -> None:
+    assert [small().subsets(make(extra={"easy": value})) for value in (True, "nan", None)] == [["easy"], [], []]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from editbench.errors import UserError
 from editbench.records import Sample
 from editbench.score import rubric
+
+from .small_rubric import SMALL, make, small, text
 
 SAMPLE = Sample(key="k", id="1", instruction="Add {a} <cat>", category="physical")
 
@@ -20,8 +23,8 @@ def test_a_rubric_that_extends_another_holds_only_what_differs(tmp_path: Path) -
     mine = rubric.load(write(tmp_path, 'extends = "five"\nname = "mine"\n[guidance.en]\nphysical = "See ice."\n'))
     five = rubric.load("five")
     assert mine.name == "mine"
-    assert "See ice." in mine.question(SAMPLE, "en", "generate")
-    assert mine.question(SAMPLE, "zh", "generate") == five.question(SAMPLE, "zh", "generate")
+    assert "See ice." in text(mine, SAMPLE, "en", "generate")
+    assert text(mine, SAMPLE, "zh", "generate") == text(five, SAMPLE, "zh", "generate")
 
 
 def test_its_text_stands_alone_and_holds_what_it_extends(tmp_path: Path) -> None:
@@ -68,20 +71,20 @@ TOKENS = '{ file = "prompts/sc.txt", placeholders = { "<instruction>" = "instruc
 
 def test_a_text_may_be_another_files_with_tokens_of_its_own(tmp_path: Path) -> None:
     mine = with_prompt(tmp_path, TOKENS)
-    text = mine.question(SAMPLE, "en", "generate")
-    assert text.startswith('Do Add {a} <cat>. {"score": []} {instruction}\n\n')
+    asked = text(mine, SAMPLE, "en", "generate")
+    assert asked.startswith('Do Add {a} <cat>. {"score": []} {instruction}\n\n')
 
 
 def test_another_files_text_is_in_the_rubrics_and_in_its_digest(tmp_path: Path) -> None:
     first, second = (with_prompt(tmp_path, TOKENS, f"{word} <instruction>") for word in ("Do", "Make"))
     assert "Do <instruction>" in first.text
     assert first.identity()["digest"] != second.identity()["digest"]
-    assert rubric.parse(first.text, "x").question(SAMPLE, "en", "expected") == first.question(SAMPLE, "en", "expected")
+    assert text(rubric.parse(first.text, "x"), SAMPLE, "en", "expected") == text(first, SAMPLE, "en", "expected")
 
 
 def test_without_tokens_another_files_text_has_placeholders(tmp_path: Path) -> None:
     mine = with_prompt(tmp_path, '{ file = "prompts/sc.txt" }', "Do {instruction}: {guidance}")
-    assert mine.question(SAMPLE, "en", "generate").startswith("Do Add {a} <cat>: Category: physical")
+    assert text(mine, SAMPLE, "en", "generate").startswith("Do Add {a} <cat>: Category: physical")
 
 
 @pytest.mark.parametrize(
@@ -104,3 +107,30 @@ def test_template_is_a_whole_rubric_and_not_among_the_shipped() -> None:
     assert start.name not in rubric.names()
     assert start.score({"success": 9, "preservation": 4, "quality": 9}, SAMPLE) == 6
     assert all(start.asks(SAMPLE, None, readout) for readout in rubric.READOUTS)
+
+
+def test_loads_a_file_by_path(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(SMALL.replace("\n", "\r\n").encode("utf-8-sig"))
+    assert rubric.load(str(path)).asks(make(), None, "generate") == small().asks(make(), None, "generate")
+
+
+def test_fault_in_a_file_names_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("name = 1", encoding="utf-8")
+    with pytest.raises(UserError, match=re.escape(str(path))):
+        rubric.load(str(path))
+
+
+def test_file_that_is_missing_or_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match="not UTF-8"):
+        rubric.load(str(tmp_path / "binary.toml"))
+    with pytest.raises(UserError, match=r"can't read rubric .*No such file"):
+        rubric.load(str(tmp_path / "none.toml"))
+
+
+def test_misspelt_name_is_refused_with_what_there_is() -> None:
+    with pytest.raises(UserError, match="no rubric 'fife'") as caught:
+        rubric.load("fife")
+    assert caught.value.remedy.startswith("Did you mean five? Shipped: five, ")

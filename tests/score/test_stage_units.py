@@ -14,8 +14,8 @@ from editbench.fleet.drive import Run
 from editbench.paths import ScorePaths, TinyPaths
 from editbench.records import ERROR, OK, UNPARSED, Judgement
 from editbench.score import stage
-from editbench.score.chunks import Chunks
-from editbench.score.settings import ScoreSettings
+from editbench.score.chunks import Chunks, Docket
+from editbench.score.settings import ScoreSettings, percentage
 
 
 @pytest.fixture
@@ -23,7 +23,8 @@ def finished(tmp_path: Path):
     """The plan of a run of two samples, one a chunk, that has finished with these statuses."""
 
     def make(*statuses: str) -> Any:
-        chunks = Chunks(ScorePaths(tmp_path), 2, 1)
+        paths = ScorePaths(tmp_path)
+        chunks = Chunks(paths, [Docket(paths.scores, 2, range(2))])
         chunks.paths.chunks.mkdir()
         for number, status in enumerate(statuses):
             about = {"key": "k", "id": "k", "category": "c", "language": "en", "group": "g"}
@@ -112,6 +113,8 @@ def test_a_letter_changed_in_the_rubric_is_another_identity(
         ({"readout": "guess"}, "readout guess is unknown"),
         ({"max_pixels": 9}, "a picture can't have"),
         ({"dtype": "int8"}, "--dtype int8 is unknown"),
+        ({"audit": 101.0}, "--audit 101% is no share"),
+        ({"batch_tokens": 99}, "--batch-size and --batch-tokens are two ways"),
         ({"votes": 2}, "2 votes at temperature 0 are the same 2 times"),
         ({"votes": 2, "temperature": 1.0, "readout": "expected"}, "does not go with readout expected"),
     ],
@@ -121,3 +124,71 @@ def test_settings_that_cannot_be_are_refused(
 ) -> None:
     with pytest.raises(UserError, match=message):
         check(make_edits(), str(checkpoints.judge), **settings)
+
+
+def test_the_anchors_and_the_share_that_is_audited_are_part_of_the_identity(
+    make_edits: Callable[..., Path], checkpoints: TinyPaths
+) -> None:
+    edits, judge = make_edits(), str(checkpoints.judge)
+    plan = check(edits, judge)
+    anchored = stage._check(edits, judge, "five", edits.parent / "scores", plan.settings, Run(), edits)
+    assert (plan.identity["anchors"], anchored.identity["anchors"]) == (None, plan.identity["edits"])
+    assert check(edits, judge, audit=10.0).identity["settings"]["audit"] == 10
+    assert [len(docket.starts) for docket in anchored.chunks.dockets] == [1, 1]
+
+
+def test_a_run_tells_its_ranks_and_its_environment_where_the_input_lies(
+    make_edits: Callable[..., Path], checkpoints: TinyPaths
+) -> None:
+    edits = make_edits()
+    settings = ScoreSettings(batch_size=None, batch_tokens=1)
+    plan = stage._check(edits, str(checkpoints.judge), "five", edits.parent / "out" / "scores", settings, Run(), edits)
+    work = stage._work(plan)
+    assert work.environment == {"edits": "../../edits", "anchors": "../../edits"}
+    assert (work.settings["starts"], work.total) == ([[0, 1, 2, 3, 4], [], [0, 1, 2, 3, 4]], 10)
+
+
+def test_what_a_finished_run_would_be_asked_again_is_told_without_touching_it(finished: Any) -> None:
+    plan = finished(OK, UNPARSED)
+    assert stage._owed(plan, none, ()) == []
+    assert stage._owed(plan, none, (UNPARSED,)) == [1]
+    plan.paths.scores.write_bytes(b"")
+    assert stage._owed(plan, none, ()) == [0, 1]
+    assert plan.paths.manifest.exists()
+
+
+def test_a_node_joins_a_run_that_is_asked_again(finished: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = finished(OK, UNPARSED)
+    plan.identity, plan.devices, joined = {}, None, []
+    monkeypatch.setattr(stage.folder, "await_head", lambda *_: None)
+    monkeypatch.setattr(stage.drive, "join", lambda *_: joined.append(1))
+    monkeypatch.setattr(stage, "_work", lambda _: None)
+    stage._join(plan, Run(), none, ())
+    assert not joined
+    stage._join(plan, Run(), none, (UNPARSED,))
+    assert joined
+
+
+@pytest.mark.parametrize(("temperature", "warned"), [(0.0, True), (0.7, False)])
+def test_asking_a_judge_again_that_draws_nothing_is_warned_of(
+    make_edits: Callable[..., Path],
+    checkpoints: TinyPaths,
+    capsys: pytest.CaptureFixture[str],
+    temperature: float,
+    warned: bool,
+) -> None:
+    edits = make_edits()
+    settings = ScoreSettings(temperature=temperature)
+    stage.score(edits, str(checkpoints.judge), "five", edits.parent / "out", settings, Run(dry_run=True), (UNPARSED,))
+    assert ("the judge answers as it did" in capsys.readouterr().err) == warned
+
+
+@pytest.mark.parametrize(("text", "share"), [("10%", 10.0), ("2.5", 2.5), ("0%", 0.0)])
+def test_a_share_is_a_percentage(text: str, share: float) -> None:
+    assert percentage(text) == share
+
+
+@pytest.mark.parametrize("text", ["", "ten", "-1%", "1/10"])
+def test_a_share_that_is_no_percentage_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match="is no percentage"):
+        percentage(text)

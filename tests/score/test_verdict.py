@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from editbench.records import OK, OUT_OF_RANGE, REFUSED, UNPARSED
+from editbench.records import ERROR, OK, OUT_OF_RANGE, REFUSED, UNPARSED
 from editbench.score import verdict
 from editbench.score.criteria import Criterion
 from editbench.score.judge import Reply
@@ -21,7 +21,7 @@ def vote(*replies: str, **distributions: tuple[float, ...]) -> Vote:
 
 
 def decided(*votes: Vote) -> dict[str, Any]:
-    found = Verdict.of(votes)
+    found = Verdict.of(votes, lambda criteria: {"half": criteria["a"] / 2})
     return {"status": found.status, **found.values}
 
 
@@ -86,3 +86,20 @@ def test_distributions_alone_are_read_by_their_means() -> None:
     row = decided(Vote.of(answers, lambda criteria: sum(criteria.values())))
     assert (row["score"], row["criteria"], row["mass"]) == (4.5, {"a": 1.5, "b": 3.0}, 0.6)
     assert (row["read"], row["response"]) == ("expected", "")
+
+
+def test_steps_are_averaged_over_the_votes_that_count() -> None:
+    assert decided(vote('{"a": 3}'), vote('{"a": 6}'), vote("?"))["steps"] == {"half": 2.25}
+    assert decided(vote("?"))["steps"] is None
+
+
+@pytest.mark.parametrize("read", [verdict.written, verdict.distributed])
+def test_a_question_that_failed_fails_the_sample_whatever_else_is_known(read: Any) -> None:
+    lost = Vote.of([read("second", (B,), Reply("", error="out_of_memory: too large"))], lambda criteria: 0.0)
+    assert decided(vote('{"a": 3}'), lost) == {"status": ERROR, "response": "out_of_memory: too large"}
+
+
+def test_a_forced_readout_that_failed_fails_the_answer() -> None:
+    unread = verdict.written("first", (A,), Reply("Well."))
+    found = verdict.forced(unread, (A,), [Reply("", error="nan: no numbers")])
+    assert (found.status, found.reason) == (ERROR, "nan: no numbers")

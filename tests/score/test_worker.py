@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,29 +11,13 @@ from PIL import Image
 
 from editbench import images
 from editbench.errors import UserError
-from editbench.fleet.worker import Pulse
 from editbench.models import Kind, Model
-from editbench.paths import ScorePaths, TinyPaths
+from editbench.paths import TinyPaths
 from editbench.score import rubric
-from editbench.score.judge import Judge, JudgeSettings, Reply
-from editbench.score.settings import ScoreSettings
+from editbench.score.judge import JudgeSettings, Reply
 from editbench.score.worker import ScoreWorker, load_judge
 
-PULSE = Pulse(step=lambda step, steps: None, ahead=lambda: None)
-KEYS = ("physical", "environmental", "social", "causal", "referential")
-
-
-class Fixed(Judge):
-    """Judges by the key; `batches` are the keys of each batch it was given."""
-
-    def __init__(self, settings: JudgeSettings) -> None:
-        self.settings = settings
-        self.batches: list[list[str]] = []
-        self.replies = {key: Reply(f'{{"reason": "r", "score": {score}}}') for score, key in enumerate(KEYS)}
-
-    def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
-        self.batches.append([question.key for question in prepared])
-        return [self.replies[question.key] for question in prepared]
+from .judges import ALL, KEYS, PULSE, Both, Drawing, Fixed, rows
 
 
 class Small(Fixed):
@@ -52,6 +34,23 @@ class Full(Fixed):
 
     def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
         raise torch.OutOfMemoryError
+
+
+class Large(Fixed):
+    """Of which one sample does not fit into memory."""
+
+    def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
+        if any(question.key == "social" for question in prepared):
+            raise torch.OutOfMemoryError("too large")
+        return super().answer(prepared)
+
+
+def test_a_sample_too_large_for_the_memory_fails_alone(work: Any) -> None:
+    worker = work(Large)
+    for _ in range(2):  # the second time each batch is as small as what fitted the first time
+        judged = rows(worker)
+        assert {key: row["score"] for key, row in judged.items()} == {**ALL, "social": None}
+        assert (judged["social"]["status"], judged["social"]["response"]) == ("error", "OutOfMemoryError: too large")
 
 
 class Silent(Fixed):
@@ -77,43 +76,8 @@ class Broken(Fixed):
         return questions
 
 
-@pytest.fixture
-def work(make_edits: Callable[..., Path], tmp_path: Path):
-    """A worker on five edits, all in one chunk unless told otherwise."""
-
-    def make(
-        judge: type[Judge] | Path = Fixed, *, load: bool = True, edits: Any = None, rubric_text: str = "", **settings: Any
-    ) -> ScoreWorker:
-        location = str(judge) if isinstance(judge, Path) else f"{__name__}:{judge.__name__}"
-        kind = "folder" if isinstance(judge, Path) else "class"
-        ScorePaths(tmp_path / "scores").chunks.mkdir(parents=True)
-        worker = ScoreWorker(
-            edits=str(make_edits(**(edits or {}))),
-            out=str(tmp_path / "scores"),
-            model={"kind": kind, "name": "judge", "location": location, "identity": {}},
-            rubric_text=rubric_text or rubric.load("five").text,
-            settings=ScoreSettings(**{"dtype": "float32", **settings}).to_dict(),
-            plan=[0],
-        )
-        if load:
-            worker.load("cpu")
-        return worker
-
-    return make
-
-
-def rows(worker: ScoreWorker, item: int = 0) -> dict[str, dict[str, Any]]:
-    """By key, what lies on disk once the item is through."""
-    worker.store(item, worker.compute(item, worker.prepare(item), PULSE), 1.0)
-    lines = worker._chunks.paths.chunk(item).read_bytes().splitlines()
-    return {row["key"]: row for row in map(orjson.loads, lines)}
-
-
 def scores(worker: ScoreWorker) -> dict[str, float | None]:
     return {key: row["score"] for key, row in rows(worker).items()}
-
-
-ALL = {key: float(score) for score, key in enumerate(KEYS)}
 
 
 def test_a_row_is_the_sample_its_score_and_the_reply(work: Any) -> None:
@@ -135,13 +99,16 @@ def test_a_row_is_the_sample_its_score_and_the_reply(work: Any) -> None:
         "read": "generate",
         "shard": "edits-00001.tar",
         "flags": [],
+        "steps": {},
+        "subsets": [],
+        "audit": "",
     }
 
 
 def test_a_row_carries_the_flags_of_its_edit(work: Any) -> None:
     found = rows(work(edits={"failed": ("causal",), "flags": {"social": ["identical", "uniform"]}}))
     assert {key: row["flags"] for key, row in found.items() if row["flags"]} == {"social": ["identical", "uniform"]}
-    assert list(found["social"])[-2:] == ["shard", "flags"]
+    assert list(found["social"])[-5:] == ["shard", "flags", "steps", "subsets", "audit"]
 
 
 def test_a_judge_sees_the_source_and_the_edit_and_its_settings(work: Any) -> None:
@@ -166,9 +133,25 @@ def test_a_batch_too_large_for_the_memory_is_halved(work: Any) -> None:
     assert [len(batch) for batch in worker._interview.judge.batches] == [2, 2, 1]
 
 
-def test_a_sample_too_large_for_the_memory_fails_its_chunk(work: Any) -> None:
+def test_a_chunk_of_which_nothing_fits_into_memory_fails(work: Any) -> None:
     with pytest.raises(torch.OutOfMemoryError):
         rows(work(Full))
+
+
+class Partly(Fixed):
+    """Can't answer one question."""
+
+    def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
+        found = super().answer(prepared)
+        return [
+            Reply("", error="nan: no") if one.key == "social" else reply for one, reply in zip(prepared, found, strict=True)
+        ]
+
+
+def test_a_question_that_the_judge_can_not_answer_is_an_error_and_the_others_are_judged(work: Any) -> None:
+    judged = rows(work(Partly))
+    assert {key: row["score"] for key, row in judged.items()} == {**ALL, "social": None}
+    assert (judged["social"]["status"], judged["social"]["response"]) == ("error", "nan: no")
 
 
 def test_a_broken_picture_is_an_error_and_the_others_are_judged(work: Any) -> None:
@@ -269,13 +252,6 @@ def test_without_forced_readouts_it_has_no_score(work: Any) -> None:
     assert rows(work(Forced, forced=False))["social"]["status"] == "unparsed"
 
 
-class Drawing(Fixed):
-    """Its score is a function of the seed."""
-
-    def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
-        return [Reply(f'{{"score": {seed % 11}}}') for seed in seeds]
-
-
 def test_votes_are_drawn_with_seeds_of_the_sample_and_the_vote(work: Any) -> None:
     worker = work(Drawing, votes=4, temperature=0.7, seed=3)
     row = rows(worker)["social"]
@@ -293,12 +269,6 @@ text = { en = "Is {instruction} likely?", zh = "{instruction}?" }
 [criteria.likely]
 range = [1, 5]
 """
-
-
-class Both(Fixed):
-    def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
-        self.batches.append([(question.key, question.criteria[0].name, len(question.images)) for question in prepared])
-        return [Reply(f'{{"{question.criteria[0].name}": 4}}') for question in prepared]
 
 
 def test_every_question_is_asked_in_a_batch_of_its_own_and_the_criteria_are_merged(work: Any) -> None:

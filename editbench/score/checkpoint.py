@@ -1,0 +1,104 @@
+"""Loads Qwen3-VL with the quickest forms of attention and of the experts that work here.
+
+Pictures: flash attention takes all pictures of a batch in one call where sdpa goes through them one by one. Being installed is
+not working (a wheel for another GPU, another torch), so it is tried before it is chosen. Text keeps sdpa, which takes the masks
+of padded batches as they are.
+
+Experts (Qwen3-VL-MoE): `grouped_mm`, transformers' default, reads the weights of each expert once. While replies are written,
+`batched_mm` is quicker for few rows. It copies the weights of each token's experts, 75 MB a token and layer for 30B-A3B: it
+is not used where the rows ask for more than a quarter of the experts [estimated; tests/gpu/judge.py measures both].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from transformers import AutoConfig, AutoModelForImageTextToText
+from transformers.utils import is_flash_attn_2_available
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
+
+GROUPED, BATCHED = "grouped_mm", "batched_mm"
+FLASH, SDPA = "flash_attention_2", "sdpa"
+FEW = 0.25
+"""Share of a layer's experts up to which the rows of a step count as few."""
+
+
+def load(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[PreTrainedModel, list[str]]:
+    """The model, and what to tell the user of how it runs."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    forms, note = attention(AutoConfig.from_pretrained(folder, local_files_only=True), device, dtype)
+    placement = None if device.type == "cpu" else {"": device}
+    model = AutoModelForImageTextToText.from_pretrained(
+        folder, dtype=dtype, device_map=placement, local_files_only=True, attn_implementation=forms
+    )
+    return model.eval(), [note, *experts(model)]
+
+
+def attention(config: PretrainedConfig, device: torch.device, dtype: torch.dtype) -> tuple[dict[str, str], str]:
+    """`attn_implementation` for transformers, and a note about it."""
+    vision, why = _vision_attention(config, device, dtype)
+    return {"text_config": SDPA, "vision_config": vision}, f"attention: pictures {vision}{why}, text {SDPA}"
+
+
+def experts(model: PreTrainedModel) -> list[str]:
+    """A note about how they run; none where there are none."""
+    form = _form(model)
+    return [f"experts: {form}" + (f", {BATCHED} while few replies are written" if _few(model, 1) else "")] if form else []
+
+
+@contextmanager
+def writing(model: PreTrainedModel, rows: int) -> Iterator[None]:
+    """While replies are written, so many at a time."""
+    if not _few(model, rows):
+        yield
+        return
+    model.set_experts_implementation(BATCHED)
+    try:
+        yield
+    finally:
+        model.set_experts_implementation(GROUPED)
+
+
+def _vision_attention(config: PretrainedConfig, device: torch.device, dtype: torch.dtype) -> tuple[str, str]:
+    """What to use for pictures, and why it is not flash attention where it might be."""
+    if device.type != "cuda" or dtype == torch.float32:
+        return SDPA, ""
+    if not is_flash_attn_2_available():
+        return SDPA, " (flash-attn is not installed)"
+    size = config.vision_config.hidden_size // config.vision_config.num_heads
+    problem = flash_problem(device, dtype, size)
+    return (SDPA, f" (flash-attn does not work here: {problem})") if problem else (FLASH, "")
+
+
+def flash_problem(device: torch.device, dtype: torch.dtype, size: int) -> str:
+    """What a call of flash attention with heads of that size says; "" when it works."""
+    try:
+        from flash_attn import flash_attn_varlen_func
+
+        states = torch.zeros(8, 1, size, device=device, dtype=dtype)
+        ends = torch.tensor([0, 3, 8], device=device, dtype=torch.int32)
+        found = flash_attn_varlen_func(states, states, states, ends, ends, 5, 5)
+        return "" if bool(found.isfinite().all()) else "its results are not numbers"
+    except (ImportError, OSError, RuntimeError) as error:  # no wheel for this torch or this GPU
+        return " ".join(f"{type(error).__name__}: {error}".split())[:160]
+
+
+def _form(model: PreTrainedModel) -> str:
+    """How the experts run; "" where there are none."""
+    text = model.config.text_config
+    return getattr(text, "_experts_implementation", None) or "eager" if hasattr(text, "num_experts") else ""
+
+
+def _few(model: PreTrainedModel, rows: int) -> bool:
+    """Whether `batched_mm` is quicker for a step of so many rows. Not on a CPU, where transformers found grouped_mm better."""
+    text = model.config.text_config
+    if model.device.type == "cpu" or _form(model) != GROUPED:
+        return False
+    return rows * text.num_experts_per_tok <= FEW * text.num_experts

@@ -1,0 +1,80 @@
+"""How long `editbench report` takes, and how much memory, from the rows of a usual benchmark to a million; and of it the
+statistics: the intervals of a run of five categories and two languages, the comparison of two runs, and their ranks.
+
+    python tests/benchmarks/report_scale.py
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import commands
+import numpy as np
+import synthetic
+from figures import Figure
+
+from editbench import console
+from editbench.report import compare, ranks, runs
+from editbench.report.bootstrap import Bootstrap
+from editbench.report.runs import Run
+
+SECONDS_AIM, MEMORY_AIM = 10.0, 2000.0
+"""On two cores, for a million rows."""
+
+Say = Callable[[str], None]
+
+
+def report_scale(work: Path, say: Say, *, rows: Sequence[int], repeats: int) -> list[Figure]:
+    """Raises RuntimeError when a command fails."""
+    found: list[Figure] = []
+    for count in rows:
+        scores = work / f"scores-{count}"
+        synthetic.scores(scores, count)
+        command = [*commands._EDITBENCH, "report", str(scores), "--out", str(work / f"report-{count}")]
+        measured = [commands._measured(command) for _ in range(repeats)]
+        run = runs.load(scores)
+        title = f"report, {count:,} rows"
+        figures = [
+            Figure(title, "s", [each["seconds"] for each in measured], SECONDS_AIM),
+            Figure("  peak memory", "MB", [each["peak_mb"] for each in measured], MEMORY_AIM),
+            Figure("  of it intervals", "s", [_seconds(_intervals, run) for _ in range(repeats)]),
+            Figure("  two runs compared, and their ranks", "s", [_seconds(_compared, run) for _ in range(repeats)]),
+        ]
+        found += figures
+        for figure in figures:
+            say(figure.line())
+    return found
+
+
+def _intervals(run: Run) -> None:
+    rows = run.rows
+    bootstrap = Bootstrap(rows.group)
+    bootstrap.macro(rows.score, rows.category, rows.scored)
+    spoken = np.arange(len(rows.keys)) % 2
+    parts = [rows.category == code for code in range(len(rows.categories))]
+    for part in (True, *parts, spoken == 0, spoken == 1):
+        bootstrap.mean(rows.score, rows.scored & part)
+
+
+def _compared(run: Run) -> None:
+    score, scored = run.rows.score.copy(), run.rows.scored
+    score[scored] = np.random.default_rng(1).permutation(score[scored])
+    other = replace(run, rows=replace(run.rows, score=score))
+    pair = {"first": run, "second": other}
+    compare.compare(pair)
+    ranks.rank_ranges(pair)
+
+
+def _seconds(measure: Callable[[Run], None], run: Run) -> float:
+    began = time.perf_counter()
+    measure(run)
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        report_scale(Path(folder), console.say, rows=(900, 1_000_000), repeats=2)

@@ -1,0 +1,66 @@
+"""Controls, steps and shared pictures in a rank's work."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from editbench.score import rubric
+from editbench.score.judge import Reply
+
+from .judges import ALL, PULSE, Both, Drawing, Fixed, rows
+
+
+def test_controls_are_judged_in_chunks_of_their_own_and_marked(work: Any) -> None:
+    worker = work(audit=100, plan=[1], batch_size=16)
+    judged = worker.compute(0, worker.prepare(0), PULSE)
+    rows = [one.row for one in judged.values()]
+    assert sorted({row.audit for row in rows}) == ["repeat", "swapped", "unedited"]
+    assert all(row.score == ALL[row.key] for row in rows)
+
+
+def test_the_judge_is_shown_the_pictures_of_the_control(work: Any) -> None:
+    teal, red = (0, 128, 128), (255, 0, 0)
+    worker = work(audit=100, plan=[1], batch_size=16)
+    questions = worker.prepare(0).parts[0].questions
+    shown = {worker._cases[place].audit: [image.getpixel((0, 0)) for image in one.images] for place, one in questions.items()}
+    assert shown == {"repeat": [teal, red], "unedited": [teal, teal], "swapped": [red, teal]}
+
+
+def test_scores_of_controls_stay_out_of_the_means_that_people_watch(work: Any) -> None:
+    worker = work(audit=1, plan=[1], batch_size=16)
+    events = worker.store(0, worker.compute(0, worker.prepare(0), PULSE), 1.0)
+    assert all(event.status == "ok" and event.score is None for event in events)
+    assert {event.key.partition(" ")[2] for event in events} == {"(repeat)", "(unedited)", "(swapped)"}
+    assert all(re.match(r"\w+ \d\.00: r", event.note) for event in events)
+
+
+def test_a_repeat_draws_anew(work: Any) -> None:
+    worker = work(Drawing, audit=100, plan=[0, 1], batch_size=16, temperature=0.7)
+    own, controls = (worker.compute(item, worker.prepare(item), PULSE) for item in (0, 1))
+    repeats = {one.row.key: one.row.score for one in controls.values() if one.row.audit == "repeat"}
+    assert repeats != {one.row.key: one.row.score for one in own.values()}
+
+
+def test_a_question_tells_whether_another_one_follows_about_the_same_pictures(work: Any) -> None:
+    worker = work(Both, rubric_text=rubric.load("viescore").text, readout="expected")
+    parts = worker.prepare(0).parts
+    assert [part.questions[0].shared for part in parts] == [True, False, True, False]
+    assert parts[0].questions[0].images[0] is parts[1].questions[0].images[0]
+
+
+def test_a_row_tells_the_steps_of_its_score(work: Any) -> None:
+    worker = work(Quadruple, rubric_text=rubric.load("viescore").text)
+    row = rows(worker)["social"]
+    assert (row["steps"], row["score"]) == ({"sc": 4.0, "pq": 9.0}, 6.0)
+
+
+class Quadruple(Fixed):
+    """Answers with 9 where the edit alone is shown, and with 4 elsewhere."""
+
+    def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
+        value = {1: 9, 2: 4}
+        return [
+            Reply(json.dumps({entry.name: value[len(question.images)] for entry in question.criteria})) for question in prepared
+        ]
