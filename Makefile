@@ -3,7 +3,7 @@
 # A stage that ends with status 3 (too many failures) has written its marker; without this the next make would go on past it.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench soak report clean
+.PHONY: help demo test lint bench soak report clean chromium
 
 PYTHON ?= python3
 VENV := .venv
@@ -44,7 +44,7 @@ READY := $(if $(findstring $(BIN)/editbench,$(EDIT_CMD) $(SCORE_CMD) $(REPORT_CM
 report: ## benchmark -> edits -> scores -> report, only what is not done yet: MODEL=... JUDGE=... [RUBRIC=five]
 	$(if $(and $(MODEL),$(JUDGE)),,$(error make report needs MODEL=... and JUDGE=..., for example MODEL=Qwen/Qwen-Image-Edit-2511 JUDGE=Qwen/Qwen3-VL-30B-A3B-Instruct))
 	@$(MAKE) --no-print-directory $(SCORED)/report/report.json
-	@echo "report: $(SCORED)/report/report.md"
+	@echo "report: $(SCORED)/report/report.html"
 
 ifneq ($(SOURCE),)
 $(BENCH)/manifest.json: $(SOURCE) | $(READY)
@@ -72,7 +72,8 @@ CPU := CUDA_VISIBLE_DEVICES= $(BIN)/editbench
 
 demo: $(DEMO)/report/report.json ## set up and run the main job on the sample benchmark, with tiny models (no GPU, no download)
 	@echo
-	@echo "Edits:  $(DEMO)/edits     Scores: $(DEMO)/scores     Report: $(DEMO)/report/report.md"
+	@echo "Edits:  $(DEMO)/edits     Scores: $(DEMO)/scores"
+	@echo "Report: $(DEMO)/report/report.html"
 	@echo "The demo's models have random weights: these scores mean nothing. The real ones, on this machine's GPUs:"
 	@echo "  make report MODEL=Qwen/Qwen-Image-Edit-2511 JUDGE=Qwen/Qwen3-VL-30B-A3B-Instruct"
 	@echo "  make report MODEL=copy JUDGE=Qwen/Qwen3-VL-30B-A3B-Instruct    # the unedited control"
@@ -101,8 +102,14 @@ $(DEMO)/report/report.json: $(DEMO)/scores/manifest.json $(DEMO)/control-scores/
 
 # ---- housekeeping
 
-test: $(VENV)/dev ## set up and run the tests
+test: $(VENV)/dev chromium ## set up and run the tests
 	$(BIN)/pytest -n 3 --dist worksteal
+
+# The report's page is tested in a real browser; where there is none and none can be installed, those tests are skipped and say so.
+chromium:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -qq update \
+	  && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium >/dev/null; } \
+	  || echo "chromium is missing and can't be installed here: the tests in the browser will be skipped"
 
 lint: $(VENV)/dev ## check style and format
 	$(BIN)/ruff check

@@ -35,6 +35,13 @@ def test_the_record_of_the_benchmark_comes_along(make_edits: Make) -> None:
     assert (sample.id, sample.instruction, sample.group) == ("id of physical", "edit physical", "g")
 
 
+def test_the_fields_of_a_sample_come_along_without_an_edit(make_edits: Make) -> None:
+    paths = EditPaths(make_edits(failed=("social",)))
+    row = orjson.loads(paths.failures.read_bytes())
+    paths.failures.write_bytes(orjson.dumps(row | {"extra": {"hard": True}}))
+    assert Edits.open(paths.root).entries[2].sample.extra == {"hard": True}
+
+
 def test_the_flags_of_an_edit_come_along(make_edits: Make) -> None:
     edits = Edits.open(make_edits(failed=("causal",), flags={"social": ["uniform"]}))
     assert [list(entry.flags) for entry in edits.entries] == [[], [], ["uniform"], [], []]

@@ -53,6 +53,16 @@ def test_scores_are_whole_or_say_what_is_not(scores: ScorePaths) -> None:
     refused(scores.root, "is missing")
 
 
+def test_controls_and_anchors_are_whole_or_say_what_is_not(scores: ScorePaths) -> None:
+    manifest = orjson.loads(scores.manifest.read_bytes())
+    others = {path.stem: {"rows": 2, "sha256": manifest["sha256"]} for path in (scores.audit, scores.anchors)}
+    scores.manifest.write_bytes(orjson.dumps(manifest | others))
+    scores.audit.write_bytes(scores.scores.read_bytes())
+    refused(scores.root, r"anchors\.jsonl is missing")
+    scores.anchors.write_bytes(scores.scores.read_bytes())
+    assert verify(scores.root) == f"{scores.root}: scores, 2 rows, 2 of audit, 2 of anchors, whole"
+
+
 def test_a_folder_that_is_not_finished_is_refused(tmp_path: Path) -> None:
     refused(tmp_path, "not a finished folder")
     refused(tmp_path / "missing", "not a finished folder")

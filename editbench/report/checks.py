@@ -1,21 +1,16 @@
-"""What a reader must know before believing the numbers: a judge that may not have answered, runs that can't be compared."""
+"""What a reader must know before believing the numbers: a judge that may not have answered, or can't tell."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import orjson
+from collections.abc import Iterator
 
 from editbench.records import OK
 from editbench.report.aggregate import RunSummary
-from editbench.report.runs import Run
+from editbench.report.audit import SAME
 
 LEAST_COVERAGE = 0.9
 LEAST_MASS = 0.5
 MOST_FORCED = 0.05
-SAME = 1e-3
-"""Scores that differ by less look alike in every table."""
 
 _LOOK = "the judge may not be answering the question; look at the responses in scores.jsonl"
 
@@ -35,23 +30,16 @@ def diagnose(run: RunSummary) -> list[str]:
     if whole.scored and run.macro.left_out:
         names = ", ".join(run.macro.left_out)
         found.append(f"no sample of {names} has a score: the macro mean is over the other {run.macro.categories} categories")
-    return found
+    return [*found, *(run.audit.verdicts if run.audit else ()), *_shifted(run)]
 
 
-def compare(runs: Mapping[str, Run]) -> list[str]:
-    """Warnings about runs (by label) side by side: what differs between them besides the edits."""
-    asked = {label: _asked(run) for label, run in runs.items()}
-    names = dict.fromkeys(name for values in asked.values() for name in values)
-    found = []
-    for name in names:
-        values = {label: there.get(name) for label, there in asked.items()}
-        if len(set(values.values())) > 1:
-            each = ", ".join(f"{label}: {value or '-'}" for label, value in values.items())
-            found.append(f"the runs can't be compared: they differ in {name} ({each})")
-    if not found and len({frozenset(run.rows.keys) for run in runs.values()}) > 1:
-        each = ", ".join(f"{label}: {len(run.rows.keys)}" for label, run in runs.items())
-        found.append(f"the runs can't be compared: they are not over the same samples ({each})")
-    return found
+def _shifted(run: RunSummary) -> Iterator[str]:
+    if run.anchors is None or run.anchors.shift.interval is None:
+        return
+    shift, (low, high) = run.anchors.shift.value, run.anchors.shift.interval
+    if low > 0 or high < 0:
+        by = f"{abs(shift):.2f} {'higher' if shift > 0 else 'lower'} than in {run.anchors.reference}"
+        yield f"the judge's scale moved: it scores the same {run.anchors.n} anchor edits {by} ({low:+.2f} to {high:+.2f})"
 
 
 def _uncovered(run: RunSummary) -> str:
@@ -64,15 +52,3 @@ def _uncovered(run: RunSummary) -> str:
 
 def _score(value: float) -> str:
     return f"{value:.1f}" if round(value, 1) == value else f"{value:.2f}"
-
-
-def _asked(run: Run) -> dict[str, str]:
-    """What decides the scores of given edits, in words."""
-    facts = run.facts
-    rubric = f"{facts.rubric} ({facts.rubric.digest[:12]})" if facts.rubric.digest else str(facts.rubric)
-    fixed = {"benchmark": str(facts.benchmark), "judge": str(facts.judge), "rubric": rubric, "readout": facts.readout}
-    return fixed | {name: _text(value) for name, value in sorted(run.settings.items())}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()

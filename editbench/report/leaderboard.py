@@ -1,15 +1,22 @@
-"""leaderboard.csv: a row a run, the best first; numbers as in report.json, empty where there is none."""
+"""leaderboard.csv: a row a run, by board and the best first; numbers as in report.json, empty where there is none."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from editbench.report.aggregate import RunSummary, ranked
+from editbench.report.aggregate import RunSummary
+
+if TYPE_CHECKING:
+    from editbench.report.stage import Place
 
 COLUMNS = (
+    "board",
     "rank",
+    "rank_best",
+    "rank_worst",
     "label",
     "editor",
     "judge",
@@ -19,25 +26,31 @@ COLUMNS = (
     "n",
     "scored",
     "coverage",
+    "headline_name",
+    "headline",
+    "headline_percent",
     "micro_mean",
     "ci_low",
     "ci_high",
     "macro_mean",
     "mean_failures_lowest",
 )
-"""Followed by `mean:CATEGORY` for each category of any run, `flags` (such as `identical=20; uniform=1`) and `warnings`."""
+"""`ci_low` and `ci_high` are of the micro mean. Followed by `mean:CATEGORY` for each category of any run, `flags` (such as
+`identical=20; uniform=1`) and `warnings`."""
 
 
-def render(runs: Sequence[RunSummary], run_warnings: Mapping[str, Sequence[str]]) -> str:
+def render(places: Sequence[Place], run_warnings: Mapping[str, Sequence[str]]) -> str:
     """The whole file. `run_warnings` are by label, those on the comparison included."""
-    names = sorted({name for run in runs for name in run.categories})
+    names = sorted({name for place in places for name in place.run.categories})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*COLUMNS, *(f"mean:{name}" for name in names), "flags", "warnings"])
-    for rank, run in ranked(runs):
+    for place in places:
+        run = place.run
         means = [run.categories[name].mean if name in run.categories else None for name in names]
         notes = ["; ".join(f"{flag}={count}" for flag, count in run.flags.items()), "; ".join(run_warnings[run.label])]
-        writer.writerow([rank, run.label, *_facts(run), *_numbers(run), *means, *notes])
+        could = place.rank_range or (None, None)
+        writer.writerow([place.board, place.rank, *could, run.label, *_facts(run), *_numbers(run), *means, *notes])
     return text.getvalue()
 
 
@@ -46,7 +59,8 @@ def _facts(run: RunSummary) -> tuple[str, ...]:
     return facts.editor.name, facts.judge.name, str(facts.rubric), facts.readout, facts.benchmark.name
 
 
-def _numbers(run: RunSummary) -> tuple[float | None, ...]:
-    micro = run.micro
-    interval = micro.interval or (None, None)
-    return micro.n, micro.scored, micro.coverage, micro.mean, *interval, run.macro.mean, micro.mean_failures_lowest
+def _numbers(run: RunSummary) -> Iterator[float | str | None]:
+    micro, headline = run.micro, run.headline
+    yield from (micro.n, micro.scored, micro.coverage)
+    yield from (headline.name, headline.value, headline.percent.value if headline.percent else None)
+    yield from (micro.mean, *(micro.interval or (None, None)), run.macro.mean, micro.mean_failures_lowest)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -15,7 +16,8 @@ from editbench.report import rows
 from editbench.report.rows import Rows, Scale
 
 UNKNOWN = "unknown"
-_TECHNICAL = {"batch_size", "readout"}  # no part of what is asked of the judge, or compared by itself
+_TECHNICAL = {"batch_size", "batch_tokens", "audit", "readout"}  # no part of what is asked of the judge, or compared by itself
+_AGGREGATES = ("micro", "macro", "both")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,26 @@ class RubricFacts:
     version: str
     digest: str
     scale: Scale | None
+    criteria: Mapping[str, Scale] = field(default_factory=dict)
+    """Lowest and highest value of each."""
+    aggregate: str = "micro"
+    """How scores become the headline number: `micro`, `macro`, or `both`, micro first."""
+    percent: tuple[float, float] | None = None
+    """(offset, factor): score and criteria are also shown as factor * (value - offset)."""
+    accuracy: bool = False
+    """Whether the share of samples with every criterion at its highest counts."""
+    pools: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Categories, as the rubric spells them, whose criteria are taken together."""
+    spellings: Mapping[str, str] = field(default_factory=dict)
+    """The rubric's own name of a category, by how else it may be spelled (see `canonical`)."""
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}" if self.version else self.name
+
+    def canonical(self, category: str) -> str:
+        """The rubric's own name of a category; the name itself where it tells none."""
+        # Keys are spelled as rubrics compare categories: without regard to case and to `-`, `_` and space.
+        return self.spellings.get(re.sub(r"[\s_-]+", "_", category.strip().casefold()), category)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +72,8 @@ class Facts:
     """Of the whole identity."""
     edits: str
     """Digest of the edits that were scored; "" when the identity tells none."""
+    anchors: str = ""
+    """Digest of the anchor edits that were scored too; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +81,19 @@ class Run:
     root: Path
     facts: Facts
     settings: Mapping[str, Any]
-    """What else decides the scores: the judge's settings without the batch size."""
+    """What else decides the scores: the judge's settings without those that only say how the work is cut."""
     rows: Rows
+    audit: Rows | None = None
+    """Of the controls, each with the key of the sample that it is about; None where the judge was not audited."""
+    anchors: Rows | None = None
+    """Of the anchor edits; None where there were none."""
 
 
 def load(root: Path) -> Run:
     """Read and check a score folder.
 
     Raises:
-        UserError: no such folder, not one of scores, scoring not finished, scores.jsonl changed since, or a bad row.
+        UserError: no such folder, not one of scores, scoring not finished, a file changed since, or a bad row.
     """
     if not root.is_dir():
         raise UserError(f"no folder {root}", "Give the folder that `editbench score --out` wrote.")
@@ -78,8 +103,16 @@ def load(root: Path) -> Run:
         raise UserError(f"{root} holds results of `{stage}`, not scores", "Give a folder that `editbench score` wrote.")
     facts = _facts(there)
     settings = {name: value for name, value in _mapping(there, "settings").items() if name not in _TECHNICAL}
-    _check(paths)
-    return Run(root, facts, settings, rows.read(paths.scores, facts.rubric.scale))
+    manifest, scale = _manifest(paths), facts.rubric.scale
+    audit, anchors = (_has(paths, file, manifest.get(name)) for name, file in _further(paths).items())
+    return Run(
+        root,
+        facts,
+        settings,
+        rows.read(paths.scores, scale),
+        rows.read(paths.audit, scale, audit=True) if audit else None,
+        rows.read(paths.anchors, scale) if anchors else None,
+    )
 
 
 def labels(runs: Sequence[Run], names: Sequence[str] = ()) -> list[str]:
@@ -123,30 +156,66 @@ def _encodable(name: str) -> str:
     return name.encode("utf-8", "replace").decode()
 
 
-def _check(paths: ScorePaths) -> None:
+def _manifest(paths: ScorePaths) -> Mapping[str, Any]:
     """Raises UserError unless the stage is finished and its scores are as it left them."""
     if not paths.manifest.exists():
         raise UserError(f"{paths.root}: scoring is not finished", "Run the same `editbench score` command again.")
     manifest = identity.load(paths.manifest)
-    if not paths.scores.exists():
-        raise UserError(f"no {paths.scores.name} in {paths.root}", "Restore it, or score into a new folder.")
-    if shards.sha256(paths.scores) != manifest.get("sha256"):
-        raise UserError(
-            f"{paths.scores} is not what {paths.manifest.name} says (sha256 differs)",
-            "Restore it, or score into a new folder.",
-        )
+    _check(paths, paths.scores, manifest.get("sha256"))
+    return manifest
+
+
+def _further(paths: ScorePaths) -> dict[str, Path]:
+    """Files beside the scores that a manifest tells of by these names."""
+    return {"audit": paths.audit, "anchors": paths.anchors}
+
+
+def _has(paths: ScorePaths, file: Path, told: Any) -> bool:
+    """Whether there is such a file with rows. Raises UserError when it is not as the manifest says."""
+    if not isinstance(told, Mapping):
+        return False
+    _check(paths, file, told.get("sha256"))
+    return bool(told.get("rows"))
+
+
+def _check(paths: ScorePaths, file: Path, sha256: Any) -> None:
+    remedy = "Restore it, or score into a new folder."
+    if not file.exists():
+        raise UserError(f"no {file.name} in {paths.root}", remedy)
+    if shards.sha256(file) != sha256:
+        raise UserError(f"{file} is not what {paths.manifest.name} says (sha256 differs)", remedy)
 
 
 def _facts(there: Mapping[str, Any]) -> Facts:
-    edits, rubric = _mapping(there, "edits"), _mapping(there, "rubric")
+    edits = _mapping(there, "edits")
     return Facts(
         editor=_named(_mapping(edits, "model")),
         judge=_named(_mapping(there, "model")),
-        rubric=RubricFacts(_label(rubric), str(rubric.get("version") or ""), str(rubric.get("digest") or ""), _scale(rubric)),
+        rubric=_rubric(_mapping(there, "rubric")),
         readout=str(_mapping(there, "settings").get("readout") or UNKNOWN),
         benchmark=_named(_mapping(edits, "benchmark")),
         digest=str(there.get("digest") or ""),
         edits=str(edits.get("digest") or ""),
+        anchors=str(_mapping(there, "anchors").get("digest") or ""),
+    )
+
+
+def _rubric(rubric: Mapping[str, Any]) -> RubricFacts:
+    """Earlier versions told less: what is missing counts as a rubric's default."""
+    headline = _mapping(rubric, "headline")
+    aggregate, percent = headline.get("aggregate"), headline.get("percent")
+    criteria = {name: _span(value) for name, value in _mapping(rubric, "criteria").items()}
+    return RubricFacts(
+        name=_label(rubric),
+        version=str(rubric.get("version") or ""),
+        digest=str(rubric.get("digest") or ""),
+        scale=_span(rubric.get("scale")),
+        criteria={name: span for name, span in criteria.items() if span},
+        aggregate=aggregate if aggregate in _AGGREGATES else "micro",
+        percent=(float(percent[0]), float(percent[1])) if percent else None,
+        accuracy=bool(headline.get("accuracy")),
+        pools=_mapping(headline, "pools"),
+        spellings=_mapping(rubric, "spellings"),
     )
 
 
@@ -165,8 +234,8 @@ def _label(value: Mapping[str, Any]) -> str:
     return PurePath(name).name if PurePath(name).is_absolute() else name
 
 
-def _scale(rubric: Mapping[str, Any]) -> Scale | None:
-    match rubric.get("scale"):
+def _span(value: Any) -> Scale | None:
+    match value:
         case [int() | float() as low, int() | float() as high] if low < high:
             return float(low), float(high)
     return None

@@ -1,71 +1,150 @@
-"""The report in a terminal: a table a run, and one of the runs side by side."""
+"""The report in a terminal: a table a run with small bars where there is room, the runs side by side, and what is odd."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.bar import Bar
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from editbench.report.aggregate import Macro, RunSummary, Summary, ranked
+from editbench.report.aggregate import Macro, RunSummary, Summary
 from editbench.report.agreement import STATISTICS, Estimate
+from editbench.report.compare import Comparison, Difference
 from editbench.report.raters import Pair
+from editbench.report.rows import Scale
+from editbench.report.words import number, p_value, ranks, share, signed, span
+
+if TYPE_CHECKING:
+    from editbench.report.stage import Place, Report
 
 _COLUMNS = ("n", "ok", "mean", "95 %", "std", "median", "min", "max", "floor")
+_BAR = 12
+_IN_COLUMNS = 5
+"""Runs side by side, up to which each has a column."""
+_ROOM = 92
+"""Columns of a terminal from which on there is room for bars beside the numbers."""
 
 
-def render(
-    runs: Sequence[RunSummary],
-    warnings: Sequence[str],
-    run_warnings: Mapping[str, Sequence[str]],
-    agreement: Sequence[Pair] = (),
-) -> RenderableType:
-    """Everything, for `console.show`. `run_warnings` are by label."""
+def render(report: Report) -> RenderableType:
+    """Everything, for `console.show`."""
     parts: list[RenderableType] = []
-    for run in runs:
-        parts += [_run_table(run), *_notes(run), *_warnings(run_warnings[run.label]), Text()]
-    if len(runs) > 1:
-        parts += [_side_by_side(runs), *_warnings(warnings)]
-    if agreement:
-        parts += [Text(), _agreement(agreement), _scales(agreement)]
-        parts += [part for pair in agreement if pair.disputed for part in (Text(), _disputed(pair))]
+    for run in report.runs:
+        parts += [_RunTable(run), *_notes(run), *_warnings(report.run_warnings[run.label]), Text()]
+    if len(report.runs) > 1:
+        parts += [_side_by_side(places) for places in report.boards]
+    parts += [part for comparison in report.comparisons for part in (Text(), _differences(comparison))]
+    parts += _warnings(report.warnings)
+    if report.agreement:
+        parts += [Text(), _agreement(report.agreement), _scales(report.agreement)]
+        parts += [part for pair in report.agreement if pair.disputed for part in (Text(), _disputed(pair))]
     return Group(*parts)
 
 
-def _run_table(run: RunSummary) -> Table:
-    table = _table(run.label, ("category", *_COLUMNS))
-    for name, part in run.categories.items():
-        table.add_row(*_row(name, part))
-    if len(run.languages) > 1:
+class _RunTable:
+    """Of one run, as wide as the terminal lets it be."""
+
+    def __init__(self, run: RunSummary) -> None:
+        self.run = run
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        bars = options.max_width >= _ROOM and not options.ascii_only and self.run.facts.rubric.scale is not None
+        table = _table(self.run.label, ("category", *_COLUMNS, *([""] if bars else ())))
+        for name, part in self.run.categories.items():
+            table.add_row(*self._row(name, part, bars))
+        if len(self.run.languages) > 1:
+            table.add_section()
+            for name, part in self.run.languages.items():
+                table.add_row(*self._row(f"language {name}", part, bars))
         table.add_section()
-        for name, part in run.languages.items():
-            table.add_row(*_row(f"language {name}", part))
-    table.add_section()
-    table.add_row(*_row("micro", run.micro), style="bold")
-    table.add_row(*_macro_row(run.macro), style="bold")
-    return table
+        table.add_row(*self._row("micro", self.run.micro, bars), style="bold")
+        table.add_row(*self._row("macro", self.run.macro, bars), style="bold")
+        yield table
+
+    def _row(self, name: str, part: Summary | Macro, bars: bool) -> tuple[RenderableType, ...]:
+        row = _macro_row(name, part) if isinstance(part, Macro) else _row(name, part)
+        return (*row, _bar(part.mean, self.run.facts.rubric.scale)) if bars else row
+
+
+def _bar(mean: float | None, scale: Scale) -> RenderableType:
+    low, high = scale
+    return Bar(high - low, 0, max(0.0, (mean or low) - low), width=_BAR, color="cyan")
 
 
 def _notes(run: RunSummary) -> Iterator[Text]:
-    facts = run.facts
-    counts = ", ".join(f"{count:,} {status}" for status, count in run.micro.statuses.items())
+    facts, headline = run.facts, run.headline
+    percent = f", {number(headline.percent.value)} as a percentage" if headline.percent else ""
+    yield Text(f"headline: {headline.name} {number(headline.value)}{percent}")
     yield Text(f"editor {facts.editor} | judge {facts.judge}", style="dim")
     yield Text(f"rubric {facts.rubric} | readout {facts.readout} | benchmark {facts.benchmark}", style="dim")
+    counts = ", ".join(f"{count:,} {status}" for status, count in run.micro.statuses.items())
     yield Text(f"{run.micro.n:,} samples: {counts} | floor: mean with failures at the lowest score", style="dim")
+    yield from _protocol(run)
     if run.flags:
         flags = ", ".join(f"{count:,} {flag}" for flag, count in run.flags.items())
         yield Text(f"flagged edits: {flags}", style="yellow")
+    if run.anchors:
+        shift = run.anchors.shift
+        yield Text(f"anchors: {signed(shift.value)} ({span(shift.interval)}) against {run.anchors.reference}")
 
 
-def _side_by_side(runs: Sequence[RunSummary]) -> Table:
-    names = sorted({name for run in runs for name in run.categories})
-    table = _table("mean ± half of the 95 % interval", ("run", *names, "micro", "macro"))
-    for _, run in ranked(runs):
-        parts = [run.categories.get(name) for name in names]
-        table.add_row(Text(run.label), *map(_mean, (*parts, run.micro, run.macro)))
+def _protocol(run: RunSummary) -> Iterator[Text]:
+    found = run.protocol
+    for kind, means in (("criteria", found.criteria), ("steps", found.steps), ("pools", found.pools)):
+        if len(means) > 1 or (means and kind != "criteria"):
+            yield Text(f"{kind}: " + ", ".join(f"{name} {number(part.mean)}" for name, part in means.items()))
+    if found.accuracy:
+        yield Text(f"accuracy: {share(found.accuracy.mean)} of {found.accuracy.n} samples at the top of every criterion")
+
+
+def _side_by_side(places: Sequence[Place]) -> Table:
+    """Few runs stand in columns, which fit a terminal whatever the categories are called; many in rows."""
+    names = sorted({name for place in places for name in place.run.categories})
+    title = f"mean ± half of the 95 % interval, by {places[0].run.headline.name}"
+    rows = [[Text("rank"), *(Text(_rank(place)) for place in places)]]
+    for name in names:
+        rows.append([Text(name), *(_mean(place.run.categories.get(name)) for place in places)])
+    rows.append([Text("micro"), *(_mean(place.run.micro) for place in places)])
+    rows.append([Text("macro"), *(_mean(place.run.macro) for place in places)])
+    lines = [[Text("run"), *(Text(place.run.label) for place in places)], *rows]
+    header, *body = lines if len(places) <= _IN_COLUMNS else zip(*lines, strict=True)
+    table = _table(title, [cell.plain for cell in header])
+    for line in body:
+        table.add_row(*line)
     return table
+
+
+def _rank(place: Place) -> str:
+    could = ranks(place.rank_range)
+    return str(place.rank) if could in ("-", str(place.rank)) else f"{place.rank} ({could})"
+
+
+def _differences(comparison: Comparison) -> Table:
+    first, second = comparison.runs
+    table = _table(f"{second} minus {first}", ("category", "n", "difference", "95 %", "win/tie/loss", "p", "p (Holm)"))
+    for name, part in comparison.rows.categories.items():
+        table.add_row(*_difference(name, part))
+    table.add_section()
+    for name, part in (("overall", comparison.rows.overall), ("macro", comparison.rows.macro)):
+        table.add_row(*_difference(name, part), style="bold")
+    return table
+
+
+def _difference(name: str, part: Difference) -> tuple[Text, ...]:
+    record = f"{part.wins}/{part.ties}/{part.losses}"
+    cells = (
+        name,
+        str(part.n),
+        signed(part.difference),
+        span(part.interval, ".."),
+        record,
+        p_value(part.p),
+        p_value(part.p_holm),
+    )
+    return tuple(map(Text, cells))
 
 
 def _agreement(pairs: Sequence[Pair]) -> Table:
@@ -87,7 +166,7 @@ def _disputed(pair: Pair) -> Table:
     names = (rater.name for rater in pair.raters)
     table = _table(f"most disputed: {_names(pair)}", ("key", "category", *names, "of 0..1"))
     for each in pair.disputed:
-        table.add_row(Text(each.key), Text(each.category), *map(Text, map(_number, (*each.scores, each.difference))))
+        table.add_row(Text(each.key), Text(each.category), *map(Text, map(number, (*each.scores, each.difference))))
     return table
 
 
@@ -96,7 +175,7 @@ def _names(pair: Pair) -> str:
 
 
 def _estimate(found: Estimate) -> Text:
-    return Text(_number(found.value) + (f" {_span(found.interval)}" if found.interval else ""))
+    return Text(number(found.value) + (f" {span(found.interval, '..')}" if found.interval else ""))
 
 
 def _table(title: str, columns: Sequence[str]) -> Table:
@@ -108,29 +187,20 @@ def _table(title: str, columns: Sequence[str]) -> Table:
 
 
 def _row(name: str, part: Summary) -> tuple[Text, ...]:
-    spread = map(_number, (part.std, part.median, part.min, part.max, part.mean_failures_lowest))
-    scored = f"{part.coverage:.0%}" if part.scored in (0, part.n) else f"{part.coverage:.1%}"
-    return (Text(name), *map(Text, (str(part.n), scored, _number(part.mean), _span(part.interval), *spread)))
+    spread = map(number, (part.std, part.median, part.min, part.max, part.mean_failures_lowest))
+    return tuple(map(Text, (name, str(part.n), share(part.coverage), number(part.mean), span(part.interval, ".."), *spread)))
 
 
-def _macro_row(macro: Macro) -> tuple[Text, ...]:
-    numbers = (_number(macro.mean), _span(macro.interval), "", "", "", "", _number(macro.mean_failures_lowest))
-    return (Text("macro"), Text(), Text(), *map(Text, numbers))
+def _macro_row(name: str, macro: Macro) -> tuple[Text, ...]:
+    numbers = (number(macro.mean), span(macro.interval, ".."), "", "", "", "", number(macro.mean_failures_lowest))
+    return tuple(map(Text, (name, "", "", *numbers)))
 
 
 def _mean(part: Summary | Macro | None) -> Text:
     """`7.12 ±0.34`; a narrow terminal breaks it at the space."""
     if part is None or part.interval is None:
-        return Text(_number(part.mean if part else None))
-    return Text(f"{_number(part.mean)} ±{(part.interval[1] - part.interval[0]) / 2:.2f}")
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
-
-
-def _span(interval: tuple[float, float] | None) -> str:
-    return "-" if interval is None else f"{interval[0]:.2f}..{interval[1]:.2f}"
+        return Text(number(part.mean if part else None))
+    return Text(f"{number(part.mean)} ±{(part.interval[1] - part.interval[0]) / 2:.2f}")
 
 
 def _warnings(warnings: Sequence[str]) -> list[Text]:

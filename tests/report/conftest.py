@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -32,10 +33,19 @@ def judgement(key: str, category: str, group: str, score: float | None, **more: 
     return Judgement(key=key, category=category, group=group, score=score, **values)
 
 
-def write_lines(root: Path, data: bytes) -> None:
+def write_lines(root: Path, data: bytes, **further: bytes) -> None:
+    """scores.jsonl, and the files of `further` by the names they have in the manifest: audit, anchors."""
     paths = ScorePaths(root)
     paths.scores.write_bytes(data)
-    paths.manifest.write_bytes(orjson.dumps({"schema": 1, "sha256": hashlib.sha256(data).hexdigest()}))
+    manifest: dict[str, Any] = {"schema": 1, "sha256": hashlib.sha256(data).hexdigest()}
+    for name, lines in further.items():
+        getattr(paths, name).write_bytes(lines)
+        manifest[name] = {"rows": lines.count(b"\n"), "sha256": hashlib.sha256(lines).hexdigest()}
+    paths.manifest.write_bytes(orjson.dumps(manifest))
+
+
+def lines(judgements: Sequence[Judgement]) -> bytes:
+    return b"".join(row.to_json() + b"\n" for row in judgements)
 
 
 @pytest.fixture
@@ -50,6 +60,9 @@ def make_scores(tmp_path: Path) -> Callable[..., Path]:
         readout: str = "generate",
         benchmark: str = "b0",
         batch_size: int = 8,
+        rubric: Mapping[str, Any] = MappingProxyType({}),
+        audit: Sequence[Judgement] = (),
+        anchors: Sequence[Judgement] = (),
     ) -> Path:
         root = tmp_path / name
         root.mkdir()
@@ -58,12 +71,14 @@ def make_scores(tmp_path: Path) -> Callable[..., Path]:
             "benchmark": {"name": "sample", "digest": benchmark},
             "model": {"name": editor},
         }
-        rubric = {"name": "five", "version": 1, "scale": [0, 10], "digest": "r0"}
-        settings = {"readout": readout, "batch_size": batch_size}
-        there = identity.make("score", edits=edits, model={"name": judge}, rubric=rubric, settings=settings)
+        rubric = {"name": "five", "version": 1, "scale": [0, 10], "digest": "r0", **rubric}
+        settings = {"readout": readout, "batch_size": batch_size, "audit": len(audit)}
+        of = {"digest": "edits of anchors"} if anchors else None
+        there = identity.make("score", edits=edits, model={"name": judge}, rubric=rubric, settings=settings, anchors=of)
         ScorePaths(root).identity.write_bytes(orjson.dumps(there))
         judgements = judgements or [judgement(f"k{place}", *row) for place, row in enumerate(rows)]
-        write_lines(root, b"".join(row.to_json() + b"\n" for row in judgements))
+        further = {"audit": lines(audit), "anchors": lines(anchors)}
+        write_lines(root, lines(judgements), **{name: rows for name, rows in further.items() if rows})
         return root
 
     return make

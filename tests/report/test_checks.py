@@ -3,8 +3,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from editbench.report import checks, runs
 from editbench.report.aggregate import summarise
 
@@ -15,10 +13,6 @@ Make = Callable[..., Path]
 
 def _diagnose(root: Path) -> list[str]:
     return checks.diagnose(summarise(runs.load(root), "r"))
-
-
-def _compare(*roots: Path) -> list[str]:
-    return checks.compare({root.name: runs.load(root) for root in roots})
 
 
 def test_scores_that_are_all_the_same_are_suspected(make_scores: Make) -> None:
@@ -49,23 +43,3 @@ def test_a_judge_that_rarely_gives_allowed_answers_is_suspected(make_scores: Mak
     rows = [judgement(f"k{place}", "a", f"g{place}", place, mass=0.1 * place) for place in range(3)]
     (warning,) = _diagnose(make_scores(judgements=rows))
     assert "probability of only 0.10" in warning
-
-
-@pytest.mark.parametrize(
-    ("name", "change"),
-    [("judge", {"judge": "other"}), ("readout", {"readout": "expected"}), ("benchmark", {"benchmark": "b1"})],
-)
-def test_runs_that_differ_in_how_they_were_scored_can_not_be_compared(
-    make_scores: Make, name: str, change: dict[str, str]
-) -> None:
-    (warning,) = _compare(make_scores("one"), make_scores("two", **change))
-    assert warning.startswith(f"the runs can't be compared: they differ in {name} (one: ")
-
-
-def test_runs_over_other_samples_can_not_be_compared(make_scores: Make) -> None:
-    (warning,) = _compare(make_scores("one"), make_scores("two", rows=ROWS[:4]))
-    assert warning == "the runs can't be compared: they are not over the same samples (one: 6, two: 4)"
-
-
-def test_editor_and_batch_size_may_differ(make_scores: Make) -> None:
-    assert _compare(make_scores("one"), make_scores("two", editor="other", batch_size=1)) == []

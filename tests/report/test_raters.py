@@ -12,7 +12,7 @@ from editbench.errors import UserError
 from editbench.report import raters
 from editbench.report.agreement import STATISTICS
 from editbench.report.raters import Pair
-from editbench.report.stage import Report, report
+from editbench.report.stage import Options, Report, report
 
 from .conftest import judgement
 
@@ -63,7 +63,7 @@ def test_runs_of_other_edits_have_no_agreement(make_scores: Make, tmp_path: Path
 
 def test_every_pair_of_raters_of_the_same_edits_is_compared(score: Score, ratings: Callable[..., Path], tmp_path: Path) -> None:
     folders = [score("one", [1, 2, 3, 4]), score("two", [1, 3, 2, 4])]
-    made = report(folders, tmp_path / "out", names=["x", "y"], ratings=[str(ratings({"k00": 1, "k03": 5}))])
+    made = report(folders, tmp_path / "out", Options(names=["x", "y"], ratings=[str(ratings({"k00": 1, "k03": 5}))]))
     assert [tuple(rater.name for rater in pair.raters) for pair in made.agreement] == [("x", "y"), ("x", "anna"), ("y", "anna")]
     assert [pair.n for pair in made.agreement] == [4, 2, 2]
 
@@ -111,7 +111,7 @@ def test_a_rater_who_gives_everyone_the_same_is_shown_as_a_dash(score: Score, tm
 def test_ratings_on_another_scale_are_rescaled(score: Score, ratings: Callable[..., Path], tmp_path: Path) -> None:
     scores = [0, 5, 10, 10, 0, 5]
     people = ratings({f"k{place:02d}": 1 + value * 0.4 for place, value in enumerate(scores)})
-    made = report([score("one", scores)], tmp_path / "out", ratings=[f"anna:1-5={people}"])
+    made = report([score("one", scores)], tmp_path / "out", Options(ratings=[f"anna:1-5={people}"]))
     pair = _only(made)
     assert pair.rescaled
     assert "rescaled to 0..1" in " ".join(_texts(made)[1].split())
@@ -120,7 +120,7 @@ def test_ratings_on_another_scale_are_rescaled(score: Score, ratings: Callable[.
 
 def test_the_scale_of_ratings_is_given_or_else_observed(score: Score, ratings: Callable[..., Path], tmp_path: Path) -> None:
     path = ratings({"k00": 2, "k01": 4})
-    made = report([score("one", [1, 2])], tmp_path / "out", ratings=[f"given:1-5={path}", f"seen={path}"])
+    made = report([score("one", [1, 2])], tmp_path / "out", Options(ratings=[f"given:1-5={path}", f"seen={path}"]))
     assert all("given: 1 to 5 (given)" in " ".join(text.split()) for text in _texts(made))
     assert [(rater.scale, rater.scale_from) for rater in made.agreement[-1].raters] == [((1, 5), "given"), ((2, 4), "observed")]
 
@@ -128,14 +128,16 @@ def test_the_scale_of_ratings_is_given_or_else_observed(score: Score, ratings: C
 def test_ratings_all_the_same_without_a_scale_leave_alpha_open(
     score: Score, ratings: Callable[..., Path], tmp_path: Path
 ) -> None:
-    made = report([score("one", [1, 2])], tmp_path / "out", ratings=[str(ratings({"k00": 3, "k01": 3}))])
+    made = report([score("one", [1, 2])], tmp_path / "out", Options(ratings=[str(ratings({"k00": 3, "k01": 3}))]))
     assert _only(made).agreement.krippendorff_alpha.value is None
     assert "one score only" in _texts(made)[0]
 
 
 def test_groups_are_the_same_whichever_run_tells_them(score: Score, make_scores: Make, tmp_path: Path) -> None:
     part = [judgement(f"k{place:02d}", "a", f"g{place // 4}", place % 5) for place in (6, 5, 7, 9, 1)]
-    made = report([make_scores("part", judgements=part), score("all", list(range(10)))], tmp_path / "out", names=["p", "a"])
+    made = report(
+        [make_scores("part", judgements=part), score("all", list(range(10)))], tmp_path / "out", Options(names=["p", "a"])
+    )
     assert (_only(made).n, _only(made).groups) == (5, 3)
 
 
@@ -148,10 +150,10 @@ def test_equal_input_gives_equal_bytes(score: Score, tmp_path: Path) -> None:
 def test_ratings_for_several_sets_of_edits_are_refused(make_scores: Make, ratings: Callable[..., Path], tmp_path: Path) -> None:
     folders = [make_scores("one", editor="one"), make_scores("two", editor="two")]
     with pytest.raises(UserError, match="2 sets of edits"):
-        report(folders, tmp_path / "out", ratings=[str(ratings({"k0": 1}))])
+        report(folders, tmp_path / "out", Options(ratings=[str(ratings({"k0": 1}))]))
 
 
 def test_raters_of_one_name_are_refused(score: Score, ratings: Callable[..., Path], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="two raters are called anna"):
-        report([score("one", [1])], tmp_path / "out", names=["anna"], ratings=[str(ratings({"k00": 1}))])
+        report([score("one", [1])], tmp_path / "out", Options(names=["anna"], ratings=[str(ratings({"k00": 1}))]))
     assert not (tmp_path / "out").exists()

@@ -42,6 +42,50 @@ def test_flags_are_counted_and_rows_without_the_field_have_none(tmp_path: Path) 
     assert _read(tmp_path, GOOD).flags == {}
 
 
+def test_criteria_and_steps_become_columns(tmp_path: Path) -> None:
+    first, second = {"criteria": {"a": 1, "b": 2.5}, "steps": {"s": 3}}, {"criteria": {"c": 4, "b": 5}}
+    table = _read(tmp_path, GOOD | first, GOOD | second | {"key": "b"}, GOOD | {"key": "c", "criteria": None, "steps": None})
+    expected = {"a": [1, np.nan, np.nan], "b": [2.5, 5, np.nan], "c": [np.nan, 4, np.nan]}
+    assert table.criteria.keys() == expected.keys()
+    for name, column in expected.items():
+        np.testing.assert_array_equal(table.criteria[name], column)
+    np.testing.assert_array_equal(table.steps["s"], [3, np.nan, np.nan])
+
+
+def test_subsets_and_flags_become_columns(tmp_path: Path) -> None:
+    more = {"subsets": ["old", "hard"], "flags": ["identical"]}
+    table = _read(tmp_path, GOOD | {"subsets": ["hard"], "flags": []}, GOOD | {"key": "b"}, GOOD | {"key": "c"} | more)
+    assert {name: column.tolist() for name, column in table.subsets.items()} == {
+        "hard": [True, False, True],
+        "old": [False, False, True],
+    }
+    assert table.flagged["identical"].tolist() == [False, False, True]
+
+
+def test_rows_of_earlier_versions_have_none_of_them(tmp_path: Path) -> None:
+    table = _read(tmp_path, GOOD)
+    assert (table.criteria, table.steps, table.subsets, table.flagged, table.controls) == ({}, {}, {}, {}, {})
+
+
+def test_groups_keep_their_names(tmp_path: Path) -> None:
+    table = _read(tmp_path, GOOD, GOOD | {"key": "b", "group": ""}, GOOD | {"key": "c", "group": "h"})
+    assert [table.group_names[number] for number in table.group] == ["g", "\0b", "h"]
+
+
+def test_an_audit_has_a_row_a_key_and_control(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(b"\n".join(orjson.dumps(GOOD | {"audit": kind}) for kind in ("unedited", "repeat")))
+    table = rows.read(path, audit=True)
+    assert list(table.keys) == ["a", "a"]
+    assert {kind: chosen.tolist() for kind, chosen in table.controls.items()} == {
+        "unedited": [True, False],
+        "repeat": [False, True],
+    }
+    path.write_bytes(orjson.dumps(GOOD))
+    with pytest.raises(UserError, match=r"audit\.jsonl, line 1: not a row of the audit"):
+        rows.read(path, audit=True)
+
+
 def test_a_rounding_error_off_the_scale_is_let_through(tmp_path: Path) -> None:
     assert _read(tmp_path, GOOD | {"score": 10.000000001}).score[0] == 10.000000001
 
@@ -55,7 +99,13 @@ def test_a_rounding_error_off_the_scale_is_let_through(tmp_path: Path) -> None:
         ({"key": "b", "score": 3}, "category is missing"),
         (GOOD | {"key": 7}, "key is not text"),
         (GOOD | {"key": "b", "status": "fine"}, "status 'fine' is none of ok, "),
-        (GOOD, "key 'a' is already on line 1"),
+        (GOOD, "key 'a' is already on line 1: rows of two runs in one file?"),
+        ({"text": "what another tool wrote"}, "key is missing: not a row of scores"),
+        (GOOD | {"key": "b", "audit": "unedited"}, "a row of the audit (unedited), not of an edit"),
+        (GOOD | {"key": "b", "criteria": {"a": "5"}}, "criteria is {'a': '5'}, not numbers by name"),
+        (GOOD | {"key": "b", "criteria": {"a": None}}, "criteria is {'a': None}, not numbers by name"),
+        (GOOD | {"key": "b", "steps": [1]}, "steps is [1], not numbers by name"),
+        (GOOD | {"key": "b", "subsets": [1]}, "subsets is [1], not a list of texts"),
         (GOOD | {"key": "b", "score": None}, "ok without a score"),
         (GOOD | {"key": "b", "score": "3"}, "score is '3', not a number"),
         (GOOD | {"key": "b", "score": True}, "score is True, not a number"),

@@ -11,6 +11,8 @@ from editbench.errors import UserError
 from editbench.paths import ScorePaths
 from editbench.report import runs
 
+from .conftest import judgement
+
 Make = Callable[..., Path]
 
 
@@ -25,6 +27,42 @@ def test_an_identity_that_tells_little_still_loads(make_scores: Make) -> None:
     ScorePaths(root).identity.write_bytes(orjson.dumps(identity.make("score", edits=None)))
     facts = runs.load(root).facts
     assert (facts.editor.name, facts.rubric.scale) == (runs.UNKNOWN, None)
+
+
+def test_the_rubric_tells_its_protocol(make_scores: Make) -> None:
+    headline = {"aggregate": "macro", "percent": [1, 25], "accuracy": True, "pools": {"p": ["a"]}}
+    given = {"headline": headline, "criteria": {"c": [1, 5]}, "spellings": {"a_b": "a"}}
+    facts = runs.load(make_scores(rubric=given)).facts.rubric
+    assert (facts.aggregate, facts.percent, facts.accuracy, facts.pools) == ("macro", (1.0, 25.0), True, {"p": ["a"]})
+    assert (facts.criteria, facts.canonical("A-b"), facts.canonical("other")) == ({"c": (1.0, 5.0)}, "a", "other")
+
+
+def test_audit_and_anchors_are_read_beside_the_scores(make_scores: Make) -> None:
+    audit, anchors = [judgement("k0", "a", "g", 1.0, audit="unedited")], [judgement("x", "a", "g", 2.0)]
+    run = runs.load(make_scores(audit=audit, anchors=anchors))
+    assert (list(run.audit.keys), list(run.anchors.keys), run.facts.anchors) == (["k0"], ["x"], "edits of anchors")
+    plain = runs.load(make_scores("plain"))
+    assert (plain.audit, plain.anchors, plain.facts.anchors) == (None, None, "")
+
+
+@pytest.mark.parametrize("name", ["audit", "anchors"])
+def test_rows_beside_the_scores_must_be_as_the_manifest_says(make_scores: Make, name: str) -> None:
+    rows = {"audit": [judgement("k0", "a", "g", 1.0, audit="unedited")], "anchors": [judgement("x", "a", "g", 2.0)]}
+    root = make_scores(**rows)
+    file = getattr(ScorePaths(root), name)
+    file.write_bytes(file.read_bytes() * 2)
+    with pytest.raises(UserError, match=rf"{name}\.jsonl is not what manifest\.json says"):
+        runs.load(root)
+    file.unlink()
+    with pytest.raises(UserError, match=rf"no {name}\.jsonl"):
+        runs.load(root)
+
+
+def test_settings_that_only_cut_the_work_are_no_part_of_what_was_asked(make_scores: Make) -> None:
+    there = {"audit": 10, "batch_size": 8, "batch_tokens": 4096, "readout": "expected", "votes": 3}
+    root = make_scores()
+    ScorePaths(root).identity.write_bytes(orjson.dumps(identity.make("score", settings=there)))
+    assert runs.load(root).settings == {"votes": 3}
 
 
 def test_a_model_known_by_its_folder_loses_the_path(make_scores: Make) -> None:

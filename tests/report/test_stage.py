@@ -14,8 +14,9 @@ from rich.console import Console
 
 from editbench.errors import UserError
 from editbench.paths import ScorePaths
-from editbench.report import markdown
-from editbench.report.stage import Report, report
+from editbench.report import markdown_text
+from editbench.report.stage import Options, Report, report
+from editbench.report.words import ranks, share
 
 from .conftest import ROWS, judgement, write_lines
 
@@ -49,7 +50,7 @@ def pair(make_scores: Make, tmp_path: Path) -> Report:
 
 def test_all_files_tell_the_same_numbers(pair: Report) -> None:
     text, tables = pair.paths.markdown.read_text(encoding="utf-8"), _terminal(pair)
-    for place, row in zip(_json(pair)["leaderboard"], _csv(pair), strict=True):
+    for place, row in zip(_json(pair)["leaderboards"], _csv(pair), strict=True):
         run = next(run for run in _json(pair)["runs"] if run["label"] == place["label"])
         micro = run["overall"]["micro"]
         assert (row["label"], row["rank"], float(row["micro_mean"])) == (run["label"], str(place["rank"]), micro["mean"])
@@ -58,13 +59,15 @@ def test_all_files_tell_the_same_numbers(pair: Report) -> None:
         assert float(row["mean_failures_lowest"]) == micro["mean_failures_lowest"]
         for name, part in run["categories"].items():
             assert float(row[f"mean:{name}"]) == part["mean"]
-            assert f"| {name} | {part['n']} | {part['scored']} | {part['coverage']:.1%} | {part['mean']:.2f} |" in text
-        assert f"| {place['rank']} | {run['label']} | {micro['coverage']:.1%} | {micro['mean']:.2f} |" in text
+            assert f"| {name} | {part['n']} | {part['scored']} | {share(part['coverage'])} | {part['mean']:.2f} |" in text
+        best, worst = place["rank_range"]
+        assert (row["rank_best"], row["rank_worst"]) == (str(best), str(worst))
+        assert f"| {place['rank']} | {run['label']} | {ranks((best, worst))} | {micro['mean']:.2f} |" in text
         assert f" {micro['mean']:.2f} " in tables
 
 
 def test_the_better_run_leads(pair: Report) -> None:
-    assert [place["label"] for place in _json(pair)["leaderboard"]] == ["high", "low"]
+    assert [place["label"] for place in _json(pair)["leaderboards"]] == ["high", "low"]
     assert [run["label"] for run in _json(pair)["runs"]] == ["low", "high"]
 
 
@@ -77,16 +80,19 @@ def test_equal_input_gives_equal_bytes(make_scores: Make, tmp_path: Path) -> Non
 
 def test_warnings_are_in_every_output(make_scores: Make, tmp_path: Path) -> None:
     same = [("a", f"g{place}", 5.0) for place in range(20)]
-    made = report([make_scores("one", same, editor="e"), make_scores("two", judge="j", editor="f")], tmp_path / "out")
+    folders = [make_scores("one", same, editor="e"), make_scores("two", judge="j", editor="f")]
+    made = report(folders, tmp_path / "out", Options(force=True))
     for text in (*(path.read_text(encoding="utf-8") for path in made.files), _terminal(made, 300)):
         assert "all 20 scores are 5.0" in text
-        assert "the runs can't be compared: they differ in judge (e: judge, f: j)" in text
+        assert "the runs should not be compared: they differ in judge (e: judge, f: j)" in text
 
 
 def test_flags_of_the_edits_are_counted_in_every_output(make_scores: Make, tmp_path: Path) -> None:
     flags = (["identical"], ["identical", "uniform"], [])
     odd = [judgement(f"k{place}", "a", "g", 5.0 - place, flags=flag) for place, flag in enumerate(flags)]
-    made = report([make_scores("odd", judgements=odd, editor="odd"), make_scores("plain")], tmp_path / "out")
+    made = report(
+        [make_scores("odd", judgements=odd, editor="odd"), make_scores("plain")], tmp_path / "out", Options(force=True)
+    )
     assert [run["flags"] for run in _json(made)["runs"]] == [{"identical": 2, "uniform": 1}, {}]
     assert {row["label"]: row["flags"] for row in _csv(made)} == {"odd": "identical=2; uniform=1", "copy": ""}
     assert made.paths.markdown.read_text(encoding="utf-8").count("- Flagged edits: 2 identical, 1 uniform\n") == 1
@@ -102,7 +108,7 @@ def test_rows_from_before_there_were_flags_are_read(make_scores: Make, tmp_path:
 def test_what_can_not_be_computed_is_null_in_json_and_empty_in_csv(make_scores: Make, tmp_path: Path) -> None:
     made = report([make_scores(rows=[("a", "g", None)])], tmp_path / "out")
     assert b"NaN" not in b"".join(path.read_bytes() for path in made.files)
-    assert (_json(made)["leaderboard"][0]["micro"], _csv(made)[0]["micro_mean"], _csv(made)[0]["mean:a"]) == (None, "", "")
+    assert (_json(made)["leaderboards"][0]["micro"], _csv(made)[0]["micro_mean"], _csv(made)[0]["mean:a"]) == (None, "", "")
 
 
 def test_markdown_tells_judge_rubric_readout_and_coverage(pair: Report) -> None:
@@ -114,11 +120,13 @@ def test_markdown_tells_judge_rubric_readout_and_coverage(pair: Report) -> None:
 
 
 def test_markdown_shows_markup_as_text() -> None:
-    assert markdown.escape("a|b\n<script> *x* [y](z)") == r"a\|b &lt;script&gt; \*x\* \[y\](z)"
+    assert markdown_text.escape("a|b\n<script> *x* [y](z)") == r"a\|b &lt;script&gt; \*x\* \[y\](z)"
 
 
 def test_names_with_markup_break_no_table(make_scores: Make, tmp_path: Path) -> None:
-    made = report([make_scores(rows=[("[red]a|<b>", "g", 1.0), ("[red]a|<b>", "h", 2.0)])], tmp_path / "out", names=["[/x]|y"])
+    made = report(
+        [make_scores(rows=[("[red]a|<b>", "g", 1.0), ("[red]a|<b>", "h", 2.0)])], tmp_path / "out", Options(names=["[/x]|y"])
+    )
     assert r"| \[red\]a\|&lt;b&gt; | 2 |" in made.paths.markdown.read_text(encoding="utf-8")
     assert "[red]a|<b>" in _terminal(made)
     assert _csv(made)[0]["mean:[red]a|<b>"] == "1.5"
@@ -137,7 +145,7 @@ def test_runs_side_by_side_show_the_mean_and_half_its_interval(pair: Report) -> 
 
 
 def test_given_names_are_the_labels(make_scores: Make, tmp_path: Path) -> None:
-    made = report([make_scores("one"), make_scores("two")], tmp_path / "out", names=["before", "after"])
+    made = report([make_scores("one"), make_scores("two")], tmp_path / "out", Options(names=["before", "after"]))
     assert {row["label"] for row in _csv(made)} == {"before", "after"}
 
 
@@ -145,7 +153,7 @@ def test_the_marker_for_make_is_written_last(make_scores: Make, tmp_path: Path, 
     written = []
     monkeypatch.setattr("editbench.atomic.write", lambda path, data: written.append(path.name))
     report([make_scores()], tmp_path / "out")
-    assert written == ["report.md", "leaderboard.csv", "report.json"]
+    assert written[-1] == "report.json"
 
 
 def test_bad_input_writes_nothing(make_scores: Make, tmp_path: Path) -> None:
@@ -177,3 +185,34 @@ sys.exit(", ".join({{"torch", "webdataset", "transformers", "diffusers"}} & sys.
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_runs_that_can_not_be_compared_are_refused_unless_forced(make_scores: Make, tmp_path: Path) -> None:
+    folders = [make_scores("one", editor="e"), make_scores("two", judge="j", editor="f")]
+    with pytest.raises(UserError, match=r"they differ in judge \(e: judge, f: j\)"):
+        report(folders, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert len(report(folders, tmp_path / "out", Options(force=True)).comparisons) == 1
+
+
+def test_a_baseline_is_what_the_others_are_compared_with(make_scores: Make, tmp_path: Path) -> None:
+    folders = [make_scores(name, editor=name) for name in "abc"]
+    made = report(folders, tmp_path / "out", Options(baseline=folders[1]))
+    assert [comparison.runs for comparison in made.comparisons] == [("b", "a"), ("b", "c")]
+
+
+def test_a_baseline_that_is_not_given_is_refused(make_scores: Make, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is none of the folders"):
+        report([make_scores()], tmp_path / "out", Options(baseline=tmp_path))
+
+
+def test_comparisons_are_the_same_in_all_files(pair: Report) -> None:
+    found = _json(pair)["comparisons"][0]["rows"]["overall"]
+    text = pair.paths.markdown.read_text(encoding="utf-8")
+    assert f"| {found['difference']:+.2f} | {found['interval'][0]:.2f} to {found['interval'][1]:.2f} |" in text
+    assert f"{found['difference']:+.2f}" in _terminal(pair)
+
+
+def test_a_wide_terminal_shows_bars(make_scores: Make, tmp_path: Path) -> None:
+    made = report([make_scores(rows=FIVE)], tmp_path / "out")
+    assert ("█" in _terminal(made, 120), "█" in _terminal(made, 80)) == (True, False)

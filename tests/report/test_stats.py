@@ -15,12 +15,12 @@ ALONE = np.arange(4)
 
 
 def test_moments_of_four_values() -> None:
-    assert stats.moments(X) == pytest.approx((4.0, math.sqrt(20 / 3), 4.0, 1.0, 7.0))
+    assert stats.moments(X) == pytest.approx((4.0, math.sqrt(20 / 3), 2.5, 4.0, 5.5, 1.0, 7.0))
 
 
 def test_one_value_has_no_spread_and_none_has_nothing() -> None:
-    assert stats.moments(np.array([2.0])) == (2.0, None, 2.0, 2.0, 2.0)
-    assert stats.moments(np.array([])) == (None,) * 5
+    assert stats.moments(np.array([2.0])) == (2.0, None, 2.0, 2.0, 2.0, 2.0, 2.0)
+    assert stats.moments(np.array([])) == (None,) * 7
 
 
 def test_failures_count_at_the_lowest_score() -> None:
@@ -28,55 +28,49 @@ def test_failures_count_at_the_lowest_score() -> None:
     assert stats.mean_with_lowest(np.array([]), 0, 1.0) is None
 
 
-def test_interval_of_samples_alone_is_the_ordinary_t_interval() -> None:
-    expected = scipy_stats.t.interval(0.95, 3, loc=4, scale=scipy_stats.sem(X))
-    assert stats.interval(X, ALONE) == pytest.approx(expected)
+def test_macro_mean_counts_strata_alike_whatever_their_numbers() -> None:
+    assert stats.macro_mean(X, np.array([9, 9, 9, 4])) == (3 + 7) / 2
+    assert stats.macro_mean(np.array([]), np.array([], dtype=int)) is None
 
 
-def test_interval_of_two_groups_by_hand() -> None:
-    # Residuals -3 -1 | 1 3: sums -4 and 4; se^2 = 2/1 * (16 + 16) / 4^2 = 4; t(1 degree, 97.5 %) = tan(0.475 pi).
-    half = 2 * math.tan(0.475 * math.pi)
-    assert stats.interval(X, np.array([8, 8, 3, 3])) == pytest.approx((4 - half, 4 + half))
+def test_error_of_samples_alone_is_the_ordinary_standard_error() -> None:
+    found = stats.influence(X, ALONE)
+    assert (found.value, found.error, found.degrees) == pytest.approx((4, scipy_stats.sem(X), 3))
 
 
-def test_interval_of_uneven_groups_by_hand() -> None:
-    # Residuals -3 | -1 | 1 3: sums -3, -1, 4; se^2 = 3/2 * 26 / 16; t(2 degrees, 97.5 %) = 4.302653.
-    half = 4.302653 * math.sqrt(1.5 * 26 / 16)
-    assert stats.interval(X, np.array([0, 1, 2, 2])) == pytest.approx((4 - half, 4 + half))
+def test_influences_are_how_the_mean_moves_without_each_group() -> None:
+    groups = np.array([0, 1, 2, 2])
+    without = np.array([X[groups != group].mean() for group in range(3)])
+    assert stats.influence(X, groups).groups == pytest.approx((4 - without) * math.sqrt(2 / 3))
 
 
-def test_missing_scipy_is_told_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "scipy.special", None)
-    with pytest.raises(UserError) as caught:
-        stats.interval(X, ALONE)
-    assert "editbench[report]" in caught.value.remedy
-
-
-def test_one_group_has_no_interval() -> None:
-    assert stats.interval(X, np.zeros(4, dtype=int)) is None
-    assert stats.interval(np.array([]), np.array([], dtype=int)) is None
-
-
-def test_interval_over_strata_with_groups_of_their_own_is_the_stratified_one() -> None:
+def test_error_over_strata_of_their_own_groups_is_the_stratified_one() -> None:
     values, strata = np.array([1.0, 3.0, 5.0, 9.0, 4.0]), np.array([0, 0, 1, 1, 1])
     variances = np.array([values[:2].var(ddof=1) / 2, values[2:].var(ddof=1) / 3]) / 4  # of each stratum's half of the mean
+    found = stats.influence(values, np.arange(5), strata)
     degrees = variances.sum() ** 2 / (variances**2 / [1, 2]).sum()
-    half = scipy_stats.t.ppf(0.975, degrees) * math.sqrt(variances.sum())
-    assert stats.interval(values, np.arange(5), strata) == pytest.approx((4 - half, 4 + half))
+    assert (found.value, found.error, found.degrees) == pytest.approx((4, math.sqrt(variances.sum()), degrees))
 
 
 def test_groups_that_span_strata_are_added_up_before_squaring() -> None:
     # Each group is low in one stratum by what it is high in the other, so the mean of the two does not vary.
     values, groups, strata = np.array([1.0, 3.0, 8.0, 6.0]), np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
-    assert stats.interval(values, groups, strata) == pytest.approx((4.5, 4.5))
+    assert stats.influence(values, groups, strata).error == pytest.approx(0)
 
 
-def test_a_stratum_of_one_group_has_no_macro_interval() -> None:
-    assert stats.interval(X, np.array([0, 1, 2, 2]), np.array([0, 0, 1, 1])) is None
+def test_the_numbers_that_groups_go_by_do_not_matter() -> None:
+    near, far = (stats.influence(X, np.array(groups)).groups for groups in ([3, 3, 4, 6], [-5, -5, 70, 10**12]))
+    assert near.tolist() == far.tolist()
 
 
-def test_interval_covers_the_truth_of_clustered_samples_about_95_times_in_100() -> None:
-    random = np.random.default_rng(5)
-    groups = np.repeat(np.arange(20), 3)
-    found = [stats.interval(random.normal(size=20)[groups] + random.normal(size=60), groups) for _ in range(500)]
-    assert 0.92 <= np.mean([low <= 0 <= high for low, high in found]) <= 0.98
+def test_a_stratum_of_one_group_has_no_influence() -> None:
+    assert stats.influence(X, np.zeros(4, dtype=int)) is None
+    assert stats.influence(np.array([]), np.array([], dtype=int)) is None
+    assert stats.influence(X, np.array([0, 1, 2, 2]), np.array([0, 0, 1, 1])) is None
+
+
+def test_missing_scipy_is_told_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.special", None)
+    with pytest.raises(UserError) as caught:
+        stats.t_quantile(3, 0.95)
+    assert "editbench[report]" in caught.value.remedy

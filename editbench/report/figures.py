@@ -1,0 +1,176 @@
+"""The charts as files for papers and slides: SVG and PNG, drawn with matplotlib.
+
+Equal input gives equal bytes with one version of matplotlib. In SVG text stays text, so that it can be edited and searched. A
+PNG shows Chinese names where the machine has a font for them.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+from editbench.errors import UserError
+from editbench.report.aggregate import Macro, RunSummary, Summary
+from editbench.report.compare import Comparison
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FORMATS = ("svg", "png")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+"""Told apart by the colour-blind (Okabe and Ito 2008, "Color Universal Design")."""
+
+_FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Microsoft YaHei", "PingFang SC", "SimHei")
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "editbench",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": 200,
+}
+_NO_DATE: Mapping[str, dict[str, Any]] = {"svg": {"Date": None}, "png": {"Software": None}}
+_MOST_RUNS = 8
+"""Side by side in one chart; with more, the first ones of the leaderboard are drawn."""
+
+
+def render(runs: Sequence[RunSummary], comparisons: Sequence[Comparison]) -> dict[str, bytes]:
+    """File contents by name: `means.svg`, `means.png`, `scores.*`, and `differences.*` where runs are compared.
+
+    Args:
+        runs: the best first.
+
+    Raises:
+        UserError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+    except ModuleNotFoundError:
+        raise UserError("figures need matplotlib", "Install it with: pip install 'editbench[report]'") from None
+    shown = runs[:_MOST_RUNS]
+    # A name that no font can show is drawn as boxes; matplotlib would say so on the terminal for every letter.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    with matplotlib.rc_context({**_STYLE, "font.family": _fonts()}), warnings.catch_warnings(action="ignore"):
+        drawn = {"means": _means(shown), "scores": _scores(shown)}
+        if comparisons:
+            drawn["differences"] = _differences(comparisons[:_MOST_RUNS])
+        return {f"{name}.{kind}": _saved(figure, kind) for name, figure in drawn.items() for kind in FORMATS}
+
+
+def _fonts() -> list[str]:
+    from matplotlib.font_manager import fontManager
+
+    known = set(fontManager.get_font_names())
+    return [name for name in _FONTS if name in known]
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height))
+
+
+def _saved(figure: Figure, kind: str) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format=kind, metadata=_NO_DATE[kind])
+    return file.getvalue()
+
+
+def _means(runs: Sequence[RunSummary]) -> Figure:
+    """Means with 95 % intervals: a line a category, a colour a run."""
+    names = _categories(runs)
+    rows = [*names, "micro", "macro"]
+    figure = _figure(6, 0.9 + 0.13 * len(rows) * (len(runs) + 1.5))
+    axes = figure.subplots()
+    for place, run in enumerate(runs):
+        parts = [*map(run.categories.get, names), run.micro, run.macro]
+        _dots(axes, [(row, part) for row, part in enumerate(parts) if part], place, len(runs), run.label)
+    _lines(axes, rows)
+    axes.axhline(len(names) - 0.5, color="0.8", linewidth=0.8)
+    axes.set_xlabel("mean score with 95 % interval")
+    if scale := runs[0].facts.rubric.scale:
+        axes.set_xlim(*scale)
+    if len(runs) > 1:
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return figure
+
+
+def _dots(axes: Axes, parts: Sequence[tuple[int, Summary | Macro]], place: int, count: int, label: str) -> None:
+    shift = 0.6 * ((place + 0.5) / count - 0.5)
+    colour = COLOURS[place % len(COLOURS)]
+    known = [(row + shift, part) for row, part in parts if part.mean is not None]
+    axes.plot([part.mean for _, part in known], [y for y, _ in known], "o", color=colour, markersize=4, label=label)
+    for y, part in known:
+        if part.interval:
+            axes.plot(part.interval, [y, y], color=colour, linewidth=1.2)
+
+
+def _scores(runs: Sequence[RunSummary]) -> Figure:
+    """How the scores are distributed: a panel a category, a line a run."""
+    names = _categories(runs)
+    columns = min(3, max(1, len(names)))
+    rows = -(-len(names) // columns) or 1
+    figure = _figure(2.2 * columns, 0.5 + 1.4 * rows)
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    for panel, name in zip_longest(panels, names):
+        if name is None:
+            panel.set_axis_off()
+            continue
+        panel.set_title(name)
+        for place, run in enumerate(runs):
+            _steps(panel, run, name, COLOURS[place % len(COLOURS)])
+    figure.supxlabel("score", fontsize=9)
+    figure.supylabel("share of samples", fontsize=9)
+    if len(runs) > 1:
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return figure
+
+
+def _steps(panel: Axes, run: RunSummary, name: str, colour: str) -> None:
+    counts = run.histogram.counts.get(name, ())
+    if total := sum(counts):
+        panel.stairs([count / total for count in counts], run.histogram.edges, color=colour, label=run.label)
+
+
+def _differences(comparisons: Sequence[Comparison]) -> Figure:
+    """Paired differences with 95 % intervals: a panel a pair of runs."""
+    lines = [list(_pairs(comparison)) for comparison in comparisons]
+    figure = _figure(6, 0.6 + sum(0.55 + 0.22 * len(each) for each in lines))
+    ratios = [len(each) + 1 for each in lines]
+    panels = figure.subplots(len(lines), 1, squeeze=False, sharex=True, height_ratios=ratios).ravel()
+    for panel, comparison, each in zip(panels, comparisons, lines, strict=True):
+        panel.set_title(f"{comparison.runs[1]} minus {comparison.runs[0]}")
+        panel.axvline(0, color="0.6", linewidth=0.8)
+        for row, (_, found) in enumerate(each):
+            if found.difference is not None:
+                panel.plot(found.difference, row, "o", color=COLOURS[0], markersize=4)
+            if found.interval:
+                panel.plot(found.interval, [row, row], color=COLOURS[0], linewidth=1.2)
+        _lines(panel, [name for name, _ in each])
+    panels[-1].set_xlabel("paired difference with 95 % interval")
+    return figure
+
+
+def _pairs(comparison: Comparison) -> Iterator[tuple[str, Any]]:
+    yield from comparison.rows.categories.items()
+    yield "overall", comparison.rows.overall
+    yield "macro", comparison.rows.macro
+
+
+def _lines(axes: Axes, names: Sequence[str]) -> None:
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+
+
+def _categories(runs: Sequence[RunSummary]) -> list[str]:
+    return sorted({name for run in runs for name in run.categories})

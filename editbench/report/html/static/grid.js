@@ -1,0 +1,151 @@
+// The cards: only those near the window are in the document, so that 100,000 samples scroll as 100 do.
+
+const GAP = 20;
+const TALLEST = 30e6; // pixels; browsers clip an element at some 33 million
+let list = [];
+let layout = null;
+let current = 0; // place in `list` of the card that takes the focus
+const cards = new Map();
+const pictured = samples.source.some((picture) => picture >= 0) || results.some((run) => run.edited.some((picture) => picture >= 0));
+
+function measure() {
+  const width = $("grid").clientWidth;
+  const pictures = 1 + state.runs.length;
+  const across = Math.max(2, Math.min(pictures, Math.floor(width / 105)));
+  const lines = Math.ceil(pictures / across);
+  const least = Math.min(width, Math.max(330, across * 150));
+  const columns = Math.max(1, Math.floor((width + GAP) / (least + GAP)));
+  const card = (width - (columns - 1) * GAP) / columns;
+  const cell = Math.floor((card - 8 - (across - 1) * 3) / across);
+  const height = pictured ? Math.round(cell * 0.86) : 0; // between square and landscape, the commonest shapes
+  const strip = lines * (height + 3);
+  return { across, lines, columns, card, height, row: strip + lines * (state.runs.length > 1 ? 43 : 24) + 56 + GAP, pictures };
+}
+
+/** Filter, order and draw again. */
+function refresh() {
+  list = chosen();
+  layout = measure();
+  const most = Math.floor(TALLEST / layout.row) * layout.columns;
+  const cut = list.length > most;
+  $("count").textContent = list.length === total ? `${total.toLocaleString("en")} samples` : `${list.length.toLocaleString("en")} of ${total.toLocaleString("en")} samples`;
+  if (cut) $("count").textContent += `; the first ${most.toLocaleString("en")} can be scrolled to, filter to see others`;
+  $("clear").hidden = list.length === total;
+  if (cut) list.length = most;
+  $("grid").style.setProperty("--across", layout.across);
+  $("grid").style.setProperty("--frame", `${layout.height}px`);
+  $("grid").style.height = `${Math.ceil(list.length / layout.columns) * layout.row}px`;
+  current = Math.min(current, Math.max(0, list.length - 1));
+  for (const card of cards.values()) card.remove();
+  cards.clear();
+  draw();
+}
+
+/** Put the cards near the window into the document and take the others out; the one in focus stays. */
+function draw() {
+  const top = -$("grid").getBoundingClientRect().top;
+  const first = Math.max(0, Math.floor((top - 600) / layout.row)) * layout.columns;
+  const last = Math.min(list.length, Math.ceil((top + innerHeight + 600) / layout.row) * layout.columns);
+  for (const [at, card] of cards) {
+    if ((at < first || at >= last) && !card.contains(document.activeElement)) { card.remove(); cards.delete(at); }
+  }
+  for (let at = first; at < last; at += 1) if (!cards.has(at)) add(at);
+}
+
+function add(at) {
+  const card = build(list[at], at);
+  card.style.width = `${layout.card}px`;
+  card.style.height = `${layout.row - GAP}px`;
+  card.style.transform = `translate(${(at % layout.columns) * (layout.card + GAP)}px, ${Math.floor(at / layout.columns) * layout.row}px)`;
+  const after = [...cards.keys()].filter((other) => other > at).sort((left, right) => left - right)[0];
+  $("grid").insertBefore(card, after === undefined ? null : cards.get(after));
+  cards.set(at, card);
+}
+
+function build(sample, at) {
+  const several = state.runs.length > 1;
+  const category = make("span", { className: "soft" }, data.categories[samples.category[sample]]);
+  const strip = make("span", { className: "strip" }, column(samples.source[sample], "no picture", several && "source", category),
+    ...state.runs.map((run) => column(results[run].edited[sample], absent(run, sample), several && runs[run].label, verdict(run, sample))));
+  const say = make("span", { className: "say", lang: language(sample) }, instruction(sample) ?? samples.key[sample]);
+  const link = make("a", { href: `#${samples.key[sample]}`, tabIndex: at === current ? 0 : -1, "aria-label": described(sample) }, strip, say);
+  link.addEventListener("focus", () => { setCurrent(at); });
+  return make("li", { className: "card", "aria-setsize": list.length, "aria-posinset": at + 1 }, link);
+}
+
+/** A picture, or why there is none; below it whose it is, and what there is to say. */
+function column(picture, otherwise, label, what) {
+  const frame = picture < 0 ? make("span", { className: "frame empty" }, otherwise)
+    : make("span", { className: "frame" }, make("img", { src: address(picture), alt: "", decoding: "async", draggable: false }));
+  return make("span", { className: "column" }, frame, label && make("span", { className: "soft" }, label), what);
+}
+
+function verdict(run, sample) {
+  const value = score(run, sample);
+  const flags = results[run].flags[sample] ? results[run].flags[sample].map((code) => data.flags[code]).join(", ") : "";
+  if (value !== null) return make("span", {}, make("b", {}, shown(value)), flags && make("span", { className: "bad" }, ` ${flags}`));
+  const what = status(run, sample);
+  return make("span", { className: what ? "bad" : "soft" }, what ? what.replace("_", " ") : "-");
+}
+
+function described(sample) {
+  const scores = state.runs.map((run) => {
+    const value = score(run, sample);
+    return `${runs.length > 1 ? `${runs[run].label} ` : ""}${value === null ? status(run, sample) ?? "not in this run" : shown(value)}`;
+  });
+  return `${instruction(sample) ?? samples.key[sample]}; ${data.categories[samples.category[sample]]}; ${scores.join(", ")}`;
+}
+
+function setCurrent(at) {
+  const before = cards.get(current);
+  if (before) before.firstChild.tabIndex = -1;
+  current = at;
+  const card = cards.get(at);
+  if (card) card.firstChild.tabIndex = 0;
+}
+
+/** Focus the card at a place of the list, scrolled into the window. */
+function focusCard(at) {
+  if (!list.length) return;
+  const wanted = Math.max(0, Math.min(list.length - 1, at));
+  const grid = $("grid").getBoundingClientRect().top + scrollY;
+  const top = grid + Math.floor(wanted / layout.columns) * layout.row;
+  const bar = getComputedStyle($("filters")).position === "sticky" ? $("filters").offsetHeight : 0;
+  if (top - bar < scrollY) scrollTo({ top: top - bar - 8, behavior: "instant" });
+  else if (top + layout.row > scrollY + innerHeight) scrollTo({ top: top + layout.row - innerHeight, behavior: "instant" });
+  setCurrent(wanted);
+  draw();
+  cards.get(wanted).firstChild.focus({ preventScroll: true });
+}
+
+function setUpGrid() {
+  let asked = false;
+  addEventListener("scroll", () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => { asked = false; draw(); });
+  }, { passive: true });
+  let width = $("grid").clientWidth;
+  new ResizeObserver(() => {
+    if ($("grid").clientWidth === width) return;
+    width = $("grid").clientWidth;
+    refresh();
+  }).observe($("grid"));
+}
+
+/** Pictures from the lowest score to the highest, of the run that leads. */
+function spectrum(count = 6) {
+  const run = Number($("spectrum").dataset.run);
+  const scored = [...Array(total).keys()].filter((sample) => score(run, sample) !== null && results[run].edited[sample] >= 0);
+  if (scored.length < 2) return;
+  scored.sort((first, second) => score(run, first) - score(run, second) || first - second);
+  const taken = Math.min(count, scored.length);
+  const picks = Array.from({ length: taken }, (_, step) => scored[Math.round((step * (scored.length - 1)) / (taken - 1))]);
+  $("spectrum").querySelector("ol").append(...picks.map((sample) => {
+    const category = data.categories[samples.category[sample]];
+    const caption = make("span", {}, make("b", {}, shown(score(run, sample))), make("span", { className: "soft" }, category));
+    const image = make("img", { src: address(results[run].edited[sample]), alt: instruction(sample) ?? samples.key[sample] });
+    return make("li", {}, make("a", { href: `#${samples.key[sample]}` }, image, caption));
+  }));
+  $("spectrum").hidden = false;
+}

@@ -1,0 +1,132 @@
+"""The document of report.json as the page's template takes it: runs by leaderboard, axes, the words of the head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from editbench.report.html import charts
+from editbench.report.html.charts import Axis
+
+Run = Mapping[str, Any]
+
+FACTS = (("editor", "Editor"), ("benchmark", "Benchmark"), ("judge", "Judge"), ("rubric", "Rubric"), ("readout", "Readout"))
+MARKS = 4
+"""Shapes that tell runs apart in a chart; a fifth run starts over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Runs that can be compared, in the report's order, and what their charts share."""
+
+    number: int
+    runs: Sequence[Run]
+    places: Sequence[Mapping[str, Any]]
+    """Rows of the leaderboard."""
+    categories: Sequence[str]
+    axis: Axis
+    """The rubric's whole scale."""
+    close: Axis
+    """What the leaderboard's intervals span."""
+    most: float
+    """The largest share of a bar of its distributions."""
+
+    def run(self, label: str) -> Run:
+        return next(run for run in self.runs if run["label"] == label)
+
+    def mark(self, label: str) -> int:
+        """The shape and shade that stand for a run."""
+        return next(place for place, run in enumerate(self.runs) if run["label"] == label) % MARKS
+
+
+def boards(document: Mapping[str, Any]) -> list[Board]:
+    numbers = dict.fromkeys(run["board"] for run in document["runs"])
+    return [_board(document, number) for number in sorted(numbers)]
+
+
+def facts(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
+    """(what, its values): what made these scores; one value where the runs agree."""
+    return [(title, list(dict.fromkeys(named(run[name]) for run in runs))) for name, title in FACTS]
+
+
+def named(value: Mapping[str, Any] | str) -> str:
+    """A model, benchmark or rubric with the start of what fixes it."""
+    if isinstance(value, str):
+        return value
+    version = str(value["version"] or "")
+    return f"{value['name']} {'v' + version if len(version) < 7 else version[:12]}" if version else value["name"]
+
+
+def lead(runs: Sequence[Run], board: Board) -> int:
+    """The place among `runs` of the first of a leaderboard."""
+    return next(place for place, run in enumerate(runs) if run["label"] == board.places[0]["label"])
+
+
+def title(runs: Sequence[Run]) -> str:
+    if len(runs) <= 2:
+        return " and ".join(run["label"] for run in runs)
+    return f"{len(runs)} runs on {' and '.join(dict.fromkeys(run['benchmark']['name'] for run in runs))}"
+
+
+def difference_axis(comparison: Mapping[str, Any], runs: Sequence[Run]) -> Axis:
+    scale = next(run["rubric"]["scale"] for run in runs if run["label"] == comparison["runs"][0])
+    return Axis.about_zero((value for row in differences(comparison) for value in _reach(row[1])), scale)
+
+
+def differences(comparison: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """(name, DIFFERENCE) of all that can be computed."""
+    found = comparison["rows"]
+    rows = [("overall", found["overall"]), ("macro", found["macro"]), *found["categories"].items()]
+    return [(name, row) for name, row in rows if row and row["difference"] is not None]
+
+
+def protocol(runs: Sequence[Run]) -> list[tuple[str, list[tuple[str, list[Mapping[str, Any] | None]]]]]:
+    """(group, [(name, a MEAN a run)]) of the numbers that the rubric's protocol has beside the headline."""
+    groups = []
+    for name, heading in (("criteria", "Criteria"), ("steps", "Steps"), ("pools", "Pools")):
+        names = dict.fromkeys(entry for run in runs for entry in run["protocol"][name])
+        rows = [(entry, [run["protocol"][name].get(entry) for run in runs]) for entry in names]
+        groups.append((heading, rows))
+    languages = dict.fromkeys(name for run in runs for name in run["languages"])
+    if len(languages) > 1:
+        groups.append(
+            ("Languages, macro mean", [(name, [run["language_macros"].get(name) for run in runs]) for name in languages])
+        )
+    subsets = dict.fromkeys(name for run in runs for name in run["subsets"])
+    groups += [
+        (f"Subset {name}", [(kind, [_part(run["subsets"].get(name), kind) for run in runs]) for kind in ("micro", "macro")])
+        for name in subsets
+    ]
+    return [(heading, rows) for heading, rows in groups if rows]
+
+
+def _part(subset: Mapping[str, Any] | None, kind: str) -> Mapping[str, Any] | None:
+    return subset[kind] if subset else None
+
+
+def _board(document: Mapping[str, Any], number: int) -> Board:
+    runs = [run for run in document["runs"] if run["board"] == number]
+    scale = runs[0]["rubric"]["scale"]
+    headlines = [value for run in runs for value in _reach_of_mean(run["headline"]["value"], run["headline"]["interval"])]
+    parts = [part for run in runs for part in run["categories"].values()]
+    return Board(
+        number,
+        runs,
+        [place for place in document["leaderboards"] if place["board"] == number],
+        list(dict.fromkeys(name for run in runs for name in run["categories"])),
+        Axis.full(scale, [value for part in parts for value in _reach_of_mean(part["mean"], part["interval"])]),
+        Axis.around(headlines, scale),
+        charts.largest_share(run["histogram"] for run in runs if run["histogram"]),
+    )
+
+
+def _reach(difference: Mapping[str, Any]) -> Iterable[float]:
+    return _reach_of_mean(difference["difference"], difference["interval"])
+
+
+def _reach_of_mean(mean: float | None, interval: Sequence[float] | None) -> Iterator[float]:
+    if mean is not None:
+        yield mean
+    if interval is not None:
+        yield from interval

@@ -1,0 +1,56 @@
+"""report.tex: the leaderboard as a LaTeX table (package booktabs), to be included in a paper with \\input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from editbench.report.aggregate import Macro, RunSummary, Summary
+from editbench.report.words import number, share
+
+_ESCAPES = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+}
+
+
+def render(runs: Sequence[RunSummary]) -> str:
+    """A table of means with half of their 95 % intervals, a row a run. `runs`: the best first."""
+    names = sorted({name for run in runs for name in run.categories})
+    header = ("run", *names, "micro", "macro", "coverage")
+    rubrics = dict.fromkeys(f"{run.facts.judge.name}, {run.facts.rubric}, {run.facts.benchmark.name}" for run in runs)
+    lines = [
+        *(f"% judge, rubric, benchmark: {' '.join(each.split())}" for each in rubrics),
+        rf"\begin{{tabular}}{{l{'c' * (len(header) - 1)}}}",
+        r"\toprule",
+        _row(map(escape, header)),
+        r"\midrule",
+        *(_row(_cells(run, names)) for run in runs),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def escape(text: str) -> str:
+    """Text from outside as LaTeX prints it, on one line."""
+    return "".join(_ESCAPES.get(character, character) for character in " ".join(text.split()))
+
+
+def _cells(run: RunSummary, names: Sequence[str]) -> Iterable[str]:
+    yield escape(run.label)
+    for part in (*(run.categories.get(name) for name in names), run.micro, run.macro):
+        yield _mean(part)
+    yield escape(share(run.micro.coverage))
+
+
+def _mean(part: Summary | Macro | None) -> str:
+    if part is None or part.mean is None:
+        return "--"
+    half = rf"\,$\pm$\,{(part.interval[1] - part.interval[0]) / 2:.2f}" if part.interval else ""
+    return number(part.mean) + half
+
+
+def _row(cells: Iterable[str]) -> str:
+    return " & ".join(cells) + r" \\"

@@ -1,0 +1,157 @@
+"""The parts of report.md that only some runs have: comparisons, protocol numbers, audit, anchors, agreement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from editbench.report.agreement import STATISTICS, Estimate
+from editbench.report.anchors import Anchors
+from editbench.report.audit import Audit
+from editbench.report.compare import Comparison, Difference
+from editbench.report.markdown_text import escape, table
+from editbench.report.protocol import Mean, Part, Protocol
+from editbench.report.raters import Dispute, Pair
+from editbench.report.words import number, p_value, share, signed, span
+
+COMPARISON_NOTES = (
+    "A difference is the second run minus the first, over the samples that both scored; win, tie and loss are the second's. "
+    "p is from a sign-flip permutation test over groups, p (Holm) is corrected over the categories. Effect: the mean "
+    "difference over its standard deviation. Detectable: the smallest true difference that so many samples show four times "
+    "out of five."
+)
+AGREEMENT_NOTES = (
+    "Agreement is over the samples that both raters scored, with 95 % intervals by bootstrap over groups of samples of "
+    "one source picture. Krippendorff's alpha is for interval data. Pairwise accuracy is the share of pairs of samples "
+    "that both order alike or both tie; a pair that only one ties counts against it (acc_eq, Deutsch, Foster and Freitag "
+    "2023), so that a rater whose scores never tie can't reach 1 beside one whose scores do. Scores are tied when they "
+    "are equal to six decimals. Where scales differ, alpha and differences are on scores taken linearly from each "
+    "rater's scale to 0..1; an observed scale spans the scores that the rater gave. Undefined (`-`): a rater who gives "
+    "everyone the same has no ranks to correlate."
+)
+POOL_NOTES = (
+    "A pool takes all values of all criteria of its samples alike; the means of the scores, above, take each sample's mean "
+    "first. Published summaries differ in just this."
+)
+_MOST_COLUMNS = 8
+_DIFFERENCES = (
+    *("n", "groups", "first", "second", "difference", "95 % interval", "win/tie/loss"),
+    *("p", "p (Holm)", "effect", "detectable"),
+)
+
+
+def comparisons(found: Sequence[Comparison]) -> Iterator[str]:
+    if not found:
+        return
+    yield "## Comparisons"
+    for each in found:
+        first, second = map(escape, each.runs)
+        rows = [_difference(escape(name), part) for name, part in each.rows.categories.items()]
+        rows += [_difference("**overall**", each.rows.overall), _difference("**macro**", each.rows.macro)]
+        yield f"### {second} against {first}"
+        yield table(("category", *_DIFFERENCES), rows)
+    yield COMPARISON_NOTES
+
+
+def _difference(name: str, part: Difference) -> tuple[str, ...]:
+    counts = (name, str(part.n), str(part.groups))
+    means = (number(part.first_mean), number(part.second_mean), signed(part.difference), span(part.interval))
+    record = f"{part.wins}/{part.ties}/{part.losses}"
+    return (*counts, *means, record, p_value(part.p), p_value(part.p_holm), signed(part.effect), number(part.detectable))
+
+
+def protocol(found: Protocol) -> Iterator[str]:
+    """The rubric's own numbers; nothing where they are just the score."""
+    parts = [("criterion", found.criteria), ("step", found.steps), ("pool", found.pools)]
+    rows = [_mean(f"{kind} {escape(name)}", part) for kind, means in parts for name, part in means.items()]
+    if found.accuracy:
+        accuracy = found.accuracy
+        interval = f"{share(accuracy.interval[0])} to {share(accuracy.interval[1])}" if accuracy.interval else "-"
+        rows.append(("accuracy", str(accuracy.n), share(accuracy.mean), interval, "", ""))
+    if len(rows) < 2:
+        return
+    yield table(("by the rubric's protocol", "n", "mean", "95 % interval", "macro mean", "percent"), rows)
+    if found.pools:
+        yield POOL_NOTES
+    columns = [*found.criteria, *found.steps]
+    if len(columns) <= _MOST_COLUMNS:
+        header = ("means by category", *map(escape, columns), *(["percent"] if found.percent else []))
+        header += ("accuracy",) if found.accuracy else ()
+        several = [found.categories, *([found.languages] if len(found.languages) > 1 else [])]
+        yield table(header, [_part(name, part, columns, found) for parts in several for name, part in parts.items()])
+
+
+def _mean(name: str, part: Mean) -> tuple[str, ...]:
+    return (name, str(part.n), number(part.mean), span(part.interval), number(part.macro), number(part.percent))
+
+
+def _part(name: str, part: Part, columns: Sequence[str], whole: Protocol) -> tuple[str, ...]:
+    means = {**part.criteria, **part.steps}
+    cells = [number(means[column].mean) if column in means else "-" for column in columns]
+    cells += [number(part.percent)] if whole.percent else []
+    cells += [share(part.accuracy.mean if part.accuracy else None)] if whole.accuracy else []
+    return (escape(name), *cells)
+
+
+def audit(found: Audit | None) -> Iterator[str]:
+    if found is None:
+        return
+    yield f"### Audit of the judge, on {found.samples} samples"
+    verdicts = found.verdicts or ["nothing is wrong: the judge tells its controls from the edits, and repeats itself"]
+    yield "\n".join(f"- {escape(verdict)}" for verdict in verdicts)
+    rows = [
+        (name, str(part.n), number(part.edit_mean), number(part.mean), *_auc(part.auc)) for name, part in found.controls.items()
+    ]
+    yield table(("control", "n", "mean of the edits", "mean of the control", "edit beats it (AUC)", "95 % interval"), rows)
+    facts = [f"{share(found.unread_share)} of the controls' replies could not be read"]
+    if found.repeat:
+        same, apart = share(found.repeat.same_share), number(found.repeat.mean_difference)
+        facts.append(f"asked again, {found.repeat.n} samples: {same} got the same score, {apart} apart on average")
+    if found.mean_mass is not None:
+        facts.append(f"mean probability of allowed answers {number(found.mean_mass)}")
+    yield "\n".join(f"- {fact}" for fact in facts)
+
+
+def _auc(found: Estimate | None) -> tuple[str, str]:
+    return (number(found.value), span(found.interval)) if found else ("-", "-")
+
+
+def anchors(found: Anchors | None) -> Iterator[str]:
+    if found is None:
+        return
+    shift = f"{signed(found.shift.value)} ({span(found.shift.interval)})"
+    told = f"{found.n} anchor edits score {shift} against {escape(found.reference)}; correlation {number(found.correlation)}"
+    yield f"- Anchors: {told}"
+
+
+def agreement(pairs: Sequence[Pair]) -> Iterator[str]:
+    if not pairs:
+        return
+    yield "## Agreement"
+    raters = dict.fromkeys(rater for pair in pairs for rater in pair.raters)
+    yield "\n".join(f"- {escape(rater)}" for rater in raters)
+    header = ("raters", "n", *(name.replace("_", " ") for name in STATISTICS))
+    yield table(header, [_agreement_row(pair) for pair in pairs])
+    for pair in pairs:
+        if pair.disputed:
+            names = [escape(rater.name) for rater in pair.raters]
+            header = ("key", "category", *(f"{name} wrote" for name in names), *names, "difference on 0..1")
+            yield f"### Most disputed: {_names(pair)}"
+            yield table(header, [_dispute(each) for each in pair.disputed], texts=4)
+    yield AGREEMENT_NOTES
+
+
+def _agreement_row(pair: Pair) -> tuple[str, ...]:
+    return (_names(pair), str(pair.n), *(_estimate(getattr(pair.agreement, name)) for name in STATISTICS))
+
+
+def _names(pair: Pair) -> str:
+    return " and ".join(escape(rater.name) for rater in pair.raters)
+
+
+def _estimate(found: Estimate) -> str:
+    return number(found.value) + (f" ({span(found.interval)})" if found.interval else "")
+
+
+def _dispute(dispute: Dispute) -> tuple[str, ...]:
+    texts = map(escape, (dispute.key, dispute.category, *dispute.responses))
+    return (*texts, *map(number, (*dispute.scores, dispute.difference)))

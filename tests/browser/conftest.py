@@ -1,0 +1,133 @@
+"""A small report in Chromium: two runs of the sample benchmark, whose edits and scores are made up here (no model)."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from PIL import ImageOps
+
+from editbench import identity, images
+from editbench.benchmarks.folder import Benchmark
+from editbench.edit.spool import Spool
+from editbench.paths import EDITED, RECORD, EditPaths, ScorePaths
+from editbench.records import EDIT_FAILED, OK, UNPARSED, Failure, Judgement, Sample
+from editbench.report import stage
+from editbench.report.html import page
+from editbench.report.html.pictures import RunPictures
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+ROOT = Path(__file__).parents[2]
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+HOSTILE = '<script>document.title = "owned"</script><img src=x onerror="document.title=1">'
+FAILED, MUTE = 3, 7  # places of a sample without an edit, and of one without a readable score
+
+
+def _edits(root: Path, benchmark: Benchmark, editor: str) -> dict[str, Any]:
+    """A finished folder of edits: `copy` leaves the pictures as they are, any other editor turns them negative."""
+    paths = EditPaths(root)
+    paths.spool.mkdir(parents=True)
+    spool = Spool(paths, [sample.key for sample in benchmark.samples], 8)
+    for place, (sample, stored) in enumerate(zip(benchmark.samples, benchmark.stored, strict=True)):
+        if editor != "copy" and place == FAILED:
+            about = {name: getattr(sample, name) for name in ("key", "id", "category", "language", "group")}
+            spool.put_failure(Failure(**about, index=place, reason="error", error="out of memory", attempts=2))
+            continue
+        (extension,) = stored.images("source")
+        source = stored.read(extension)
+        picture = images.decode(source, sample.key).reduce(2)
+        edited = images.encode_png(picture if editor == "copy" else ImageOps.invert(picture))
+        instruction = HOSTILE if place == 0 else sample.instruction
+        record = orjson.dumps({**sample.to_dict(), "instruction": instruction, "edit": {"flags": []}})
+        spool.put(sample.key, {extension: source, EDITED: edited, RECORD: record})
+    about = {"benchmark": {"name": "sample", "digest": benchmark.digest}, "model": {"name": editor}, "identity": "i"}
+    return spool.finish(about)
+
+
+def _judgement(sample: Sample, place: int, editor: str) -> Judgement:
+    score = float((7 * place + 3) % 11) if editor != "copy" else float(place % 4)
+    status = OK
+    if editor != "copy" and place in (FAILED, MUTE):
+        status = EDIT_FAILED if place == FAILED else UNPARSED
+    about = {name: getattr(sample, name) for name in ("key", "id", "category", "language", "group")}
+    shown = status == OK
+    return Judgement(
+        **about,
+        status=status,
+        score=score if shown else None,
+        criteria={"score": score} if shown else None,
+        mass=0.97 if shown else None,
+        response="" if status == EDIT_FAILED else f'{{"score": {score:g}, "reason": "made up of {sample.key}"}}',
+        read="expected" if shown else "",
+        shard=None if status == EDIT_FAILED else EditPaths(Path()).shard(place // 8).name,
+        flags=["identical"] if editor == "copy" else [],
+    )
+
+
+def _scores(root: Path, benchmark: Benchmark, editor: str, edits: dict[str, Any]) -> None:
+    paths = ScorePaths(root)
+    root.mkdir(parents=True)
+    rubric = {"name": "five", "version": 1, "scale": [0, 10], "digest": "r0", "criteria": {"score": [0, 10]}}
+    about = {name: edits[name] for name in ("digest", "benchmark", "model")}
+    there = identity.make("score", edits=about, model={"name": "judge"}, rubric=rubric, settings={"readout": "expected"})
+    rows = [_judgement(sample, place, editor).to_json() + b"\n" for place, sample in enumerate(benchmark.samples)]
+    paths.identity.write_bytes(orjson.dumps(there))
+    paths.environment.write_bytes(orjson.dumps({"edits": f"../{editor}-edits"}))
+    paths.scores.write_bytes(b"".join(rows))
+    digest = hashlib.sha256(b"".join(rows)).hexdigest()
+    paths.manifest.write_bytes(orjson.dumps({"schema": 1, "sha256": digest}))
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """report.html of two runs, negative and copy."""
+    root = tmp_path_factory.mktemp("report")
+    benchmark = Benchmark.open(ROOT / "shards" / "sample", verify=False)
+    folders = []
+    for editor in ("negative", "copy"):
+        folders.append(root / f"{editor}-scores")
+        _scores(folders[-1], benchmark, editor, _edits(root / f"{editor}-edits", benchmark, editor))
+    made = stage.report(folders, root / "report", stage.Options(resamples=200, figures=False))
+    runs = [RunPictures(run.label, folder) for run, folder in zip(made.runs, folders, strict=True)]
+    assert page.write(made.document(), runs, root / "report") == []
+    return made.paths.html
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (the dev extra has it)")
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no chromium on this machine (apt-get install chromium)")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(browser: Browser, report: Path) -> Iterator[Page]:
+    """The report in a tab; at its end there must have been no error in the console and no request that left the file."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(5_000)
+    page = context.new_page()
+    trouble: list[str] = []
+    page.on("console", lambda message: trouble.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on(
+        "request", lambda request: None if request.url.startswith(("data:", report.as_uri())) else trouble.append(request.url)
+    )
+    page.goto(report.as_uri())
+    yield page
+    context.close()
+    assert trouble == []

@@ -1,0 +1,57 @@
+"""Runs made from arrays, without files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from editbench.records import OK, STATUSES
+from editbench.report.rows import Rows
+from editbench.report.runs import Facts, Named, RubricFacts, Run
+
+_FAILED = next(status for status in STATUSES if status != OK)
+
+
+def run(
+    scores: Sequence[float],
+    *,
+    groups: Sequence[int] | None = None,
+    categories: Sequence[int] | None = None,
+    keys: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
+    judge: str = "judge",
+    rubric: str = "five",
+    aggregate: str = "micro",
+    edits: str = "",
+    settings: Mapping[str, Any] | None = None,
+) -> Run:
+    """Scores of samples k0, k1, ...; NaN for a failure. Without `groups`, each is of a group of its own; `names` are theirs."""
+    score, n = np.array(scores, dtype=np.float64), len(scores)
+    status = np.where(np.isnan(score), STATUSES.index(_FAILED), STATUSES.index(OK))
+    group = np.arange(n) if groups is None else np.array(groups)
+    category = np.zeros(n, dtype=np.int64) if categories is None else np.array(categories)
+    rows = Rows(
+        keys=[f"k{place}" for place in range(n)] if keys is None else keys,
+        score=score,
+        mass=np.full(n, np.nan),
+        status=status,
+        group=group,
+        category=category,
+        language=np.zeros(n, dtype=np.int64),
+        categories=[f"c{code}" for code in range(int(category.max(initial=0)) + 1)],
+        languages=["en"],
+        group_names=[f"g{number}" for number in range(int(group.max(initial=0)) + 1)] if names is None else names,
+    )
+    facts = Facts(
+        editor=Named("editor"),
+        judge=Named(judge),
+        rubric=RubricFacts(rubric, "1", f"digest of {rubric}", (0.0, 10.0), aggregate=aggregate),
+        readout="expected",
+        benchmark=Named("bench", "b0"),
+        digest="",
+        edits=edits,
+    )
+    return Run(Path("scores"), facts, settings or {}, rows)

@@ -1,0 +1,59 @@
+"""Score folders of the five edits of `make_edits`, and the page made of them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from editbench import identity
+from editbench.paths import EditPaths, ReportPaths, ScorePaths
+from editbench.records import EDIT_FAILED, OK, Judgement
+from editbench.report import stage
+from editbench.report.html import page
+from editbench.report.html.pictures import RunPictures
+
+KEYS = ("physical", "environmental", "social", "causal", "referential")
+QUICK = stage.Options(resamples=50, figures=False)
+REPLY = "</script><script>bad()</script>"
+
+
+def scores(root: Path, edits: Path, *, failed: Sequence[str] = (), told: bool = True, judge: str = "judge") -> Path:
+    """A finished score folder of the edits in the folder `edits`; without `told`, it does not say where they lie."""
+    paths, manifest = ScorePaths(root), identity.load(EditPaths(edits).manifest)
+    root.mkdir()
+    about = {name: manifest[name] for name in ("digest", "benchmark", "model")}
+    rubric = {"name": "five", "version": 1, "scale": [0, 10], "digest": "r0", "criteria": {"score": [0, 10]}}
+    there = identity.make("score", edits=about, model={"name": judge}, rubric=rubric, settings={"readout": "generate"})
+    rows = b"".join(_row(place, key, key in failed).to_json() + b"\n" for place, key in enumerate(KEYS))
+    paths.identity.write_bytes(orjson.dumps(there))
+    paths.environment.write_bytes(orjson.dumps({"edits": os.path.relpath(edits, root)} if told else {}))
+    paths.scores.write_bytes(rows)
+    paths.manifest.write_bytes(orjson.dumps({"schema": 1, "sha256": hashlib.sha256(rows).hexdigest()}))
+    return root
+
+
+def _row(place: int, key: str, failed: bool) -> Judgement:
+    shard = None if failed else EditPaths(Path()).shard(place // 2).name
+    value = None if failed else 2.0 * place
+    status = EDIT_FAILED if failed else OK
+    return Judgement(
+        key=key, id=key, category=key, language="en", group=key, status=status, score=value, shard=shard, response=REPLY
+    )
+
+
+@pytest.fixture
+def make_page(tmp_path: Path) -> Callable[..., tuple[list[str], ReportPaths]]:
+    """Write the page of score folders; returns its warnings and where it lies."""
+
+    def make(*folders: Path, edits: Sequence[Path] = (), **options: Any) -> tuple[list[str], ReportPaths]:
+        made = stage.report(folders, tmp_path / "report", QUICK)
+        runs = [RunPictures(run.label, folder, edits) for run, folder in zip(made.runs, folders, strict=True)]
+        return page.write(made.document(), runs, made.paths.root, page.Options(**options)), made.paths
+
+    return make

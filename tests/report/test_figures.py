@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from PIL import Image
+
+from editbench.report.stage import Options, Report, report
+
+from .conftest import ROWS
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def pair(make_scores: Make, tmp_path: Path) -> Report:
+    lower = [(category, group, score and score / 3) for category, group, score in ROWS]
+    folders = [make_scores("low", lower, editor="low"), make_scores("high", editor="high")]
+    return report(folders, tmp_path / "out", Options(names=["a <b>", "物理"], latex=True))
+
+
+def _texts(path: Path) -> str:
+    return " ".join(text for text in ElementTree.parse(path).getroot().itertext() if text.strip())
+
+
+def test_there_is_a_chart_of_means_scores_and_differences_in_both_formats(pair: Report) -> None:
+    names = {path.name for path in pair.paths.figures.iterdir()}
+    assert names == {f"{name}.{kind}" for name in ("means", "scores", "differences") for kind in ("svg", "png")}
+    assert all(Image.open(path).width > 500 for path in pair.paths.figures.glob("*.png"))
+
+
+def test_text_in_svg_stays_text(pair: Report) -> None:
+    assert all(name in _texts(pair.paths.figures / "means.svg") for name in ("causal", "social", "a <b>", "物理"))
+    assert "物理 minus a <b>" in _texts(pair.paths.figures / "differences.svg")
+
+
+def test_a_run_without_any_score_has_charts_without_points(make_scores: Make, tmp_path: Path) -> None:
+    made = report([make_scores(rows=[("a", "g", None)])], tmp_path / "out")
+    assert "a" in _texts(made.paths.figures / "means.svg")
+
+
+def test_charts_can_be_left_out(make_scores: Make, tmp_path: Path) -> None:
+    assert not report([make_scores()], tmp_path / "out", Options(figures=False)).paths.figures.exists()
+
+
+def test_the_latex_table_has_the_leaderboard_with_escaped_names(pair: Report) -> None:
+    text = pair.paths.latex.read_text(encoding="utf-8")
+    assert [line.split(" & ")[0] for line in text.splitlines() if line.endswith(r"\\")] == ["run", "物理", "a <b>"]
+    best = pair.places[0].run.micro
+    assert f"{best.mean:.2f}\\,$\\pm$\\,{(best.interval[1] - best.interval[0]) / 2:.2f}" in text
+    assert r"83.3\%" in text
+
+
+def test_latex_shows_every_special_character_as_text() -> None:
+    from editbench.report.latex import escape
+
+    assert escape("50% of_a\\b {x} ~^$#&") == r"50\% of\_a\textbackslash{}b \{x\} \textasciitilde{}\textasciicircum{}\$\#\&"
