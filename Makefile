@@ -90,7 +90,7 @@ $(DEMO)/control/manifest.json: shards/sample/manifest.json | $(VENV)/all
 	@touch $@
 
 $(DEMO)/scores/manifest.json: $(DEMO)/edits/manifest.json
-	$(CPU) score $(<D) --model $(DEMO)/models/judge --rubric five --readout expected --out $(@D) --nproc 2
+	$(CPU) score $(<D) --model $(DEMO)/models/judge --rubric five --readout expected --audit 50% --out $(@D) --nproc 2
 	@touch $@
 
 $(DEMO)/control-scores/manifest.json: $(DEMO)/control/manifest.json $(DEMO)/models/editor/model_index.json

@@ -2,12 +2,12 @@
 
     python tests/benchmarks/run.py [--out FILE] [--quick] [--repeats N] [--part NAME ...]
 
-Six parts: `edit` and `score` against bare loops over the same model calls (tiny checkpoints, one CPU thread), the commands
-that need no model, the way from `edit` to `score` (handover), up to 1,024 simulated ranks on the real claims (scale), and what
-the judge saves by reading pictures once and by writing nothing (judge). Prints each figure as it
-comes and all of them at the end; the JSON file has every single measurement, with versions and settings. Both sides of a ratio
-run in turn, but other work on the machine moves it all the same: by 2 % on two idle cores, by 20 % when a third process wants
-them. The share of the time without the model at work stays put.
+Seven parts: `edit` and `score` against bare loops over the same model calls (tiny checkpoints, one CPU thread), the commands
+that need no model, the way from `edit` to `score` (handover), up to 1,024 simulated ranks on the real claims (scale), what the
+judge saves by reading pictures once and by writing nothing (judge), and the report on up to a million rows (report). Prints
+each figure as it comes and all of them at the end; the JSON file has every single measurement, with versions and settings.
+Both sides of a ratio run in turn, but other work on the machine moves it all the same: by 2 % on two idle cores, by 20 % when a
+third process wants them. The share of the time without the model at work stays put.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import handover
 import orjson
 import overhead
 import readouts
+import report_scale
 import scale
 import synthetic
 import typer
@@ -51,6 +52,7 @@ class Part(StrEnum):
     HANDOVER = "handover"
     SCALE = "scale"
     JUDGE = "judge"
+    REPORT = "report"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,7 @@ class Parameters:
     """(simulated ranks, how often durations are drawn for them)"""
     samples_a_rank: int = 20
     claim_seconds: float = 1.0
+    report_rows: tuple[int, ...] = (900, 1_000_000)
 
 
 QUICK = Parameters(
@@ -92,6 +95,7 @@ QUICK = Parameters(
     handover_repeats=1,
     fleets=((8, 1), (64, 1)),
     claim_seconds=0.2,
+    report_rows=(900, 10_000),
 )
 
 
@@ -137,6 +141,7 @@ def _measure(work: Path, parameters: Parameters, chosen: Sequence[Part]) -> dict
         Part.HANDOVER: _handover,
         Part.SCALE: _scale,
         Part.JUDGE: _judge,
+        Part.REPORT: _report,
     }
     found: dict[str, list[Figure]] = {}
     for part in Part:
@@ -183,6 +188,12 @@ def _scale(_: Path, parameters: Parameters, __: TinyPaths) -> Parts:
 
 def _judge(work: Path, parameters: Parameters, _: TinyPaths) -> Parts:
     return {"judge": readouts.judge(work, console.say, side=parameters.side)}
+
+
+def _report(work: Path, parameters: Parameters, _: TinyPaths) -> Parts:
+    """How the report takes to a usual benchmark, and to a million rows."""
+    found = report_scale.report_scale(work, console.say, rows=parameters.report_rows, repeats=parameters.command_repeats)
+    return {"report": found}
 
 
 if __name__ == "__main__":
