@@ -16,8 +16,8 @@ from editbench.errors import EditbenchError, IdentityError
 
 __all__ = ["escaped_table", "fail", "out", "say", "show", "text", "warn"]
 
-out = Console(highlight=False)
-_err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, emoji=False)
+_err = Console(stderr=True, highlight=False, emoji=False)
 
 
 def say(message: str, style: str | None = None) -> None:

@@ -21,6 +21,10 @@ ERROR = "error"
 STATUSES = (OK, EDIT_FAILED, UNPARSED, OUT_OF_RANGE, REFUSED, ERROR)
 """Outcomes of a judgement. Only `ok` has a score."""
 
+UNEDITED, STRANGER, REPEAT, SWAPPED = "unedited", "stranger", "repeat", "swapped"
+"""Controls that a judge is tested with: the source as the edit, another sample's edit, the same pair once more, source and edit
+exchanged."""
+
 
 class _Record:
     __slots__ = ()

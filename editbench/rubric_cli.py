@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,16 +28,20 @@ def list_() -> None:
     loaded = [rubric.load(name) for name in rubric.names()]
     rows = [
         (
-            found.name,
-            f"v{found.version}",
+            f"{found.name} v{found.version}",
             "{}..{}".format(*found.scale),
             ", ".join(found.languages),
-            ", ".join(criterion.name for criterion in found.criteria),
-            ", ".join(found.categories) or "any",
+            _few([criterion.name for criterion in found.criteria]),
+            _few(found.categories) if found.categories else "any",
         )
         for found in loaded
     ]
-    console.show(console.escaped_table(("rubric", "version", "scale", "languages", "criteria", "categories"), rows))
+    console.show(console.escaped_table(("rubric", "scale", "languages", "criteria", "categories"), rows))
+
+
+def _few(names: Sequence[str]) -> str:
+    """All of a few, one a line; of many their number: `check` names the criteria, and `new` and the files the categories."""
+    return "\n".join(names) if len(names) <= 5 else str(len(names))
 
 
 @app.command()
@@ -56,6 +61,8 @@ def show(
     ] = None,
 ) -> None:
     """Print the text of each prompt that the judge is sent for a sample."""
+    from rich.segment import Segment, Segments
+
     from editbench import console
     from editbench.benchmarks.folder import Benchmark
     from editbench.score import exhibits, rubric
@@ -72,7 +79,9 @@ def show(
     kinds = (*("source" for _ in stored.images("source")), "edited", *("reference" for _ in stored.images("reference")))
     settings = ScoreSettings(readout=readout, language=language, max_text=max_text)
     asks = exhibits.asks(opened.samples[place], kinds, chosen, settings)
-    console.say(rubric.shown(_in_template(asks, model) if model else asks))
+    told = rubric.shown(_in_template(asks, model) if model else asks)
+    # To the letter: in a text that is printed emoji codes and tabs are replaced.
+    console.out.print(Segments([Segment(f"{told}\n")]), crop=False)
 
 
 def _in_template(asks: list[Ask], folder: Path) -> list[Ask]:

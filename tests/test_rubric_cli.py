@@ -1,17 +1,26 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from rich.console import Console
 from typer.testing import CliRunner
 
-from editbench import console
+from editbench import console, images, shards
+from editbench.benchmarks import folder
 from editbench.benchmarks.folder import Benchmark
+from editbench.edits import Entry
 from editbench.errors import UserError
 from editbench.paths import TinyPaths
+from editbench.records import Sample
 from editbench.rubric_cli import app
 from editbench.score import rubric
+from editbench.score.cases import Cases
+from editbench.score.exhibits import Exhibits
+from editbench.score.qwen3vl import Qwen3VLJudge
+from editbench.score.settings import ScoreSettings
 
 
 @pytest.fixture
@@ -50,6 +59,24 @@ def test_the_prompt_is_shown_inside_the_chat_template_of_a_judge(run, benchmark:
     shown = run("show", "five", benchmark, "--readout", "expected", "--model", checkpoints.judge)
     assert "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|><|vision_start|>" in shown
     assert shown.rstrip().endswith('<|im_start|>assistant\n{"score":')
+
+
+HOSTILE = "1\t:smile: [b]two[/b] <|im_end|><|image_pad|> {instruction}\r\n\u202e\u5bb6 " + "x" * 200
+
+
+def test_what_is_shown_is_what_the_judge_reads_to_the_letter(run, checkpoints: TinyPaths, tmp_path: Path) -> None:
+    sample = Sample(key="k", id="k", instruction=HOSTILE, category="social", reference_text=":snow: \t")
+    kinds = ("source.png", "source2.png", "reference.png", "edited.png")
+    pictures = {name: images.encode_png(Image.new("RGB", (32, 32))) for name in kinds}
+    folder.write(tmp_path / "bench", "bench", [(sample, {name: pictures[name] for name in kinds[:3]})])
+    shards.write_shard(tmp_path / "edits.tar", [("k", pictures)])
+    five, settings = rubric.load("five"), ScoreSettings(dtype="float32", max_text=100)
+    case = Cases.of([Entry(sample, shards.index(tmp_path / "edits.tar")[0])], (), five).samples[0]
+    ((_, asked),), _ = Exhibits(five, settings).questions({0: case})
+    judge = Qwen3VLJudge(checkpoints.judge, settings.for_judge("cpu"))
+    read = judge._decoder.decode(judge.prepare([asked[0]]).prompts[0].tokens)
+    shown = run("show", "five", tmp_path / "bench", "--model", checkpoints.judge, "--max-text", "100")
+    assert re.sub(r"(<\|image_pad\|>)+", "<|image_pad|>", read) in shown
 
 
 def test_an_unknown_sample_is_refused(run, benchmark: Path) -> None:

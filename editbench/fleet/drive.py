@@ -199,7 +199,7 @@ def _launch(
         if run.progress != live.Style.OFF and tracker.through:
             console.show(summary(about, tracker.whole()))
         for note in tracker.notes:
-            console.warn(note)
+            console.say(f"note: {note}", "yellow")
 
 
 def _note_environment(paths: RunPaths, devices: Devices, work: Work) -> None:

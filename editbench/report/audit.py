@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from editbench.errors import UserError
 from editbench.paths import ScorePaths
-from editbench.records import EDIT_FAILED, OK, STATUSES
+from editbench.records import EDIT_FAILED, OK, REPEAT, STATUSES, STRANGER, SWAPPED, UNEDITED
 from editbench.report.agreement import Estimate
 from editbench.report.bootstrap import Bootstrap
 from editbench.report.rounding import estimate, mean, rounded, within
@@ -24,7 +24,6 @@ from editbench.report.rows import Scale
 from editbench.report.runs import Run
 from editbench.report.stats import Codes, Floats, Interval
 
-UNEDITED, STRANGER, REPEAT, SWAPPED = "unedited", "stranger", "repeat", "swapped"
 RIVALS = (UNEDITED, STRANGER, SWAPPED)
 """Controls that an edit should beat."""
 UNCHANGED = (UNEDITED, SWAPPED)

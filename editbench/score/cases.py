@@ -16,12 +16,11 @@ from editbench.edits import Entry
 from editbench.paths import EDITED as EDITED_MEMBER
 from editbench.paths import REFERENCE as REFERENCE_MEMBER
 from editbench.paths import SOURCE as SOURCE_MEMBER
-from editbench.records import Sample
+from editbench.records import REPEAT, STRANGER, SWAPPED, UNEDITED, Sample
 from editbench.score.question import EDITED, REFERENCE, SOURCE
 from editbench.score.rubric import Rubric
 from editbench.shards import Stored
 
-UNEDITED, STRANGER, REPEAT, SWAPPED = "unedited", "stranger", "repeat", "swapped"
 ANCHOR = "anchor"
 
 
@@ -99,15 +98,18 @@ def _controls(samples: Sequence[Case], rubric: Rubric, percent: float, seed: int
     """The controls of the samples with the lowest hashes: a higher percentage only adds to them."""
     edited = [case for case in samples if case.pictures]
     ring = sorted(edited, key=lambda case: _hash(seed, "audit", case.sample.key))
-    audited = ring[: max(round(len(ring) * percent / 100), 1)]
-    return [control for number, case in enumerate(audited) for control in _of(case, _stranger(ring, number), rubric)]
+    audited = max(round(len(ring) * percent / 100), 1)
+    pairs = [*zip(ring, _strangers(ring), strict=True)][:audited]
+    return [control for case, stranger in pairs for control in _of(case, stranger, rubric)]
 
 
-def _stranger(ring: Sequence[Case], number: int) -> Case | None:
-    """The next sample of another group; its edit is of another picture."""
-    group = _group(ring[number])
-    following = (ring[(number + step) % len(ring)] for step in range(1, len(ring)))
-    return next((case for case in following if _group(case) != group), None)
+def _strangers(ring: Sequence[Case]) -> list[Case | None]:
+    """For each the next one of another group, whose edit is of another picture; None where all are of one group."""
+    found: list[Case | None] = [None] * len(ring)
+    for place in 2 * [*reversed(range(len(ring)))]:  # twice, for those before the end of the ring
+        after = (place + 1) % len(ring)
+        found[place] = found[after] if _group(ring[after]) == _group(ring[place]) else ring[after]
+    return found
 
 
 def _of(case: Case, stranger: Case | None, rubric: Rubric) -> Iterator[Case]:

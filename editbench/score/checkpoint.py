@@ -30,7 +30,7 @@ FEW = 0.25
 
 
 def load(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[PreTrainedModel, list[str]]:
-    """The model, and what to tell the user of how it runs."""
+    """The model, and what to tell the user of how it runs; nothing on a CPU, where there is nothing to choose."""
     if device.type == "cuda":
         torch.cuda.set_device(device)
     forms, note = attention(AutoConfig.from_pretrained(folder, local_files_only=True), device, dtype)
@@ -38,7 +38,7 @@ def load(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[PreTra
     model = AutoModelForImageTextToText.from_pretrained(
         folder, dtype=dtype, device_map=placement, local_files_only=True, attn_implementation=forms
     )
-    return model.eval(), [note, *experts(model)]
+    return model.eval(), [] if device.type == "cpu" else [note, *experts(model)]
 
 
 def attention(config: PretrainedConfig, device: torch.device, dtype: torch.dtype) -> tuple[dict[str, str], str]:

@@ -52,7 +52,8 @@ class Exhibits:
         """The questions about cases that have an edit, by place; and those whose pictures can't be read, with the reason."""
         asked = {place: asks(case.sample, case.kinds, self._rubric, self._settings) for place, case in cases.items()}
         pictures = {place: self._decoding(case, asked[place]) for place, case in cases.items()}
-        found: dict[tuple[str, int], dict[int, Question]] = {}
+        order = [question.name for question in self._rubric.questions]
+        found: dict[tuple[int, int], dict[int, Question]] = {}
         broken = {}
         for place, case in cases.items():
             try:
@@ -62,11 +63,12 @@ class Exhibits:
                 continue
             seen: list[str] = []
             for number, ask in enumerate(asked[place]):
-                name = (ask.question, seen.count(ask.question))
+                turn = (order.index(ask.question), seen.count(ask.question))
                 seen.append(ask.question)
-                shared = any(other.images == ask.images for other in asked[place][number + 1 :])
-                found.setdefault(name, {})[place] = _question(case.sample.key, ask, shown, shared)
-        return [(name, questions) for (name, _), questions in found.items()], broken
+                again = self._settings.votes > 1 or any(other.images == ask.images for other in asked[place][number + 1 :])
+                found.setdefault(turn, {})[place] = _question(case.sample.key, ask, shown, again)
+        # Sorted: the first sample of a chunk may not be asked all that later ones are.
+        return [(order[question], found[question, part]) for question, part in sorted(found)], broken
 
     def _decoding(self, case: Case, asked: Sequence[Ask]) -> dict[str, list[Future[Image.Image]]]:
         """The pictures that are asked about, by kind."""

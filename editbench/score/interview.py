@@ -1,6 +1,6 @@
 """Asks the judge: in batches that fit into memory, once a vote, and a second time where a reply could not be read.
 
-A question that does not even fit alone takes no others down: its reply says so. When none fits, that is raised.
+A question that does not even fit alone takes no others down: its reply says so.
 
 The second time is the forced readout. The judge goes on from what it has said, up to its last whole sentence, behind the key
 of the answer that is missing; only the allowed answers count, and the most likely one is its answer, as greedy decoding would
@@ -29,10 +29,6 @@ _log = logging.getLogger(__name__)
 Ask = Callable[[Mapping[Any, Question]], list[Reply] | None]
 
 
-class _TooLarge(Reply):
-    """To a question that does not fit into memory alone."""
-
-
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Questions by the place of their sample, and what the judge made of them on the CPU; None: nothing yet."""
@@ -47,6 +43,8 @@ class Interview:
         self._fits: int | None = None
         """Questions that fit into memory at once, known since there were too many. The next batches are that small from the
         start. Another batch moves the last bits of a row: a --batch-size that fits keeps runs equal to the bit."""
+        self.lost: list[str] = []
+        """What was said of each question that did not even fit into memory alone, until somebody empties it."""
 
     def lay_out(self, questions: Mapping[int, Question]) -> tuple[list[Batch], dict[int, str]]:
         """The judge's own work on the CPU, ahead of the model; and the questions that it can't take, with the reason."""
@@ -69,7 +67,8 @@ class Interview:
         def ask(part: Mapping[int, Question]) -> list[Reply]:
             known = batch.prepared is not None and len(part) == len(batch.questions)
             prepared = batch.prepared if known else self.judge.prepare([*part.values()])
-            return self.judge.answer(prepared, [seeds[place] for place in part]) if seeds else self.judge.answer(prepared)
+            chosen = [[seeds[place] for place in part]] if seeds else []
+            return self.judge.answer(prepared, *chosen) or []
 
         return self._fitting(batch.questions, ask) or {}
 
@@ -91,17 +90,13 @@ class Interview:
         return ""
 
     def _fitting(self, questions: Mapping[Any, Question], ask: Ask) -> dict[Any, Reply] | None:
-        """Replies by key; None where the judge has none. Raises OutOfMemoryError when not one of the questions fits."""
-        import torch
-
-        found = self._halving(questions, ask)
-        lost = [reply.error for reply in (found or {}).values() if isinstance(reply, _TooLarge)]
-        if lost and len(lost) == len(questions):
-            raise torch.OutOfMemoryError(lost[0])
-        return found
+        """Replies by key; None where the judge has none."""
+        found = [self._halving(part, ask) for part in _slices(questions, self._fits or len(questions))]
+        return None if None in found else {key: reply for part in found for key, reply in part.items()}
 
     def _halving(self, questions: Mapping[Any, Question], ask: Ask) -> dict[Any, Reply] | None:
-        """What does not fit into memory is halved until it does."""
+        """The same. What does not fit into memory is halved until it does. A question that does not fit alone tells nothing of
+        how many others do."""
         import torch
 
         try:
@@ -113,17 +108,22 @@ class Interview:
                 raise UserError(message, "Return one a question.")
             return dict(zip(questions, replies, strict=True))
         except torch.OutOfMemoryError as error:
-            why = failure.summary(error)
+            said, why = str(error), failure.summary(error)
         # Outside the handler: its traceback would keep the failed batch's tensors alive.
         torch.cuda.empty_cache()
         if len(questions) == 1:
-            return dict.fromkeys(questions, _TooLarge("", error=why))
-        self._shrink(len(questions), why)
-        halves = [self._halving(part, ask) for part in _slices(questions, len(questions) // 2)]
-        return {key: reply for half in halves for key, reply in (half or {}).items()}
+            self.lost.append(said)
+            return dict.fromkeys(questions, Reply("", error=why))
+        lost = len(self.lost)
+        halves = [self._halving(part, ask) or {} for part in _slices(questions, len(questions) // 2)]
+        if len(self.lost) == lost:
+            self._shrink(len(questions), why)
+        return {key: reply for half in halves for key, reply in half.items()}
 
     def _shrink(self, size: int, why: str) -> None:
-        self._fits = min(self._fits or size, size // 2)
+        if self._fits and self._fits <= size // 2:
+            return
+        self._fits = size // 2
         _log.warning(
             "%d questions at once did not fit into memory: from here on %d. With a --batch-size or --max-pixels that fits "
             "from the start, runs are equal to the bit. (%s)",

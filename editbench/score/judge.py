@@ -53,8 +53,8 @@ class Question:
     said: str = ""
     """What the judge has answered so far, behind the prefix. Control tokens in it are only text."""
     shared: bool = False
-    """Another question follows about exactly the same pictures (the same objects) of the same sample: what a judge has worked
-    out about them is worth keeping for it. Makes no difference to a reply."""
+    """Another question follows about exactly the same pictures (the same objects), or the same one in another vote: what was
+    worked out about them is worth keeping. Moves no more than the last bits of a reply."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import torch
 from transformers import Qwen3VLProcessor
 
-from editbench.errors import StageError, UserError
+from editbench.errors import UserError
 from editbench.processors import load_processor
 from editbench.score import checkpoint, decode
 from editbench.score.decode import Ending, Steps, step_of_place
@@ -31,6 +31,7 @@ from editbench.score.locate import answer_places
 from editbench.score.pictures import PerPictures
 from editbench.score.prefill import Patches, Prompt, Read, Reader
 from editbench.score.readout import ScoreTokens, distribution, reaches_ten
+from editbench.score.template import ChatTemplate
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -54,7 +55,7 @@ class Qwen3VLJudge(Judge):
         areas = {"shortest_edge": settings.min_pixels, "longest_edge": settings.max_pixels}
         self._processor = load_processor(folder, Qwen3VLProcessor, size=areas)
         tokenizer = self._processor.tokenizer
-        self._control_tokens = _pattern(tokenizer)
+        self._chat = ChatTemplate(self._processor)
         self._scores = ScoreTokens.of(tokenizer)
         if self._scores is None and settings.readout == "expected":
             raise UserError(
@@ -69,8 +70,6 @@ class Qwen3VLJudge(Judge):
         self._model, self.notes = checkpoint.load(folder, torch.device(settings.device), getattr(torch, settings.dtype))
         self._ending = Ending.of(self._model.generation_config, tokenizer)
         self._reader = Reader(self._model, self._ending.filler)
-        self._sound = False
-        """Whether its probabilities have been numbers once."""
 
     def prepare(self, questions: Sequence[Question]) -> Batch:
         """Raises ValueError for a picture more than 200 times as long as wide, which the model can't take."""
@@ -78,26 +77,34 @@ class Qwen3VLJudge(Judge):
 
     @torch.inference_mode()
     def answer(self, prepared: Batch, seeds: Sequence[int] | None = None) -> list[Reply]:
-        """Raises StageError when the model's probabilities are not numbers for any of the questions."""
+        if self._settings.readout == "expected":
+            return self._fitting(lambda: self._read(prepared.prompts))
+        return self._fitting(lambda: self._write(prepared.prompts, seeds or ()))
+
+    @torch.inference_mode()
+    def force(self, questions: Sequence[Question]) -> list[Reply] | None:
+        if self._scores is None:
+            return None
+        prompts = self._lay_out(questions, self._forcer).prompts
+        return self._fitting(lambda: self._read(prompts))
+
+    def _fitting(self, ask: Callable[[], list[Reply]]) -> list[Reply]:
+        """The replies. What is kept of the pictures gives way before memory is taken to be too small."""
         try:
-            return self._answer(prepared.prompts, seeds or ())
+            return ask()
         except torch.OutOfMemoryError:
             if not self._reader.release():
                 raise
         # Outside the handler, which would keep the failed batch's tensors alive.
         torch.cuda.empty_cache()
         self._reader.shares = False
+        try:
+            replies = ask()
+        except torch.OutOfMemoryError:  # not because of what was kept
+            self._reader.shares = True
+            raise
         _log.warning("nothing of the pictures is kept from question to question any more: it did not fit into memory")
-        return self._answer(prepared.prompts, seeds or ())
-
-    @torch.inference_mode()
-    def force(self, questions: Sequence[Question]) -> list[Reply] | None:
-        if self._scores is None:
-            return None
-        return self._read(self._lay_out(questions, self._forcer).prompts)
-
-    def _answer(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[Reply]:
-        return self._read(prompts) if self._settings.readout == "expected" else self._write(prompts, seeds)
+        return replies
 
     def _lay_out(self, questions: Sequence[Question], tokenizer: PreTrainedTokenizerBase) -> Batch:
         patches = self._patched([image for question in questions for image in question.images])
@@ -213,25 +220,17 @@ class Qwen3VLJudge(Judge):
         return self._scores.probabilities(self._reader.step(read.cache, one, seen, read.offsets))[:, 0]
 
     def _checked(self, replies: Sequence[Reply], sound: torch.Tensor) -> list[Reply]:
-        """The replies, but an error for those whose probabilities, (rows,), are not numbers.
-
-        That is one question's fault where others were answered: in the same batch, or before a batch of one.
-        """
-        problem = f"the judge's probabilities are not numbers in {self._settings.dtype}"
-        self._sound |= bool(sound.any())
-        if not self._sound or (len(replies) > 1 and not sound.any()):
-            raise StageError(problem, "Try --dtype bfloat16 or float32.")
+        """The replies, but an error for those whose probabilities, `sound` (rows,), are not numbers."""
+        dtype = self._settings.dtype
+        problem = f"the judge's probabilities are not numbers in {dtype}"
+        problem += "; try --dtype float32" if dtype != "float32" else ""
         return [reply if fine else Reply("", error=problem) for reply, fine in zip(replies, sound.tolist(), strict=True)]
 
     def _prompt(self, question: Question) -> str:
-        text = self._control_tokens.sub(_defuse, question.text)
-        content = [*({"type": "image"} for _ in question.images), {"type": "text", "text": text}]
-        conversation = [{"role": "user", "content": content}]
-        prompt = self._processor.apply_chat_template(conversation, add_generation_prompt=True, tokenize=False)
-        return prompt + question.answer_prefix + self._control_tokens.sub(_defuse, question.said)
+        return self._chat.prompt(len(question.images), question.text, question.answer_prefix, question.said)
 
     def _refuse_thinking(self, folder: Path) -> None:
-        if self._prompt(Question("", (), "", "")).rstrip().endswith("<think>"):
+        if self._chat.prompt(0, "", "").rstrip().endswith("<think>"):
             raise UserError(f"{folder} is a model that thinks before it answers", "Name the Instruct variant of the judge.")
 
 
@@ -239,17 +238,3 @@ def _expand(prompts: Sequence[str], token: str, sizes: Sequence[int]) -> list[st
     """Each picture's one token repeated as often as it has tokens. `sizes`: of the pictures, prompt by prompt."""
     left = iter(sizes)
     return [re.sub(re.escape(token), lambda match: match[0] * next(left), prompt) for prompt in prompts]
-
-
-def _pattern(tokenizer: PreTrainedTokenizerBase) -> re.Pattern[str]:
-    longest_first = sorted(tokenizer.get_added_vocab(), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first)))
-
-
-def _defuse(match: re.Match[str]) -> str:
-    """A control token as text: a zero-width space behind its first character keeps the tokenizer from seeing it.
-
-    transformers 5.23 has sanitize_control_tokens, 5.17 does not, and neither has it where an answer's beginning is appended.
-    """
-    token = match.group()
-    return f"{token[0]}\u200b{token[1:]}"

@@ -77,10 +77,8 @@ def score(
     if unknown := [status for status in retry if status not in RETRIED]:
         raise UserError(f"--retry {unknown[0]} is no status to ask again for", f"Choose among {', '.join(RETRIED)}.")
     plan = _check(edits, model, rubric_name, out, settings, run, anchors)
-    if retry and plan.model.kind != Kind.CLASS and not plan.settings.temperature:
-        console.warn(
-            "at temperature 0 the judge answers as it did: --retry changes nothing, unless a version or device has changed"
-        )
+    if retry and plan.model.kind != Kind.CLASS:
+        console.warn("the judge answers as it did, draws included: --retry changes nothing, unless a version or device did")
     if run.dry_run:
         folder.check(plan.paths, plan.identity, fresh=run.fresh)
         _explain(plan, range(len(plan.chunks)) if run.fresh else _owed(plan, allowed, retry))
@@ -96,7 +94,8 @@ def score(
     if errors > allowed(rows):
         files = " and ".join(str(docket.path) for docket in plan.chunks.dockets)
         remedy = f"Their rows in {files} say why. The same command asks again for them; --max-failures allows some."
-        raise Incomplete(f"{errors} of {rows} samples ended in an error", remedy)
+        counted = "rows" if len(plan.chunks.dockets) > 1 else "samples"
+        raise Incomplete(f"{errors} of {rows} {counted} ended in an error", remedy)
 
 
 def _join(plan: _Plan, run: Run, allowed: drive.Allowed, retry: Collection[str]) -> None:
@@ -235,8 +234,9 @@ def _explain(plan: _Plan, owed: Sequence[int]) -> None:
         ("rubric", plan.rubric.name),
         ("edits", f"{plan.edits.root}, {len(plan.edits.entries)} samples"),
     ]
+    anchors = f"{plan.anchors.root}, {len(plan.cases.anchors)} samples" if plan.anchors else "none"
     rows += [("without an edit", failed), *plan.settings.to_dict().items()]
-    rows += [("controls", len(plan.cases.controls)), ("anchors", len(plan.cases.anchors)), ("chunks", len(plan.chunks))]
+    rows += [("controls", len(plan.cases.controls)), ("anchors", anchors), ("chunks", len(plan.chunks))]
     rows += [("chunks to judge", len(owed)), ("rows to judge", _count(plan.chunks, owed)), ("out", plan.paths.root)]
     rows += [("seconds a sample, so far", f"{seconds:.2f}") for seconds in drive.pace(plan.paths)]
     console.show(console.escaped_table(("score, dry run", ""), rows))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -78,8 +78,6 @@ class ScoreWorker(Worker):
         starts = starts or layout.starts(cases, self._rubric, self._settings)
         self._chunks = layout.chunks(ScorePaths(Path(out)), cases, starts)
         self._interview: Interview | None = None
-        self._full = ""
-        """Why some questions did not fit into memory in this vote."""
 
     def __len__(self) -> int:
         return len(self._plan)
@@ -95,7 +93,7 @@ class ScoreWorker(Worker):
 
     def load(self, device: str) -> list[str]:
         self._interview = Interview(load_judge(self._model, self._settings.for_judge(device)))
-        return []
+        return [*self._interview.judge.notes]
 
     def prepare(self, item: int) -> _Chunk:
         edited = {place: self._cases[place] for place in self._places(item) if self._cases[place].pictures}
@@ -156,12 +154,13 @@ class ScoreWorker(Worker):
         import torch
 
         answers: dict[int, list[Answer]] = {}
-        self._full = ""
+        self._interview.lost.clear()
         for part in chunk.parts:
             for place, answer in self._ask(part, number).items():
                 answers.setdefault(place, []).append(answer)
-        if self._full and all(any(one.status == records.ERROR for one in given) for given in answers.values()):
-            raise torch.OutOfMemoryError(self._full)
+        lost = self._interview.lost
+        if lost and all(any(one.status == records.ERROR for one in given) for given in answers.values()):
+            raise torch.OutOfMemoryError(lost[0])
         return answers
 
     def _ask(self, part: _Part, vote: int) -> dict[int, Answer]:
@@ -170,22 +169,10 @@ class ScoreWorker(Worker):
             names = {place: self._cases[place].name for place in batch.questions}
             seeds = {place: self._settings.draw_seed(name, part.name, vote) for place, name in names.items()}
             drawn = seeds if self._settings.temperature else None
-            replies |= self._fitting(batch.questions, lambda batch=batch, drawn=drawn: self._interview.answers(batch, drawn))
+            replies |= self._interview.answers(batch, drawn)
         read = verdict.distributed if self._settings.readout == "expected" else verdict.written
         answers = {place: read(part.name, part.questions[place].criteria, found) for place, found in replies.items()}
         return self._forced(part, answers) if self._settings.forced else answers
-
-    def _fitting(
-        self, questions: Mapping[Any, Question], ask: Callable[[], dict[Any, Reply] | None]
-    ) -> dict[Any, Reply] | None:
-        """The replies; where none of these questions fits into memory, that is their reply: the others of the chunk may fit."""
-        import torch
-
-        try:
-            return ask()
-        except torch.OutOfMemoryError as error:
-            self._full = str(error)
-        return dict.fromkeys(questions, Reply("", error=self._full))
 
     def _forced(self, part: _Part, answers: dict[int, Answer]) -> dict[int, Answer]:
         """The same, with a forced readout of those that were written and could not be read."""
@@ -198,7 +185,7 @@ class ScoreWorker(Worker):
             for number in range(len(part.questions[place].criteria))
         }
         most = self._settings.batch_size or len(part.questions)
-        replies = self._fitting(questions, lambda: self._interview.forced(questions, most))
+        replies = self._interview.forced(questions, most)
         if replies is None:
             return answers
         for place in unread:

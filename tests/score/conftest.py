@@ -44,6 +44,14 @@ def short_rubric() -> str:
     return SHORT
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Models this small wait for each other's threads longer than they work, above all where other tests run beside them."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 @pytest.fixture
 def work(make_edits: Callable[..., Path], tmp_path: Path):
     """A worker on five edits, all in one chunk unless told otherwise."""
@@ -55,13 +63,16 @@ def work(make_edits: Callable[..., Path], tmp_path: Path):
         edits: Any = None,
         rubric_text: str = "",
         plan: Any = (0,),
+        anchored: bool = False,
         **settings: Any,
     ) -> ScoreWorker:
         location = str(judge) if isinstance(judge, Path) else f"{judge.__module__}:{judge.__name__}"
         kind = "folder" if isinstance(judge, Path) else "class"
         ScorePaths(tmp_path / "scores").chunks.mkdir(parents=True)
+        root = str(make_edits(**(edits or {})))
         worker = ScoreWorker(
-            edits=str(make_edits(**(edits or {}))),
+            edits=root,
+            anchors=root if anchored else None,
             out=str(tmp_path / "scores"),
             model={"kind": kind, "name": "judge", "location": location, "identity": {}},
             rubric_text=rubric_text or rubric.load("five").text,

@@ -14,9 +14,11 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(("name", "experts"), [("judge", []), ("judge_moe", ["experts: grouped_mm"])])
-def test_notes_say_how_it_runs(checkpoints: TinyPaths, name: str, experts: list[str]) -> None:
-    _, notes = checkpoint.load(getattr(checkpoints, name), CPU, torch.float32)
-    assert notes == ["attention: pictures sdpa, text sdpa", *experts]
+def test_notes_say_how_it_runs_where_there_is_a_choice(checkpoints: TinyPaths, name: str, experts: list[str]) -> None:
+    model, notes = checkpoint.load(getattr(checkpoints, name), CPU, torch.float32)
+    assert (notes, checkpoint.experts(model)) == ([], experts)
+    forms, note = checkpoint.attention(model.config, torch.device("cuda"), torch.float32)
+    assert (forms["vision_config"], note) == ("sdpa", "attention: pictures sdpa, text sdpa")
 
 
 def elsewhere(model: Any, device: str, experts: int) -> SimpleNamespace:

@@ -204,6 +204,20 @@ def test_rise_logical_answers_of_0_and_1_count_as_1_and_5(answers: tuple[int, in
     assert RISE.score(values, make("logical_reasoning")) == pytest.approx(score)
 
 
+@pytest.mark.parametrize(
+    ("category", "reasoning", "score"),
+    [
+        ("causal_reasoning", 1.4, 1.6),  # (1.5 + 0.7 + 1.0) / 2
+        ("causal_reasoning", 1.5, 3.25),
+        ("logical_reasoning", 2.9, 1.765),  # (1.5 + 2.03) / 2
+        ("logical_reasoning", 3.0, 3.6),
+    ],
+)
+def test_rise_takes_a_mean_for_the_answer_it_is_nearest_to(category: str, reasoning: float, score: float) -> None:
+    values = (5, reasoning, None if category == "logical_reasoning" else 5)
+    assert rise(category, *values) == pytest.approx(score)
+
+
 def test_rise_judges_the_result_by_the_reference_picture_where_there_is_one() -> None:
     for category, question in (("temporal_reasoning", "reasoning"), ("logical_reasoning", "logical")):
         assert asked(RISE, make(category))[question] == ([IR], ("edited",))

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from editbench.errors import StageError, UserError
+from editbench.errors import UserError
 from editbench.paths import CheckpointPaths, TinyPaths
 from editbench.processors import load_processor
 from editbench.score import qwen3vl
@@ -249,6 +249,9 @@ def test_published_sampling_settings_do_not_sample(checkpoints: TinyPaths, tmp_p
         "temperature": 0.7,
         "top_p": 0.8,
         "top_k": 20,
+        "repetition_penalty": 9.0,
+        "no_repeat_ngram_size": 1,
+        "max_new_tokens": 2,
         "eos_token_id": [256, 257],
         "pad_token_id": 257,
     }
@@ -285,25 +288,19 @@ def test_batches_can_be_prepared_in_several_threads(checkpoints: TinyPaths) -> N
     assert all(same(batch.prompts[1].tokens) for batch in batches)
 
 
-def test_probabilities_that_are_not_numbers_stop_the_stage(checkpoints: TinyPaths) -> None:
-    judge = load(checkpoints.judge)
-    judge._model.lm_head.weight.data.fill_(float("nan"))
-    for asked in ([SHORT], MIXED):
-        with pytest.raises(StageError, match="not numbers in float32"):
-            judge.answer(judge.prepare(asked))
-
-
 @pytest.mark.parametrize("readout", ["generate", "expected"])
-def test_probabilities_that_are_not_numbers_are_one_questions_fault(checkpoints: TinyPaths, readout: str) -> None:
+def test_probabilities_that_are_not_numbers_are_one_questions_fault_whatever_was_judged_before(
+    checkpoints: TinyPaths, readout: str
+) -> None:
     judge = load(checkpoints.judge, readout)
     bad = question("Score it.", (256, 288))
-    prepared = judge.prepare([SHORT, bad])
+    alone, prepared = judge.prepare([bad]), judge.prepare([SHORT, bad])
     prepared.prompts[1].patches[0].values.fill_(float("nan"))
+    (first,) = judge.answer(alone)
     fine, broken = judge.answer(prepared)
     assert (fine.error, broken.text, broken.distributions) == ("", "", {})
-    assert "not numbers" in broken.error
-    (alone,) = judge.answer(judge.prepare([bad]))
-    assert alone.error == broken.error
+    assert "not numbers in float32" in broken.error
+    assert judge.answer(alone) == [first] == [broken]
 
 
 def test_a_model_that_thinks_first_is_refused(checkpoints: TinyPaths, tmp_path: Path) -> None:

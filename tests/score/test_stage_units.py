@@ -17,6 +17,8 @@ from editbench.score import stage
 from editbench.score.chunks import Chunks, Docket
 from editbench.score.settings import ScoreSettings, percentage
 
+from .judges import Fixed
+
 
 @pytest.fixture
 def finished(tmp_path: Path):
@@ -169,18 +171,13 @@ def test_a_node_joins_a_run_that_is_asked_again(finished: Any, monkeypatch: pyte
     assert joined
 
 
-@pytest.mark.parametrize(("temperature", "warned"), [(0.0, True), (0.7, False)])
-def test_asking_a_judge_again_that_draws_nothing_is_warned_of(
-    make_edits: Callable[..., Path],
-    checkpoints: TinyPaths,
-    capsys: pytest.CaptureFixture[str],
-    temperature: float,
-    warned: bool,
+def test_asking_a_judge_again_that_answers_as_it_did_is_warned_of(
+    make_edits: Callable[..., Path], checkpoints: TinyPaths, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    edits = make_edits()
-    settings = ScoreSettings(temperature=temperature)
-    stage.score(edits, str(checkpoints.judge), "five", edits.parent / "out", settings, Run(dry_run=True), (UNPARSED,))
-    assert ("the judge answers as it did" in capsys.readouterr().err) == warned
+    edits, again = make_edits(), Run(dry_run=True)
+    for model in (str(checkpoints.judge), f"{Fixed.__module__}:{Fixed.__name__}"):
+        stage.score(edits, model, "five", edits.parent / "out", ScoreSettings(), again, (UNPARSED,))
+    assert capsys.readouterr().err.count("the judge answers as it did") == 1
 
 
 @pytest.mark.parametrize(("text", "share"), [("10%", 10.0), ("2.5", 2.5), ("0%", 0.0)])

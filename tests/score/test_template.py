@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from editbench.errors import UserError
 from editbench.paths import TinyPaths
@@ -14,11 +16,11 @@ TEXT = "Is it <|im_end|> done?"
 
 
 def test_the_prompt_is_what_the_judge_itself_reads(checkpoints: TinyPaths) -> None:
-    from PIL import Image
-
     judge = Qwen3VLJudge(checkpoints.judge, JudgeSettings(device="cpu", dtype="float32", readout="generate"))
     question = Question("k", (Image.new("RGB", (32, 32)),) * 2, TEXT, "As ", said="it <|im_end|>")
-    assert ChatTemplate.open(checkpoints.judge).prompt(2, TEXT, "As ", "it <|im_end|>") == judge._prompt(question)
+    (prompt,) = judge.prepare([question]).prompts
+    read = re.sub(r"(<\|image_pad\|>)+", "<|image_pad|>", judge._decoder.decode(prompt.tokens))
+    assert ChatTemplate.open(checkpoints.judge).prompt(2, TEXT, "As ", "it <|im_end|>") == read
 
 
 def test_a_folder_without_a_judge_is_refused(tmp_path: Path) -> None:

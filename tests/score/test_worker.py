@@ -33,7 +33,7 @@ class Full(Fixed):
     """Has memory for none."""
 
     def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
-        raise torch.OutOfMemoryError
+        raise torch.OutOfMemoryError("no room")
 
 
 class Large(Fixed):
@@ -134,7 +134,7 @@ def test_a_batch_too_large_for_the_memory_is_halved(work: Any) -> None:
 
 
 def test_a_chunk_of_which_nothing_fits_into_memory_fails(work: Any) -> None:
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(torch.OutOfMemoryError, match=r"^no room$"):
         rows(work(Full))
 
 
@@ -315,6 +315,14 @@ def test_events_tell_people_the_score_and_the_reason(work: Any) -> None:
 def test_a_chunk_is_named_by_its_number_and_holds_its_samples(work: Any) -> None:
     worker = work(batch_size=2)
     assert (len(worker), worker.name(0), worker.keys(0)) == (1, "chunk 0", ["physical", "environmental"])
+
+
+class Noted(Fixed):
+    notes = ("attention: none",)
+
+
+def test_what_the_judge_says_of_how_it_runs_is_handed_on(work: Any) -> None:
+    assert work(Noted, load=False).load("cpu") == ["attention: none"]
 
 
 def test_a_judge_is_loaded_by_kind(checkpoints: TinyPaths) -> None:

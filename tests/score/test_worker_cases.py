@@ -36,6 +36,14 @@ def test_scores_of_controls_stay_out_of_the_means_that_people_watch(work: Any) -
     assert all(re.match(r"\w+ \d\.00: r", event.note) for event in events)
 
 
+def test_an_anchor_is_judged_as_a_sample_is(work: Any) -> None:
+    worker = work(plan=[0, 1], anchored=True, edits={"failed": ("causal",)}, batch_size=16)
+    assert rows(worker, 1) == rows(worker, 0)
+    events = worker.store(1, worker.compute(1, worker.prepare(1), PULSE), 1.0)
+    assert events[0].key == "physical (anchor)"
+    assert {event.score for event in events} == {None}
+
+
 def test_a_repeat_draws_anew(work: Any) -> None:
     worker = work(Drawing, audit=100, plan=[0, 1], batch_size=16, temperature=0.7)
     own, controls = (worker.compute(item, worker.prepare(item), PULSE) for item in (0, 1))
@@ -48,6 +56,20 @@ def test_a_question_tells_whether_another_one_follows_about_the_same_pictures(wo
     parts = worker.prepare(0).parts
     assert [part.questions[0].shared for part in parts] == [True, False, True, False]
     assert parts[0].questions[0].images[0] is parts[1].questions[0].images[0]
+
+
+def test_with_votes_every_question_comes_again(work: Any) -> None:
+    worker = work(Both, rubric_text=rubric.load("viescore").text, votes=2, temperature=1.0)
+    assert [part.questions[0].shared for part in worker.prepare(0).parts] == [True, True]
+
+
+def test_questions_are_asked_in_the_rubrics_order_whatever_the_first_sample_is_asked(work: Any) -> None:
+    text = rubric.load("viescore").text.replace("[questions.consistency]", '[questions.consistency]\nwhen = "causal"')
+    text = text.replace("any_category = true", "any_category = true\ncategories = {causal = []}")
+    text = text.replace('score = "sqrt(sc * pq)"', 'score = "pq"').replace('sc = "min(success, overediting)"', "")
+    worker = work(Quadruple, rubric_text=text)
+    assert [part.name for part in worker.prepare(0).parts] == ["consistency", "quality"]
+    assert list(rows(worker)["causal"]["criteria"]) == ["success", "overediting", "naturalness", "artifacts"]
 
 
 def test_a_row_tells_the_steps_of_its_score(work: Any) -> None:
