@@ -100,7 +100,8 @@ class Histogram:
     """Of scores. Bin i holds edges[i] <= score < edges[i + 1], the last one its upper edge too."""
 
     edges: list[float]
-    """Over the rubric's scale, or over the scores where it tells none; empty without either."""
+    """Over the rubric's scale, or over the scores where it tells none; empty without either. Where all scores are whole,
+    and few, each has a bin of its own."""
     counts: dict[str, list[int]]
     """By category."""
 
@@ -276,8 +277,15 @@ def _histogram(table: Rows, scale: Scale | None) -> Histogram:
     if scale is None:
         low, high = float(values.min()), float(values.max())
         scale = (low, high) if high > low else (low - 0.5, high + 0.5)
-    # Edges are rounded as scores are, so that a score on an edge falls on its side of it.
-    edges = np.round(np.linspace(*scale, BINS + 1), DECIMALS)
-    bins = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, BINS - 1)
-    counts = np.bincount(table.category[scored] * BINS + bins, minlength=BINS * len(table.categories)).reshape(-1, BINS)
+    edges = _edges(values, scale)
+    count = len(edges) - 1
+    bins = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, count - 1)
+    counts = np.bincount(table.category[scored] * count + bins, minlength=count * len(table.categories)).reshape(-1, count)
     return Histogram(edges=edges.tolist(), counts=dict(zip(table.categories, counts.tolist(), strict=True)))
+
+
+def _edges(values: NDArray[np.float64], scale: Scale) -> NDArray[np.float64]:
+    if scale[1] - scale[0] < BINS and not np.any(np.mod(np.append(values, scale), 1)):
+        return np.array([scale[0], *np.arange(scale[0] + 0.5, scale[1]), scale[1]])
+    # Rounded as scores are, so that a score on an edge falls on its side of it.
+    return np.round(np.linspace(*scale, BINS + 1), DECIMALS)

@@ -6,6 +6,7 @@ otherwise; differences between the runs' own edits contain it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from editbench.errors import UserError
 from editbench.report import runs as run_module
 from editbench.report.agreement import Estimate
 from editbench.report.bootstrap import RESAMPLES, SEED, Bootstrap
-from editbench.report.rounding import estimate, rounded
+from editbench.report.rounding import estimate, rounded, within
 from editbench.report.rows import Rows
 from editbench.report.runs import Run
 from editbench.report.stats import Floats
@@ -91,11 +92,12 @@ def _shift(run: Run, reference: Rows, label: str, resamples: int, seed: int) -> 
     differences, groups = table.score[both] - other[both], table.group[both]
     value = float(differences.mean()) if len(differences) else None
     interval = Bootstrap(groups, resamples, seed).mean(differences) if len(differences) else None
+    low, high = run.facts.rubric.scale or (-math.inf, math.inf)
     return Anchors(
         reference=label,
         n=len(differences),
         groups=len(np.unique(groups)),
-        shift=estimate(value, interval),
+        shift=estimate(value, within(interval, (low - high, high - low))),
         correlation=rounded(_pearson(table.score[both], other[both])),
         edits=run.facts.anchors,
     )

@@ -14,7 +14,7 @@ import numpy as np
 
 from editbench.report import ranks, stats
 from editbench.report.bootstrap import CELLS, FEW_GROUPS, RESAMPLES, SEED, Bootstrap
-from editbench.report.rounding import rounded, rounded_pair
+from editbench.report.rounding import rounded, rounded_pair, within
 from editbench.report.runs import Run
 from editbench.report.stats import Codes, Floats, Interval
 
@@ -41,7 +41,7 @@ class Difference:
     second_mean: float | None
     difference: float | None
     interval: Interval | None
-    """95 %, by bootstrap over groups; None below two groups (in any category, for macro)."""
+    """95 %, by bootstrap over groups, no wider than the scale; None below two groups (in any category, for macro)."""
     wins: int
     """Samples that the second run scores higher."""
     ties: int
@@ -79,6 +79,8 @@ class _Pair:
     second: Floats
     groups: Codes
     category: Codes
+    reach: Interval | None
+    """Lowest and highest difference that the rubric's scale lets be."""
 
 
 def compare(
@@ -150,11 +152,13 @@ def _align(first: Run, second: Run) -> _Pair:
         matched = np.array([places.get(key, -1) for key in one.keys], dtype=np.int64)
         here = np.flatnonzero((matched >= 0) & one.scored & other.scored[matched])
         there = matched[here]
-    return _Pair(one.score[here], other.score[there], one.group[here], one.category[here])
+    scale = first.facts.rubric.scale
+    reach = (scale[0] - scale[1], scale[1] - scale[0]) if scale and scale == second.facts.rubric.scale else None
+    return _Pair(one.score[here], other.score[there], one.group[here], one.category[here], reach)
 
 
 def _chosen(pair: _Pair, chosen: stats.Bools) -> _Pair:
-    return _Pair(pair.first[chosen], pair.second[chosen], pair.groups[chosen], pair.category[chosen])
+    return _Pair(pair.first[chosen], pair.second[chosen], pair.groups[chosen], pair.category[chosen], pair.reach)
 
 
 def _measure(pair: _Pair, macro: bool, resamples: int, seed: int) -> Difference:
@@ -169,7 +173,7 @@ def _measure(pair: _Pair, macro: bool, resamples: int, seed: int) -> Difference:
         first_mean=rounded(stats.macro_mean(pair.first, strata)),
         second_mean=rounded(stats.macro_mean(pair.second, strata)),
         difference=rounded(mean),
-        interval=rounded_pair(Bootstrap(pair.groups, resamples, seed).interval(found)),
+        interval=rounded_pair(within(Bootstrap(pair.groups, resamples, seed).interval(found), pair.reach)),
         wins=int((differences >= SAME).sum()),
         ties=int((np.abs(differences) < SAME).sum()),
         losses=int((differences <= -SAME).sum()),

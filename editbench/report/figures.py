@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FORMATS = ("svg", "png")
+MEANS, SCORES, DIFFERENCES = NAMES = ("means", "scores", "differences")
+DPI = 200
+"""Of PNG."""
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Told apart by the colour-blind (Okabe and Ito 2008, "Color Universal Design")."""
 
@@ -36,18 +38,18 @@ _STYLE = {
     "axes.titlelocation": "left",
     "legend.frameon": False,
     "figure.constrained_layout.use": True,
-    "savefig.dpi": 200,
 }
-_NO_DATE: Mapping[str, dict[str, Any]] = {"svg": {"Date": None}, "png": {"Software": None}}
 _MOST_RUNS = 8
 """Side by side in one chart; with more, the first ones of the leaderboard are drawn."""
 
 
-def render(runs: Sequence[RunSummary], comparisons: Sequence[Comparison]) -> dict[str, bytes]:
+def render(boards: Sequence[Sequence[RunSummary]], comparisons: Sequence[Comparison]) -> dict[str, bytes]:
     """File contents by name: `means.svg`, `means.png`, `scores.*`, and `differences.*` where runs are compared.
 
+    Runs of a second leaderboard, which can't be compared with those of the first, are in `means-2.*` and `scores-2.*`.
+
     Args:
-        runs: the best first.
+        boards: runs of each leaderboard, the best first.
 
     Raises:
         UserError: matplotlib is not installed.
@@ -56,14 +58,19 @@ def render(runs: Sequence[RunSummary], comparisons: Sequence[Comparison]) -> dic
         import matplotlib
     except ModuleNotFoundError:
         raise UserError("figures need matplotlib", "Install it with: pip install 'editbench[report]'") from None
-    shown = runs[:_MOST_RUNS]
     # A name that no font can show is drawn as boxes; matplotlib would say so on the terminal for every letter.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     with matplotlib.rc_context({**_STYLE, "font.family": _fonts()}), warnings.catch_warnings(action="ignore"):
-        drawn = {"means": _means(shown), "scores": _scores(shown)}
-        if comparisons:
-            drawn["differences"] = _differences(comparisons[:_MOST_RUNS])
-        return {f"{name}.{kind}": _saved(figure, kind) for name, figure in drawn.items() for kind in FORMATS}
+        return {f"{name}.{kind}": data for name, figure in _figures(boards, comparisons) for kind, data in _saved(figure)}
+
+
+def _figures(boards: Sequence[Sequence[RunSummary]], comparisons: Sequence[Comparison]) -> Iterator[tuple[str, Figure]]:
+    for number, runs in enumerate(boards, 1):
+        suffix = f"-{number}" if number > 1 else ""
+        yield f"{MEANS}{suffix}", _means(runs[:_MOST_RUNS])
+        yield f"{SCORES}{suffix}", _scores(runs[:_MOST_RUNS])
+    if comparisons:
+        yield DIFFERENCES, _differences(comparisons[:_MOST_RUNS])
 
 
 def _fonts() -> list[str]:
@@ -79,10 +86,17 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height))
 
 
-def _saved(figure: Figure, kind: str) -> bytes:
-    file = io.BytesIO()
-    figure.savefig(file, format=kind, metadata=_NO_DATE[kind])
-    return file.getvalue()
+def _saved(figure: Figure) -> Iterator[tuple[str, bytes]]:
+    """(format, file). Canvases are drawn directly, since `savefig` draws twice; the layout of the first does for the second."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    svg, png = io.BytesIO(), io.BytesIO()
+    FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})
+    figure.set_layout_engine("none")
+    figure.set_dpi(DPI)
+    FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
+    yield from {"svg": svg.getvalue(), "png": png.getvalue()}.items()
 
 
 def _means(runs: Sequence[RunSummary]) -> Figure:
@@ -121,11 +135,12 @@ def _scores(runs: Sequence[RunSummary]) -> Figure:
     rows = -(-len(names) // columns) or 1
     figure = _figure(2.2 * columns, 0.5 + 1.4 * rows)
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
-    for panel, name in zip_longest(panels, names):
+    for number, (panel, name) in enumerate(zip_longest(panels, names)):
         if name is None:
             panel.set_axis_off()
             continue
         panel.set_title(name)
+        panel.tick_params(labelbottom=number + columns >= len(names))  # the lowest of each column
         for place, run in enumerate(runs):
             _steps(panel, run, name, COLOURS[place % len(COLOURS)])
     figure.supxlabel("score", fontsize=9)

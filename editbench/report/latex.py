@@ -1,4 +1,4 @@
-"""report.tex: the leaderboard as a LaTeX table (package booktabs), to be included in a paper with \\input."""
+"""report.tex: each leaderboard as a LaTeX table (package booktabs), to be included in a paper with \\input."""
 
 from __future__ import annotations
 
@@ -11,12 +11,20 @@ _ESCAPES = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "|": r"\textbar{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
+    **{character: f"{{{character}}}" for character in "[]*"},  # behind \\ they would be its arguments
 }
 
 
-def render(runs: Sequence[RunSummary]) -> str:
-    """A table of means with half of their 95 % intervals, a row a run. `runs`: the best first."""
+def render(boards: Iterable[Sequence[RunSummary]]) -> str:
+    """A table a leaderboard, of means with half of their 95 % intervals, a row a run, the best first."""
+    return "\n".join(map(_table, boards))
+
+
+def _table(runs: Sequence[RunSummary]) -> str:
     names = sorted({name for run in runs for name in run.categories})
     header = ("run", *names, "micro", "macro", "coverage")
     rubrics = dict.fromkeys(f"{run.facts.judge.name}, {run.facts.rubric}, {run.facts.benchmark.name}" for run in runs)

@@ -28,6 +28,8 @@ COLUMNS = (
     "coverage",
     "headline_name",
     "headline",
+    "headline_low",
+    "headline_high",
     "headline_percent",
     "micro_mean",
     "ci_low",
@@ -35,7 +37,8 @@ COLUMNS = (
     "macro_mean",
     "mean_failures_lowest",
 )
-"""`ci_low` and `ci_high` are of the micro mean. Followed by `mean:CATEGORY` for each category of any run, `flags` (such as
+"""`headline_low` and `headline_high` are the headline's 95 % interval, `ci_low` and `ci_high` the micro mean's, of which
+`mean_failures_lowest` is too. Followed by `mean:CATEGORY` for each category of any run, `flags` (such as
 `identical=20; uniform=1`) and `warnings`."""
 
 
@@ -62,5 +65,6 @@ def _facts(run: RunSummary) -> tuple[str, ...]:
 def _numbers(run: RunSummary) -> Iterator[float | str | None]:
     micro, headline = run.micro, run.headline
     yield from (micro.n, micro.scored, micro.coverage)
-    yield from (headline.name, headline.value, headline.percent.value if headline.percent else None)
+    yield from (headline.name, headline.value, *(headline.interval or (None, None)))
+    yield headline.percent.value if headline.percent else None
     yield from (micro.mean, *(micro.interval or (None, None)), run.macro.mean, micro.mean_failures_lowest)

@@ -9,7 +9,7 @@ from editbench.records import STATUSES
 from editbench.report import markdown_sections as sections
 from editbench.report.aggregate import Macro, RunSummary, Summary
 from editbench.report.markdown_text import escape, table, warnings
-from editbench.report.words import number, ranks, share, span
+from editbench.report.words import estimate, number, ranks, share, span
 
 if TYPE_CHECKING:
     from editbench.report.stage import Place, Report
@@ -49,14 +49,15 @@ def _run(run: RunSummary, told: Sequence[str]) -> Iterator[str]:
         rows = [_row(f"{escape(name)}, micro", subset.micro), _macro_row(f"{escape(name)}, macro", subset.macro)]
         yield table(("subset", *_COLUMNS), rows)
     yield from sections.protocol(run.protocol)
-    yield _statuses(run)
+    if run.micro.scored < run.micro.n:
+        yield _statuses(run)
     yield from sections.audit(run.audit)
     yield from sections.anchors(run.anchors)
 
 
 def _facts(run: RunSummary) -> Iterator[tuple[str, object]]:
     facts, headline = run.facts, run.headline
-    percent = f"; as a percentage {number(headline.percent.value)}" if headline.percent else ""
+    percent = f"; as a percentage {estimate(headline.percent)}" if headline.percent else ""
     yield "Headline", f"{headline.name} {number(headline.value)} ({span(headline.interval)}){percent}"
     yield "Editor", facts.editor
     yield "Judge", facts.judge
@@ -72,20 +73,23 @@ def _facts(run: RunSummary) -> Iterator[tuple[str, object]]:
 def _leaderboard(places: Sequence[Place]) -> str:
     names = sorted({name for place in places for name in place.run.categories})
     headline = places[0].run.headline.name
-    header = ("rank", "run", "could be", headline, "95 % interval", "coverage", "micro", "macro", *map(escape, names))
-    rows = []
-    for place in places:
-        run = place.run
-        overall = (number(run.headline.value), span(run.headline.interval), share(run.micro.coverage))
-        means = [number(run.categories[name].mean) if name in run.categories else "-" for name in names]
-        middle = (number(run.micro.mean), number(run.macro.mean))
-        rows.append((str(place.rank), escape(run.label), ranks(place.rank_range), *overall, *middle, *means))
-    return table(header, rows, texts=3)
+    other = "micro mean" if headline == "macro mean" else "macro mean"
+    header = ("rank", "run", "could be", headline, "95 % interval", "coverage", "micro floor", other, *map(escape, names))
+    return table(header, (_place(place, other, names) for place in places), texts=3)
+
+
+def _place(place: Place, other: str, names: Sequence[str]) -> tuple[str, ...]:
+    run = place.run
+    overall = (number(run.headline.value), span(run.headline.interval), share(run.micro.coverage), _floor(run.micro))
+    beside = run.micro if other == "micro mean" else run.macro
+    means = [number(run.categories[name].mean) if name in run.categories else "-" for name in names]
+    return (str(place.rank), escape(run.label), ranks(place.rank_range), *overall, number(beside.mean), *means)
 
 
 def _statuses(run: RunSummary) -> str:
     present = [status for status in STATUSES if status in run.micro.statuses]
-    parts = [*run.categories.items(), ("overall", run.micro)]
+    languages = run.languages.items() if len(run.languages) > 1 else ()
+    parts = [*run.categories.items(), *languages, ("overall", run.micro)]
     rows = [(escape(name), *(str(part.statuses.get(status, 0)) for status in present)) for name, part in parts]
     return table(("samples by status", *present), rows)
 

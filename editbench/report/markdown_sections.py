@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from editbench.report.agreement import STATISTICS, Estimate
 from editbench.report.anchors import Anchors
-from editbench.report.audit import Audit
+from editbench.report.audit import LEAST_GROUPS, Audit
 from editbench.report.compare import Comparison, Difference
 from editbench.report.markdown_text import escape, table
 from editbench.report.protocol import Mean, Part, Protocol
 from editbench.report.raters import Dispute, Pair
-from editbench.report.words import number, p_value, share, signed, span
+from editbench.report.words import estimate, number, p_value, share, signed, span
 
 COMPARISON_NOTES = (
     "A difference is the second run minus the first, over the samples that both scored; win, tie and loss are the second's. "
     "p is from a sign-flip permutation test over groups, p (Holm) is corrected over the categories. Effect: the mean "
-    "difference over its standard deviation. Detectable: the smallest true difference that so many samples show four times "
-    "out of five."
+    "difference over its standard deviation. Detectable: the smallest true difference that so many samples show, at p = 0.05, "
+    "four times out of five."
 )
 AGREEMENT_NOTES = (
     "Agreement is over the samples that both raters scored, with 95 % intervals by bootstrap over groups of samples of "
@@ -28,6 +28,8 @@ AGREEMENT_NOTES = (
     "rater's scale to 0..1; an observed scale spans the scores that the rater gave. Undefined (`-`): a rater who gives "
     "everyone the same has no ranks to correlate."
 )
+AUDIT_PASSED = "Nothing is wrong: the judge tells its controls from the edits, and repeats itself."
+AUDIT_FAILED = "What is wrong stands among the warnings above."
 POOL_NOTES = (
     "A pool takes all values of all criteria of its samples alike; the means of the scores, above, take each sample's mean "
     "first. Published summaries differ in just this."
@@ -49,7 +51,21 @@ def comparisons(found: Sequence[Comparison]) -> Iterator[str]:
         rows += [_difference("**overall**", each.rows.overall), _difference("**macro**", each.rows.macro)]
         yield f"### {second} against {first}"
         yield table(("category", *_DIFFERENCES), rows)
+        yield _unseen([*each.rows.categories.items(), ("all together", each.rows.overall)])
     yield COMPARISON_NOTES
+
+
+def _unseen(parts: Iterable[tuple[str, Difference]]) -> str:
+    """How small a difference so many samples can't show, in plain words."""
+    told, few = [], []
+    for name, part in parts:
+        if part.detectable is None or part.groups < LEAST_GROUPS:
+            few.append(f"{escape(name)} ({part.groups})")
+        else:
+            told.append(f"{part.n} samples of {escape(name)} can't show less than {number(part.detectable)}")
+    sentences = [f"Small differences: {', '.join(told)}."] if told else []
+    sentences += [f"Too few source pictures for p = 0.05, however large the difference: {', '.join(few)}."] if few else []
+    return " ".join(sentences)
 
 
 def _difference(name: str, part: Difference) -> tuple[str, ...]:
@@ -96,8 +112,7 @@ def audit(found: Audit | None) -> Iterator[str]:
     if found is None:
         return
     yield f"### Audit of the judge, on {found.samples} samples"
-    verdicts = found.verdicts or ["nothing is wrong: the judge tells its controls from the edits, and repeats itself"]
-    yield "\n".join(f"- {escape(verdict)}" for verdict in verdicts)
+    yield AUDIT_FAILED if found.verdicts else AUDIT_PASSED
     rows = [
         (name, str(part.n), number(part.edit_mean), number(part.mean), *_auc(part.auc)) for name, part in found.controls.items()
     ]
@@ -141,15 +156,11 @@ def agreement(pairs: Sequence[Pair]) -> Iterator[str]:
 
 
 def _agreement_row(pair: Pair) -> tuple[str, ...]:
-    return (_names(pair), str(pair.n), *(_estimate(getattr(pair.agreement, name)) for name in STATISTICS))
+    return (_names(pair), str(pair.n), *(estimate(getattr(pair.agreement, name)) for name in STATISTICS))
 
 
 def _names(pair: Pair) -> str:
     return " and ".join(escape(rater.name) for rater in pair.raters)
-
-
-def _estimate(found: Estimate) -> str:
-    return number(found.value) + (f" ({span(found.interval)})" if found.interval else "")
 
 
 def _dispute(dispute: Dispute) -> tuple[str, ...]:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 
 
 def escape(value: object) -> str:
-    """Text from outside as one line of plain text: no table cell, tag, link or emphasis in it takes effect."""
+    """Text from outside as one line of plain text: no table cell, tag, link, formula or emphasis in it takes effect."""
     line = " ".join(str(value).split())
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|~])", r"\\\1", line)
+    return re.sub(r"([\\`*_\[\]|~$])", r"\\\1", line)
 
 
 def warnings(texts: Iterable[str]) -> list[str]:

@@ -17,9 +17,9 @@ import orjson
 from editbench.errors import UserError
 from editbench.paths import ScorePaths
 from editbench.report import agreement, ratings
-from editbench.report.aggregate import DECIMALS
-from editbench.report.agreement import Agreement, Estimate
+from editbench.report.agreement import Agreement
 from editbench.report.ratings import Ratings
+from editbench.report.rounding import DECIMALS, estimate
 from editbench.report.rows import Scale
 from editbench.report.runs import Run
 from editbench.report.stats import Floats
@@ -88,7 +88,7 @@ def compare(runs: Mapping[str, Run], given: Sequence[str] = ()) -> list[Pair]:
         UserError: a bad file of ratings, one whose name another rater has, or ratings for runs of several sets of edits.
     """
     people = _people(runs, given)
-    return [pair for together in _sets(runs) for pair in _pairs(together, people)]
+    return [pair for together in _sets(runs) if len(together) + len(people) > 1 for pair in _pairs(together, people)]
 
 
 def _sets(runs: Mapping[str, Run]) -> list[dict[str, Run]]:
@@ -115,8 +115,6 @@ def _people(runs: Mapping[str, Run], given: Sequence[str]) -> list[Ratings]:
 
 def _pairs(runs: Mapping[str, Run], people: Iterable[Ratings]) -> list[Pair]:
     raters = [*(_judge(label, run) for label, run in runs.items()), *map(_person, people)]
-    if len(raters) < 2:
-        return []
     groups, categories = _facts(runs.values())
     pairs = [_pair(first, second, groups, categories) for first, second in combinations(raters, 2)]
     return _with_responses(pairs, runs)
@@ -215,13 +213,5 @@ def _start(text: str) -> str:
 
 
 def _rounded(found: Agreement) -> Agreement:
-    return Agreement(*(_round(getattr(found, name)) for name in agreement.STATISTICS))
-
-
-def _round(estimate: Estimate) -> Estimate:
-    if estimate.value is None:
-        return estimate
-    # Adding 0.0 makes -0.0 a plain zero.
-    low, high = estimate.interval or (0.0, 0.0)
-    span = (round(low, DECIMALS) + 0.0, round(high, DECIMALS) + 0.0) if estimate.interval else None
-    return Estimate(round(estimate.value, DECIMALS) + 0.0, span)
+    each = (getattr(found, name) for name in agreement.STATISTICS)
+    return Agreement(*(estimate(statistic.value, statistic.interval) for statistic in each))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
@@ -103,15 +104,16 @@ def load(root: Path) -> Run:
         raise UserError(f"{root} holds results of `{stage}`, not scores", "Give a folder that `editbench score` wrote.")
     facts = _facts(there)
     settings = {name: value for name, value in _mapping(there, "settings").items() if name not in _TECHNICAL}
-    manifest, scale = _manifest(paths), facts.rubric.scale
-    audit, anchors = (_has(paths, file, manifest.get(name)) for name, file in _further(paths).items())
+    if not paths.manifest.exists():
+        raise UserError(f"{root}: scoring is not finished", "Run the same `editbench score` command again.")
+    manifest, scale = identity.load(paths.manifest), facts.rubric.scale
     return Run(
         root,
         facts,
         settings,
-        rows.read(paths.scores, scale),
-        rows.read(paths.audit, scale, audit=True) if audit else None,
-        rows.read(paths.anchors, scale) if anchors else None,
+        _rows(paths.scores, manifest, scale),
+        _further(paths.audit, manifest, "audit", scale),
+        _further(paths.anchors, manifest, "anchors", scale),
     )
 
 
@@ -156,34 +158,21 @@ def _encodable(name: str) -> str:
     return name.encode("utf-8", "replace").decode()
 
 
-def _manifest(paths: ScorePaths) -> Mapping[str, Any]:
-    """Raises UserError unless the stage is finished and its scores are as it left them."""
-    if not paths.manifest.exists():
-        raise UserError(f"{paths.root}: scoring is not finished", "Run the same `editbench score` command again.")
-    manifest = identity.load(paths.manifest)
-    _check(paths, paths.scores, manifest.get("sha256"))
-    return manifest
+def _rows(file: Path, told: Mapping[str, Any], scale: Scale | None, audit: bool = False) -> Rows:
+    """Of a file that `told` has the digest of. Raises UserError for a bad row or, when rows are good, for another digest."""
+    with ThreadPoolExecutor(1) as beside:
+        hashing = beside.submit(shards.sha256, file)
+        found = rows.read(file, scale, audit=audit)
+        if hashing.result() != told.get("sha256"):
+            problem = f"{file} is not what {ScorePaths(file.parent).manifest.name} says (sha256 differs)"
+            raise UserError(problem, "Restore it, or score into a new folder.")
+    return found
 
 
-def _further(paths: ScorePaths) -> dict[str, Path]:
-    """Files beside the scores that a manifest tells of by these names."""
-    return {"audit": paths.audit, "anchors": paths.anchors}
-
-
-def _has(paths: ScorePaths, file: Path, told: Any) -> bool:
-    """Whether there is such a file with rows. Raises UserError when it is not as the manifest says."""
-    if not isinstance(told, Mapping):
-        return False
-    _check(paths, file, told.get("sha256"))
-    return bool(told.get("rows"))
-
-
-def _check(paths: ScorePaths, file: Path, sha256: Any) -> None:
-    remedy = "Restore it, or score into a new folder."
-    if not file.exists():
-        raise UserError(f"no {file.name} in {paths.root}", remedy)
-    if shards.sha256(file) != sha256:
-        raise UserError(f"{file} is not what {paths.manifest.name} says (sha256 differs)", remedy)
+def _further(file: Path, manifest: Mapping[str, Any], name: str, scale: Scale | None) -> Rows | None:
+    """Of a file beside the scores; None where the manifest tells of no rows by this name."""
+    told = _mapping(manifest, name)
+    return _rows(file, told, scale, name == "audit") if told.get("rows") else None
 
 
 def _facts(there: Mapping[str, Any]) -> Facts:
@@ -203,7 +192,7 @@ def _facts(there: Mapping[str, Any]) -> Facts:
 def _rubric(rubric: Mapping[str, Any]) -> RubricFacts:
     """Earlier versions told less: what is missing counts as a rubric's default."""
     headline = _mapping(rubric, "headline")
-    aggregate, percent = headline.get("aggregate"), headline.get("percent")
+    aggregate = headline.get("aggregate")
     criteria = {name: _span(value) for name, value in _mapping(rubric, "criteria").items()}
     return RubricFacts(
         name=_label(rubric),
@@ -212,7 +201,7 @@ def _rubric(rubric: Mapping[str, Any]) -> RubricFacts:
         scale=_span(rubric.get("scale")),
         criteria={name: span for name, span in criteria.items() if span},
         aggregate=aggregate if aggregate in _AGGREGATES else "micro",
-        percent=(float(percent[0]), float(percent[1])) if percent else None,
+        percent=_pair(headline.get("percent")),
         accuracy=bool(headline.get("accuracy")),
         pools=_mapping(headline, "pools"),
         spellings=_mapping(rubric, "spellings"),
@@ -234,8 +223,13 @@ def _label(value: Mapping[str, Any]) -> str:
     return PurePath(name).name if PurePath(name).is_absolute() else name
 
 
-def _span(value: Any) -> Scale | None:
+def _pair(value: Any) -> tuple[float, float] | None:
     match value:
-        case [int() | float() as low, int() | float() as high] if low < high:
-            return float(low), float(high)
+        case [int() | float() as first, int() | float() as second]:
+            return float(first), float(second)
     return None
+
+
+def _span(value: Any) -> Scale | None:
+    found = _pair(value)
+    return found if found and found[0] < found[1] else None

@@ -27,7 +27,7 @@ to six decimals (two in texts). `report.json`, where null stands for what can't 
         anchors     {reference: label, n, groups, shift: {value, interval}, correlation, edits: digest} | null
         warnings    [text]
     leaderboards [{board, rank, rank_range: [best, worst] | null, label, headline, interval, micro, macro, coverage,
-                   mean_failures_lowest}], by board and then by headline
+                   mean_failures_lowest: of the micro mean}], by board and then by headline
     comparisons  [{runs: [first, second], rows: {overall, macro: DIFFERENCE, categories: {name: DIFFERENCE}}}]
     warnings     [text], on runs side by side
     agreement    [PAIR], of all raters of the same edits: runs, and ratings by people
@@ -63,8 +63,6 @@ from editbench.report import anchors, checks, compare, figures, latex, leaderboa
 from editbench.report.aggregate import RunSummary, ranked, summarise
 from editbench.report.agreement import STATISTICS
 from editbench.report.compare import Comparison
-from editbench.report.html import page
-from editbench.report.html.pictures import RunPictures
 from editbench.report.raters import Pair
 from editbench.report.runs import Run
 
@@ -212,21 +210,34 @@ def _write(made: Report, roots: Mapping[str, Path]) -> None:
         paths.root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"can't make the folder {paths.root}: {error.strerror}", "Give another --out.") from None
+    _clear(paths)
+    on_boards = [[place.run for place in places] for places in made.boards]
     told = {label: [*own, *made.warnings] for label, own in made.run_warnings.items()}
     atomic.write(paths.markdown, markdown.render(made).encode())
     atomic.write(paths.leaderboard, leaderboard.render(made.places, told).encode())
     if options.latex:
-        atomic.write(paths.latex, latex.render([place.run for place in made.places]).encode())
+        atomic.write(paths.latex, latex.render(on_boards).encode())
     if options.figures:
         paths.figures.mkdir(exist_ok=True)
-        for name, data in figures.render([place.run for place in made.places], made.comparisons).items():
+        for name, data in figures.render(on_boards, made.comparisons).items():
             atomic.write(paths.figures / name, data)
     document = made.document()
     if options.html:
+        # Templates and pictures take a while to import.
+        from editbench.report.html import page
+        from editbench.report.html.pictures import RunPictures
+
         pictures = [RunPictures(label, root, options.edits) for label, root in roots.items()]
         shown = page.Options(pictures=options.pictures, full=options.full_pictures)
         made.missing.extend(page.write(document, pictures, paths.root, shown))
     atomic.write(paths.json, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def _clear(paths: ReportPaths) -> None:
+    """Remove what an earlier report left, which this one may not write: its numbers would stand beside other ones."""
+    drawn = (path for name in figures.NAMES for path in paths.figures.glob(f"{name}*"))
+    for path in (paths.json, paths.html, paths.latex, *drawn):
+        path.unlink(missing_ok=True)
 
 
 def _pair(pair: Pair) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The report in a terminal: a table a run with small bars where there is room, the runs side by side, and what is odd."""
+"""The report in a terminal: a table a run with small bars where there is room, what is odd, and the runs side by side."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from editbench.report.aggregate import Macro, RunSummary, Summary
-from editbench.report.agreement import STATISTICS, Estimate
+from editbench.report.agreement import STATISTICS
 from editbench.report.compare import Comparison, Difference
 from editbench.report.raters import Pair
 from editbench.report.rows import Scale
-from editbench.report.words import number, p_value, ranks, share, signed, span
+from editbench.report.words import estimate, number, p_value, ranks, share, signed, span
 
 if TYPE_CHECKING:
     from editbench.report.stage import Place, Report
@@ -34,14 +34,14 @@ def render(report: Report) -> RenderableType:
     parts: list[RenderableType] = []
     for run in report.runs:
         parts += [_RunTable(run), *_notes(run), *_warnings(report.run_warnings[run.label]), Text()]
-    if len(report.runs) > 1:
-        parts += [_side_by_side(places) for places in report.boards]
-    parts += [part for comparison in report.comparisons for part in (Text(), _differences(comparison))]
-    parts += _warnings(report.warnings)
     if report.agreement:
-        parts += [Text(), _agreement(report.agreement), _scales(report.agreement)]
-        parts += [part for pair in report.agreement if pair.disputed for part in (Text(), _disputed(pair))]
-    return Group(*parts)
+        parts += [_agreement(report.agreement), _scales(report.agreement), Text()]
+        parts += [part for pair in report.agreement if pair.disputed for part in (_disputed(pair), Text())]
+    parts += [part for comparison in report.comparisons for part in (_differences(comparison), Text())]
+    # What is printed last is what is seen first.
+    if len(report.runs) > 1:
+        parts += [part for places in report.boards for part in (_side_by_side(places), Text())]
+    return Group(*parts, *_warnings(report.warnings))
 
 
 class _RunTable:
@@ -52,7 +52,7 @@ class _RunTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         bars = options.max_width >= _ROOM and not options.ascii_only and self.run.facts.rubric.scale is not None
-        table = _table(self.run.label, ("category", *_COLUMNS, *([""] if bars else ())))
+        table = _table(("category", *_COLUMNS, *([""] if bars else ())))
         for name, part in self.run.categories.items():
             table.add_row(*self._row(name, part, bars))
         if len(self.run.languages) > 1:
@@ -62,7 +62,7 @@ class _RunTable:
         table.add_section()
         table.add_row(*self._row("micro", self.run.micro, bars), style="bold")
         table.add_row(*self._row("macro", self.run.macro, bars), style="bold")
-        yield table
+        yield _titled(self.run.label, table)
 
     def _row(self, name: str, part: Summary | Macro, bars: bool) -> tuple[RenderableType, ...]:
         row = _macro_row(name, part) if isinstance(part, Macro) else _row(name, part)
@@ -100,20 +100,27 @@ def _protocol(run: RunSummary) -> Iterator[Text]:
         yield Text(f"accuracy: {share(found.accuracy.mean)} of {found.accuracy.n} samples at the top of every criterion")
 
 
-def _side_by_side(places: Sequence[Place]) -> Table:
-    """Few runs stand in columns, which fit a terminal whatever the categories are called; many in rows."""
-    names = sorted({name for place in places for name in place.run.categories})
-    title = f"mean ± half of the 95 % interval, by {places[0].run.headline.name}"
-    rows = [[Text("rank"), *(Text(_rank(place)) for place in places)]]
-    for name in names:
-        rows.append([Text(name), *(_mean(place.run.categories.get(name)) for place in places)])
-    rows.append([Text("micro"), *(_mean(place.run.micro) for place in places)])
-    rows.append([Text("macro"), *(_mean(place.run.macro) for place in places)])
-    lines = [[Text("run"), *(Text(place.run.label) for place in places)], *rows]
-    header, *body = lines if len(places) <= _IN_COLUMNS else zip(*lines, strict=True)
-    table = _table(title, [cell.plain for cell in header])
-    for line in body:
-        table.add_row(*line)
+def _side_by_side(places: Sequence[Place]) -> RenderableType:
+    """Few runs stand in columns, with their categories; many in rows, without."""
+    headline = places[0].run.headline.name
+    if len(places) > _IN_COLUMNS:
+        return _titled(f"leaderboard, by {headline}", _in_rows(places))
+    table = _table(("run", *(place.run.label for place in places)))
+    table.add_row(Text("rank"), *(Text(_rank(place)) for place in places))
+    for name in sorted({name for place in places for name in place.run.categories}):
+        table.add_row(Text(name), *(_mean(place.run.categories.get(name)) for place in places))
+    table.add_section()
+    table.add_row(Text("micro"), *(_mean(place.run.micro) for place in places), style="bold")
+    table.add_row(Text("macro"), *(_mean(place.run.macro) for place in places), style="bold")
+    return _titled(f"mean ± half of the 95 % interval, by {headline}", table)
+
+
+def _in_rows(places: Sequence[Place]) -> Table:
+    table = _table(("run", "rank", "ok", "micro", "macro", "floor"))
+    for place in places:
+        run = place.run
+        overall = (_mean(run.micro), _mean(run.macro), Text(number(run.micro.mean_failures_lowest)))
+        table.add_row(Text(run.label), Text(_rank(place)), Text(share(run.micro.coverage)), *overall)
     return table
 
 
@@ -122,15 +129,15 @@ def _rank(place: Place) -> str:
     return str(place.rank) if could in ("-", str(place.rank)) else f"{place.rank} ({could})"
 
 
-def _differences(comparison: Comparison) -> Table:
+def _differences(comparison: Comparison) -> RenderableType:
     first, second = comparison.runs
-    table = _table(f"{second} minus {first}", ("category", "n", "difference", "95 %", "win/tie/loss", "p", "p (Holm)"))
+    table = _table(("category", "n", "difference", "95 %", "win/tie/loss", "p", "p (Holm)"))
     for name, part in comparison.rows.categories.items():
         table.add_row(*_difference(name, part))
     table.add_section()
     for name, part in (("overall", comparison.rows.overall), ("macro", comparison.rows.macro)):
         table.add_row(*_difference(name, part), style="bold")
-    return table
+    return _titled(f"{second} minus {first}", table)
 
 
 def _difference(name: str, part: Difference) -> tuple[Text, ...]:
@@ -147,12 +154,12 @@ def _difference(name: str, part: Difference) -> tuple[Text, ...]:
     return tuple(map(Text, cells))
 
 
-def _agreement(pairs: Sequence[Pair]) -> Table:
-    table = _table("agreement, with 95 % intervals", ("raters", "n", *(name.replace("_", " ") for name in STATISTICS)))
+def _agreement(pairs: Sequence[Pair]) -> RenderableType:
+    table = _table(("raters", "n", *(name.replace("_", " ") for name in STATISTICS)))
     for pair in pairs:
-        found = (_estimate(getattr(pair.agreement, name)) for name in STATISTICS)
-        table.add_row(Text(_names(pair)), Text(str(pair.n)), *found)
-    return table
+        found = (estimate(getattr(pair.agreement, name), "..") for name in STATISTICS)
+        table.add_row(*map(Text, (_names(pair), str(pair.n), *found)))
+    return _titled("agreement, with 95 % intervals", table)
 
 
 def _scales(pairs: Sequence[Pair]) -> Text:
@@ -162,24 +169,25 @@ def _scales(pairs: Sequence[Pair]) -> Text:
     return Text(f"scales: {each}{told}", style="dim")
 
 
-def _disputed(pair: Pair) -> Table:
+def _disputed(pair: Pair) -> RenderableType:
     names = (rater.name for rater in pair.raters)
-    table = _table(f"most disputed: {_names(pair)}", ("key", "category", *names, "of 0..1"))
+    table = _table(("key", "category", *names, "of 0..1"))
     for each in pair.disputed:
         table.add_row(Text(each.key), Text(each.category), *map(Text, map(number, (*each.scores, each.difference))))
-    return table
+    return _titled(f"most disputed: {_names(pair)}", table)
 
 
 def _names(pair: Pair) -> str:
     return " and ".join(rater.name for rater in pair.raters)
 
 
-def _estimate(found: Estimate) -> Text:
-    return Text(number(found.value) + (f" {span(found.interval, '..')}" if found.interval else ""))
+def _titled(title: str, table: Table) -> RenderableType:
+    """A table's own title would break at the table's width."""
+    return Group(Text(title, style="italic"), table)
 
 
-def _table(title: str, columns: Sequence[str]) -> Table:
-    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1), collapse_padding=True)
+def _table(columns: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), collapse_padding=True)
     table.show_edge = table.pad_edge = False
     for place, column in enumerate(columns):
         table.add_column(Text(column), justify="right" if place else "left", overflow="fold")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from editbench.report.agreement import Estimate
 from editbench.report.stats import Interval
 
 LEAST_P = 0.001
 
 
 def number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+    # Adding 0.0 makes -0.0 a plain zero.
+    return "-" if value is None else f"{round(value, 2) + 0.0:.2f}"
 
 
 def signed(value: float | None) -> str:
@@ -17,7 +19,12 @@ def signed(value: float | None) -> str:
 
 
 def span(interval: Interval | None, joint: str = " to ") -> str:
-    return "-" if interval is None else f"{interval[0]:.2f}{joint}{interval[1]:.2f}"
+    return "-" if interval is None else joint.join(map(number, interval))
+
+
+def estimate(found: Estimate, joint: str = " to ") -> str:
+    """`7.12 (6.80 to 7.44)`."""
+    return number(found.value) + (f" ({span(found.interval, joint)})" if found.interval else "")
 
 
 def share(value: float | None) -> str:

@@ -1,10 +1,11 @@
-"""A small report in Chromium: two runs of the sample benchmark, whose edits and scores are made up here (no model)."""
+"""Small reports in Chromium, of the sample benchmark with edits and scores that are made up here (no model)."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,6 @@ from editbench.edit.spool import Spool
 from editbench.paths import EDITED, RECORD, EditPaths, ScorePaths
 from editbench.records import EDIT_FAILED, OK, UNPARSED, Failure, Judgement, Sample
 from editbench.report import stage
-from editbench.report.html import page
-from editbench.report.html.pictures import RunPictures
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -29,16 +28,24 @@ FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+JUDGE = "judge"
 HOSTILE = '<script>document.title = "owned"</script><img src=x onerror="document.title=1">'
+ODD_KEY = "50 %20 of #1?"  # and so is the key of that sample
 FAILED, MUTE = 3, 7  # places of a sample without an edit, and of one without a readable score
+
+
+def _samples(benchmark: Benchmark) -> list[Sample]:
+    first, *others = benchmark.samples
+    return [replace(first, key=ODD_KEY, instruction=HOSTILE), *others]
 
 
 def _edits(root: Path, benchmark: Benchmark, editor: str) -> dict[str, Any]:
     """A finished folder of edits: `copy` leaves the pictures as they are, any other editor turns them negative."""
-    paths = EditPaths(root)
+    paths, samples = EditPaths(root), _samples(benchmark)
     paths.spool.mkdir(parents=True)
-    spool = Spool(paths, [sample.key for sample in benchmark.samples], 8)
-    for place, (sample, stored) in enumerate(zip(benchmark.samples, benchmark.stored, strict=True)):
+    spool = Spool(paths, [sample.key for sample in samples], 8)
+    for place, (sample, stored) in enumerate(zip(samples, benchmark.stored, strict=True)):
         if editor != "copy" and place == FAILED:
             about = {name: getattr(sample, name) for name in ("key", "id", "category", "language", "group")}
             spool.put_failure(Failure(**about, index=place, reason="error", error="out of memory", attempts=2))
@@ -47,15 +54,14 @@ def _edits(root: Path, benchmark: Benchmark, editor: str) -> dict[str, Any]:
         source = stored.read(extension)
         picture = images.decode(source, sample.key).reduce(2)
         edited = images.encode_png(picture if editor == "copy" else ImageOps.invert(picture))
-        instruction = HOSTILE if place == 0 else sample.instruction
-        record = orjson.dumps({**sample.to_dict(), "instruction": instruction, "edit": {"flags": []}})
+        record = orjson.dumps({**sample.to_dict(), "edit": {"flags": []}})
         spool.put(sample.key, {extension: source, EDITED: edited, RECORD: record})
     about = {"benchmark": {"name": "sample", "digest": benchmark.digest}, "model": {"name": editor}, "identity": "i"}
     return spool.finish(about)
 
 
-def _judgement(sample: Sample, place: int, editor: str) -> Judgement:
-    score = float((7 * place + 3) % 11) if editor != "copy" else float(place % 4)
+def _judgement(sample: Sample, place: int, editor: str, judge: str) -> Judgement:
+    score = float((7 * place + 3) % 11) if editor != "copy" else float((place + len(judge) - len(JUDGE)) % 4)
     status = OK
     if editor != "copy" and place in (FAILED, MUTE):
         status = EDIT_FAILED if place == FAILED else UNPARSED
@@ -74,13 +80,13 @@ def _judgement(sample: Sample, place: int, editor: str) -> Judgement:
     )
 
 
-def _scores(root: Path, benchmark: Benchmark, editor: str, edits: dict[str, Any]) -> None:
+def _scores(root: Path, benchmark: Benchmark, editor: str, judge: str, edits: dict[str, Any]) -> None:
     paths = ScorePaths(root)
     root.mkdir(parents=True)
     rubric = {"name": "five", "version": 1, "scale": [0, 10], "digest": "r0", "criteria": {"score": [0, 10]}}
     about = {name: edits[name] for name in ("digest", "benchmark", "model")}
-    there = identity.make("score", edits=about, model={"name": "judge"}, rubric=rubric, settings={"readout": "expected"})
-    rows = [_judgement(sample, place, editor).to_json() + b"\n" for place, sample in enumerate(benchmark.samples)]
+    there = identity.make("score", edits=about, model={"name": judge}, rubric=rubric, settings={"readout": "expected"})
+    rows = [_judgement(sample, place, editor, judge).to_json() + b"\n" for place, sample in enumerate(_samples(benchmark))]
     paths.identity.write_bytes(orjson.dumps(there))
     paths.environment.write_bytes(orjson.dumps({"edits": f"../{editor}-edits"}))
     paths.scores.write_bytes(b"".join(rows))
@@ -88,25 +94,36 @@ def _scores(root: Path, benchmark: Benchmark, editor: str, edits: dict[str, Any]
     paths.manifest.write_bytes(orjson.dumps({"schema": 1, "sha256": digest}))
 
 
-@pytest.fixture(scope="session")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """report.html of two runs, negative and copy."""
-    root = tmp_path_factory.mktemp("report")
+def _report(root: Path, editors: Sequence[str], judges: Sequence[str] = (JUDGE,)) -> Path:
+    """report.html of each editor's edits, scored by each judge."""
     benchmark = Benchmark.open(ROOT / "shards" / "sample", verify=False)
     folders = []
-    for editor in ("negative", "copy"):
-        folders.append(root / f"{editor}-scores")
-        _scores(folders[-1], benchmark, editor, _edits(root / f"{editor}-edits", benchmark, editor))
+    for editor in editors:
+        edits = _edits(root / f"{editor}-edits", benchmark, editor)
+        for judge in judges:
+            folders.append(root / f"{editor}-{judge}")
+            _scores(folders[-1], benchmark, editor, judge, edits)
     made = stage.report(folders, root / "report", stage.Options(resamples=200, figures=False))
-    runs = [RunPictures(run.label, folder) for run, folder in zip(made.runs, folders, strict=True)]
-    assert page.write(made.document(), runs, root / "report") == []
+    assert made.missing == []
     return made.paths.html
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of two runs, negative and copy."""
+    return _report(tmp_path_factory.mktemp("report"), ("negative", "copy"))
+
+
+@pytest.fixture(scope="session")
+def judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of one set of edits that two judges scored."""
+    return _report(tmp_path_factory.mktemp("judges"), ("copy",), (JUDGE, "stricter"))
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (the dev extra has it)")
-    program = shutil.which("chromium") or shutil.which("google-chrome")
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
         pytest.skip("no chromium on this machine (apt-get install chromium)")
     with playwright.sync_playwright() as driver:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
+
+from .conftest import ODD_KEY
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 KEYS = 20
-HOSTILE_KEY = "physical-frozen-espresso"  # the first sample
 FAILED_KEY = "physical-weightless-astronaut"
 
 
@@ -26,6 +28,10 @@ def count(tab: Page) -> str:
 
 def found(tab: Page, expected: str) -> None:
     tab.wait_for_function("text => document.getElementById('count').textContent === text", arg=expected)
+
+
+def labels(tab: Page) -> list[str]:
+    return tab.locator("#grid a").evaluate_all("links => links.map(link => link.getAttribute('aria-label'))")
 
 
 def split(tab: Page) -> int:
@@ -49,19 +55,25 @@ def test_an_instruction_with_a_script_is_text(tab: Page) -> None:
     assert "owned" not in tab.title()
 
 
-def test_a_category_is_filtered(tab: Page) -> None:
-    tab.select_option("#category", label="causal")
+def test_categories_statuses_and_languages_are_filtered(tab: Page) -> None:
+    for field, label, shown in (("category", "causal", 4), ("status", "unparsed", 1), ("language", "zh", 10)):
+        tab.select_option(f"#{field}", label=label)
+        found(tab, f"{shown} of {KEYS} samples")
+        tab.locator("#clear").click()
+
+
+def test_a_category_of_the_chart_leads_to_its_samples(tab: Page) -> None:
+    tab.locator(".means").get_by_role("link", name="causal").click()
     found(tab, f"4 of {KEYS} samples")
-    to_samples(tab)
-    assert "causal" in tab.locator("#grid a").first.get_attribute("aria-label")
+    assert all("; causal; " in label for label in labels(tab))
 
 
-@pytest.mark.parametrize(
-    ("field", "label", "shown"), [("status", "edit_failed", 1), ("status", "unparsed", 1), ("language", "zh", 10)]
-)
-def test_a_status_and_a_language_are_filtered(tab: Page, field: str, label: str, shown: int) -> None:
-    tab.select_option(f"#{field}", label=label)
-    found(tab, f"{shown} of {KEYS} samples")
+def test_the_lowest_scores_are_a_click_away(tab: Page) -> None:
+    tab.fill("#search", "nothing has this")
+    found(tab, f"0 of {KEYS} samples")
+    tab.get_by_role("link", name="All samples, the lowest score first").click()
+    found(tab, f"{KEYS} samples")
+    assert "negative 0.00" in labels(tab)[0]
 
 
 def test_flags_and_scores_are_filtered_by_the_run_that_is_chosen(tab: Page) -> None:
@@ -106,6 +118,44 @@ def test_an_address_opens_its_sample(browser: Browser, report: Path) -> None:
     page.close()
 
 
+def test_a_key_of_odd_characters_has_an_address(browser: Browser, report: Path, tab: Page) -> None:
+    to_samples(tab)
+    tab.locator("#grid a").first.click()
+    assert tab.url.endswith(f"#{quote(ODD_KEY)}")
+    page = browser.new_page()
+    page.goto(tab.url)
+    assert page.locator("#detail .about").inner_text().endswith(ODD_KEY)
+    page.close()
+
+
+def test_an_edit_that_two_judges_scored_is_shown_once(browser: Browser, judges: Path) -> None:
+    page = browser.new_page()
+    page.goto(f"{judges.as_uri()}#{FAILED_KEY}")
+    assert page.locator("#detail .stage").count() == 1
+    assert page.locator("#detail .big").all_inner_texts() == ["3.00 of 0 to 10", "2.00 of 0 to 10"]
+    page.keyboard.press("Escape")
+    assert page.locator("#grid li:first-child .frame").count() == 2
+    assert page.locator("#grid li:first-child .judged").count() == 2
+    page.close()
+
+
+def test_the_policy_blocks_what_is_put_into_the_page(browser: Browser, report: Path) -> None:
+    page = browser.new_page()
+    page.goto(report.as_uri())
+    title, requests = page.title(), []
+    page.on("requestfinished", lambda request: requests.append(request.url))
+    page.evaluate("""() => {
+        document.body.insertAdjacentHTML("beforeend", "<img src=data:, onerror='document.title = 1'>");
+        document.body.insertAdjacentHTML("beforeend", "<style>* { color: red; }</style>");
+        document.body.append(Object.assign(document.createElement("script"), { textContent: "document.title = 2" }));
+        document.body.append(Object.assign(document.createElement("iframe"), { src: "data:text/html,x" }));
+        return fetch("data:,x").then(() => { document.title = 3; }, () => {});
+    }""")
+    assert (page.title(), requests) == (title, [])
+    assert page.evaluate("getComputedStyle(document.body).color") != "rgb(255, 0, 0)"
+    page.close()
+
+
 def test_the_divider_follows_the_mouse_in_every_run(tab: Page) -> None:
     to_samples(tab)
     tab.locator("#grid a").first.click()
@@ -116,6 +166,19 @@ def test_the_divider_follows_the_mouse_in_every_run(tab: Page) -> None:
     tab.mouse.up()
     assert split(tab) == 25
     assert tab.locator(".divider").last.get_attribute("aria-valuenow") == "25"
+
+
+def test_the_divider_follows_a_finger(browser: Browser, report: Path) -> None:
+    page = browser.new_page(viewport={"width": 400, "height": 800}, has_touch=True, is_mobile=True)
+    page.goto(f"{report.as_uri()}#{quote(ODD_KEY)}")
+    box = page.locator(".stage").first.bounding_box()
+    finger = page.context.new_cdp_session(page)
+    for kind, share in (("touchStart", 0.5), ("touchMove", 0.6), ("touchMove", 0.75)):
+        at = {"x": box["x"] + share * box["width"], "y": box["y"] + 60}
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [at]})
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert split(page) == 75
+    page.close()
 
 
 def test_the_divider_follows_the_keyboard(tab: Page) -> None:
@@ -144,7 +207,7 @@ def test_samples_are_walked_by_keyboard_alone(tab: Page) -> None:
 def test_a_reason_is_shown_without_its_json(tab: Page) -> None:
     to_samples(tab)
     tab.locator("#grid a").first.click()
-    assert tab.locator(".reply").first.inner_text() == f"made up of {HOSTILE_KEY}"
+    assert tab.locator(".reply").first.inner_text() == f"made up of {ODD_KEY}"
 
 
 def test_the_theme_is_changed_and_kept(tab: Page) -> None:
@@ -163,6 +226,17 @@ def test_help_opens_and_closes(tab: Page) -> None:
     assert tab.locator("#help").is_visible()
     tab.get_by_role("button", name="Close").click()
     assert tab.locator("#help").is_hidden()
+
+
+def test_on_paper_an_open_sample_is_all_there_is_and_in_light_colours(tab: Page) -> None:
+    tab.keyboard.press("j")
+    tab.keyboard.press("Enter")
+    tab.locator("#detail .stage").first.wait_for()
+    tab.evaluate("document.documentElement.dataset.theme = 'dark'")
+    tab.emulate_media(media="print", color_scheme="dark")
+    assert tab.locator(".leaders").is_hidden()
+    assert tab.locator("#detail .stage").first.is_visible()
+    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(251, 251, 250)"
 
 
 def test_a_narrow_screen_does_not_scroll_sideways(tab: Page) -> None:

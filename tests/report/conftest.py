@@ -14,6 +14,7 @@ import pytest
 from editbench import identity
 from editbench.paths import ScorePaths
 from editbench.records import OK, Judgement
+from editbench.report.stage import Options, Report, report
 
 Row = tuple[str, str, float | None]
 """category, group, score (None: unparsed)."""
@@ -46,6 +47,11 @@ def write_lines(root: Path, data: bytes, **further: bytes) -> None:
 
 def lines(judgements: Sequence[Judgement]) -> bytes:
     return b"".join(row.to_json() + b"\n" for row in judgements)
+
+
+def tables(scores: Sequence[Path], out: Path, **options: Any) -> Report:
+    """A report without charts and page, which take ten times as long as all its numbers."""
+    return report(scores, out, Options(figures=False, html=False, **options))
 
 
 @pytest.fixture

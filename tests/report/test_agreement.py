@@ -156,3 +156,9 @@ def test_the_interval_does_not_depend_on_how_many_resamples_are_held_at_once(mon
 def test_a_statistic_that_most_resamples_leave_undefined_has_no_interval() -> None:
     found = _agree([0] * 9 + [1], [0] * 9 + [1]).spearman
     assert (found.value, found.interval) == (pytest.approx(1.0), None)
+
+
+def test_very_many_samples_have_values_but_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agreement, "DRAWS", 40 * agreement.LEAST_RESAMPLES)
+    assert _agree(*_noisy(40)).spearman.interval is not None
+    assert _agree(*_noisy(41)).spearman.interval is None

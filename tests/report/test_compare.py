@@ -166,3 +166,9 @@ def test_runs_of_different_boards_are_not_compared_unless_forced() -> None:
     assert compare.compare(runs) == []
     assert compare.compare(runs, "a") == []
     assert len(compare.compare(runs, boards=ranks.boards(runs, force=True))) == 1
+
+
+def test_an_interval_reaches_no_further_than_scores_can_lie_apart() -> None:
+    first, second = run([10, 10, 10, 0], groups=[0, 0, 1, 2]), run([0, 1, 0, 0], groups=[0, 0, 1, 2])
+    low, _ = overall(first, second).interval
+    assert low == -10

@@ -18,7 +18,7 @@ Make = Callable[..., Path]
 def pair(make_scores: Make, tmp_path: Path) -> Report:
     lower = [(category, group, score and score / 3) for category, group, score in ROWS]
     folders = [make_scores("low", lower, editor="low"), make_scores("high", editor="high")]
-    return report(folders, tmp_path / "out", Options(names=["a <b>", "物理"], latex=True))
+    return report(folders, tmp_path / "out", Options(names=["a <b>", "物理"], latex=True, html=False))
 
 
 def _texts(path: Path) -> str:
@@ -37,17 +37,21 @@ def test_text_in_svg_stays_text(pair: Report) -> None:
 
 
 def test_a_run_without_any_score_has_charts_without_points(make_scores: Make, tmp_path: Path) -> None:
-    made = report([make_scores(rows=[("a", "g", None)])], tmp_path / "out")
+    made = report([make_scores(rows=[("a", "g", None)])], tmp_path / "out", Options(html=False))
     assert "a" in _texts(made.paths.figures / "means.svg")
 
 
 def test_charts_can_be_left_out(make_scores: Make, tmp_path: Path) -> None:
-    assert not report([make_scores()], tmp_path / "out", Options(figures=False)).paths.figures.exists()
+    assert not report([make_scores()], tmp_path / "out", Options(figures=False, html=False)).paths.figures.exists()
 
 
 def test_the_latex_table_has_the_leaderboard_with_escaped_names(pair: Report) -> None:
     text = pair.paths.latex.read_text(encoding="utf-8")
-    assert [line.split(" & ")[0] for line in text.splitlines() if line.endswith(r"\\")] == ["run", "物理", "a <b>"]
+    assert [line.split(" & ")[0] for line in text.splitlines() if line.endswith(r"\\")] == [
+        "run",
+        "物理",
+        r"a \textless{}b\textgreater{}",
+    ]
     best = pair.places[0].run.micro
     assert f"{best.mean:.2f}\\,$\\pm$\\,{(best.interval[1] - best.interval[0]) / 2:.2f}" in text
     assert r"83.3\%" in text
@@ -56,4 +60,5 @@ def test_the_latex_table_has_the_leaderboard_with_escaped_names(pair: Report) ->
 def test_latex_shows_every_special_character_as_text() -> None:
     from editbench.report.latex import escape
 
+    assert escape("[a]*") == "{[}a{]}{*}"
     assert escape("50% of_a\\b {x} ~^$#&") == r"50\% of\_a\textbackslash{}b \{x\} \textasciitilde{}\textasciicircum{}\$\#\&"

@@ -12,9 +12,9 @@ from editbench.errors import UserError
 from editbench.report import raters
 from editbench.report.agreement import STATISTICS
 from editbench.report.raters import Pair
-from editbench.report.stage import Options, Report, report
+from editbench.report.stage import Report
 
-from .conftest import judgement
+from .conftest import judgement, tables
 
 Make = Callable[..., Path]
 Score = Callable[..., Path]
@@ -56,25 +56,25 @@ def _only(made: Report) -> Pair:
 
 
 def test_runs_of_other_edits_have_no_agreement(make_scores: Make, tmp_path: Path) -> None:
-    made = report([make_scores("one", editor="one"), make_scores("two", editor="two")], tmp_path / "out")
+    made = tables([make_scores("one", editor="one"), make_scores("two", editor="two")], tmp_path / "out")
     assert orjson.loads(made.paths.json.read_bytes())["agreement"] == []
     assert all("agreement" not in text.lower() for text in _texts(made))
 
 
 def test_every_pair_of_raters_of_the_same_edits_is_compared(score: Score, ratings: Callable[..., Path], tmp_path: Path) -> None:
     folders = [score("one", [1, 2, 3, 4]), score("two", [1, 3, 2, 4])]
-    made = report(folders, tmp_path / "out", Options(names=["x", "y"], ratings=[str(ratings({"k00": 1, "k03": 5}))]))
+    made = tables(folders, tmp_path / "out", names=["x", "y"], ratings=[str(ratings({"k00": 1, "k03": 5}))])
     assert [tuple(rater.name for rater in pair.raters) for pair in made.agreement] == [("x", "y"), ("x", "anna"), ("y", "anna")]
     assert [pair.n for pair in made.agreement] == [4, 2, 2]
 
 
 def test_samples_without_a_score_are_left_out(score: Score, tmp_path: Path) -> None:
-    made = report([score("one", [1, None, 3, 4, 5]), score("two", [1, 2, None, 4, 5])], tmp_path / "out")
+    made = tables([score("one", [1, None, 3, 4, 5]), score("two", [1, 2, None, 4, 5])], tmp_path / "out")
     assert (_only(made).n, _only(made).groups, _only(made).agreement.spearman.value) == (3, 2, 1.0)
 
 
 def test_the_report_holds_every_statistic_with_its_interval(score: Score, tmp_path: Path) -> None:
-    made = report(
+    made = tables(
         [score("one", [place % 10 for place in range(40)]), score("two", [place % 7 for place in range(40)])], tmp_path
     )
     there = orjson.loads(made.paths.json.read_bytes())["agreement"][0]
@@ -88,7 +88,7 @@ def test_the_report_holds_every_statistic_with_its_interval(score: Score, tmp_pa
 
 
 def test_the_most_disputed_come_first_with_the_start_of_what_was_written(score: Score, tmp_path: Path) -> None:
-    made = report([score("one", [5, 5, 5, 5]), score("two", [5, 2, 10, 8])], tmp_path / "out")
+    made = tables([score("one", [5, 5, 5, 5]), score("two", [5, 2, 10, 8])], tmp_path / "out")
     first, *rest = _only(made).disputed
     assert [each.key for each in (first, *rest)] == ["k02", "k01", "k03"]
     assert (first.category, first.scores, first.difference) == ("a", (5.0, 10.0), 0.5)
@@ -97,13 +97,13 @@ def test_the_most_disputed_come_first_with_the_start_of_what_was_written(score: 
 
 
 def test_no_more_than_twenty_are_disputed(score: Score, tmp_path: Path) -> None:
-    made = report([score("one", [0] * 30), score("two", list(range(10)) * 3)], tmp_path / "out")
+    made = tables([score("one", [0] * 30), score("two", list(range(10)) * 3)], tmp_path / "out")
     assert [each.key for each in _only(made).disputed][:3] == ["k09", "k19", "k29"]
     assert len(_only(made).disputed) == raters.DISPUTED
 
 
 def test_a_rater_who_gives_everyone_the_same_is_shown_as_a_dash(score: Score, tmp_path: Path) -> None:
-    made = report([score("one", [7] * 8), score("two", list(range(8)))], tmp_path / "out")
+    made = tables([score("one", [7] * 8), score("two", list(range(8)))], tmp_path / "out")
     assert orjson.loads(made.paths.json.read_bytes())["agreement"][0]["spearman"] == {"value": None, "interval": None}
     assert "| 8 | - | - | " in _texts(made)[0]
 
@@ -111,7 +111,7 @@ def test_a_rater_who_gives_everyone_the_same_is_shown_as_a_dash(score: Score, tm
 def test_ratings_on_another_scale_are_rescaled(score: Score, ratings: Callable[..., Path], tmp_path: Path) -> None:
     scores = [0, 5, 10, 10, 0, 5]
     people = ratings({f"k{place:02d}": 1 + value * 0.4 for place, value in enumerate(scores)})
-    made = report([score("one", scores)], tmp_path / "out", Options(ratings=[f"anna:1-5={people}"]))
+    made = tables([score("one", scores)], tmp_path / "out", ratings=[f"anna:1-5={people}"])
     pair = _only(made)
     assert pair.rescaled
     assert "rescaled to 0..1" in " ".join(_texts(made)[1].split())
@@ -120,7 +120,7 @@ def test_ratings_on_another_scale_are_rescaled(score: Score, ratings: Callable[.
 
 def test_the_scale_of_ratings_is_given_or_else_observed(score: Score, ratings: Callable[..., Path], tmp_path: Path) -> None:
     path = ratings({"k00": 2, "k01": 4})
-    made = report([score("one", [1, 2])], tmp_path / "out", Options(ratings=[f"given:1-5={path}", f"seen={path}"]))
+    made = tables([score("one", [1, 2])], tmp_path / "out", ratings=[f"given:1-5={path}", f"seen={path}"])
     assert all("given: 1 to 5 (given)" in " ".join(text.split()) for text in _texts(made))
     assert [(rater.scale, rater.scale_from) for rater in made.agreement[-1].raters] == [((1, 5), "given"), ((2, 4), "observed")]
 
@@ -128,32 +128,30 @@ def test_the_scale_of_ratings_is_given_or_else_observed(score: Score, ratings: C
 def test_ratings_all_the_same_without_a_scale_leave_alpha_open(
     score: Score, ratings: Callable[..., Path], tmp_path: Path
 ) -> None:
-    made = report([score("one", [1, 2])], tmp_path / "out", Options(ratings=[str(ratings({"k00": 3, "k01": 3}))]))
+    made = tables([score("one", [1, 2])], tmp_path / "out", ratings=[str(ratings({"k00": 3, "k01": 3}))])
     assert _only(made).agreement.krippendorff_alpha.value is None
     assert "one score only" in _texts(made)[0]
 
 
 def test_groups_are_the_same_whichever_run_tells_them(score: Score, make_scores: Make, tmp_path: Path) -> None:
     part = [judgement(f"k{place:02d}", "a", f"g{place // 4}", place % 5) for place in (6, 5, 7, 9, 1)]
-    made = report(
-        [make_scores("part", judgements=part), score("all", list(range(10)))], tmp_path / "out", Options(names=["p", "a"])
-    )
+    made = tables([make_scores("part", judgements=part), score("all", list(range(10)))], tmp_path / "out", names=["p", "a"])
     assert (_only(made).n, _only(made).groups) == (5, 3)
 
 
 def test_equal_input_gives_equal_bytes(score: Score, tmp_path: Path) -> None:
     folders = [score("one", [1, 2, 3, 4, 6] * 4), score("two", [2, 2, 4, 4] * 5)]
-    first, again = (report(folders, tmp_path / name) for name in ("first", "again"))
+    first, again = (tables(folders, tmp_path / name) for name in ("first", "again"))
     assert [path.read_bytes() for path in first.files] == [path.read_bytes() for path in again.files]
 
 
 def test_ratings_for_several_sets_of_edits_are_refused(make_scores: Make, ratings: Callable[..., Path], tmp_path: Path) -> None:
     folders = [make_scores("one", editor="one"), make_scores("two", editor="two")]
     with pytest.raises(UserError, match="2 sets of edits"):
-        report(folders, tmp_path / "out", Options(ratings=[str(ratings({"k0": 1}))]))
+        tables(folders, tmp_path / "out", ratings=[str(ratings({"k0": 1}))])
 
 
 def test_raters_of_one_name_are_refused(score: Score, ratings: Callable[..., Path], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="two raters are called anna"):
-        report([score("one", [1])], tmp_path / "out", Options(names=["anna"], ratings=[str(ratings({"k00": 1}))]))
+        tables([score("one", [1])], tmp_path / "out", names=["anna"], ratings=[str(ratings({"k00": 1}))])
     assert not (tmp_path / "out").exists()

@@ -95,7 +95,8 @@ def test_a_rounding_error_off_the_scale_is_let_through(tmp_path: Path) -> None:
     [
         (b'{"key": "b", "cat', "not JSON"),
         (b"[1]", "not a JSON object"),
-        (b"", "not JSON"),
+        (b"", "not a JSON object"),
+        (b"{}, {}", "not a JSON object"),
         ({"key": "b", "score": 3}, "category is missing"),
         (GOOD | {"key": 7}, "key is not text"),
         (GOOD | {"key": "b", "status": "fine"}, "status 'fine' is none of ok, "),

@@ -50,7 +50,7 @@ def test_rows_beside_the_scores_must_be_as_the_manifest_says(make_scores: Make, 
     rows = {"audit": [judgement("k0", "a", "g", 1.0, audit="unedited")], "anchors": [judgement("x", "a", "g", 2.0)]}
     root = make_scores(**rows)
     file = getattr(ScorePaths(root), name)
-    file.write_bytes(file.read_bytes() * 2)
+    file.write_bytes(file.read_bytes().replace(b'"language":"en"', b'"language":"zh"'))
     with pytest.raises(UserError, match=rf"{name}\.jsonl is not what manifest\.json says"):
         runs.load(root)
     file.unlink()
@@ -78,11 +78,17 @@ def test_unfinished_scoring_is_refused(make_scores: Make) -> None:
 
 
 def test_scores_changed_after_the_manifest_are_refused(make_scores: Make) -> None:
-    root = make_scores()
-    with open(ScorePaths(root).scores, "ab") as file:
-        file.write(b"{}\n")
+    file = ScorePaths(make_scores()).scores
+    file.write_bytes(file.read_bytes().replace(b'"score":2.0', b'"score":9.0'))
     with pytest.raises(UserError, match=r"scores\.jsonl is not what manifest\.json says"):
-        runs.load(root)
+        runs.load(file.parent)
+
+
+def test_a_bad_line_is_named_before_the_digest(make_scores: Make) -> None:
+    file = ScorePaths(make_scores()).scores
+    file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(UserError, match=r"scores\.jsonl, line 6: not JSON \(cut short\?\)"):
+        runs.load(file.parent)
 
 
 def test_lost_scores_are_named(make_scores: Make) -> None:

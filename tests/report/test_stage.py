@@ -16,9 +16,9 @@ from editbench.errors import UserError
 from editbench.paths import ScorePaths
 from editbench.report import markdown_text
 from editbench.report.stage import Options, Report, report
-from editbench.report.words import ranks, share
+from editbench.report.words import number, signed, span
 
-from .conftest import ROWS, judgement, write_lines
+from .conftest import ROWS, judgement, tables, write_lines
 
 Make = Callable[..., Path]
 FIVE = [
@@ -45,25 +45,7 @@ def _terminal(made: Report, width: int = 80) -> str:
 @pytest.fixture
 def pair(make_scores: Make, tmp_path: Path) -> Report:
     other = [(category, group, score and score / 3) for category, group, score in ROWS]
-    return report([make_scores("low", other, editor="low"), make_scores("high", editor="high")], tmp_path / "out")
-
-
-def test_all_files_tell_the_same_numbers(pair: Report) -> None:
-    text, tables = pair.paths.markdown.read_text(encoding="utf-8"), _terminal(pair)
-    for place, row in zip(_json(pair)["leaderboards"], _csv(pair), strict=True):
-        run = next(run for run in _json(pair)["runs"] if run["label"] == place["label"])
-        micro = run["overall"]["micro"]
-        assert (row["label"], row["rank"], float(row["micro_mean"])) == (run["label"], str(place["rank"]), micro["mean"])
-        assert [float(row["ci_low"]), float(row["ci_high"])] == micro["interval"]
-        assert (float(row["macro_mean"]), float(row["coverage"])) == (run["overall"]["macro"]["mean"], micro["coverage"])
-        assert float(row["mean_failures_lowest"]) == micro["mean_failures_lowest"]
-        for name, part in run["categories"].items():
-            assert float(row[f"mean:{name}"]) == part["mean"]
-            assert f"| {name} | {part['n']} | {part['scored']} | {share(part['coverage'])} | {part['mean']:.2f} |" in text
-        best, worst = place["rank_range"]
-        assert (row["rank_best"], row["rank_worst"]) == (str(best), str(worst))
-        assert f"| {place['rank']} | {run['label']} | {ranks((best, worst))} | {micro['mean']:.2f} |" in text
-        assert f" {micro['mean']:.2f} " in tables
+    return tables([make_scores("low", other, editor="low"), make_scores("high", editor="high")], tmp_path / "out")
 
 
 def test_the_better_run_leads(pair: Report) -> None:
@@ -90,9 +72,7 @@ def test_warnings_are_in_every_output(make_scores: Make, tmp_path: Path) -> None
 def test_flags_of_the_edits_are_counted_in_every_output(make_scores: Make, tmp_path: Path) -> None:
     flags = (["identical"], ["identical", "uniform"], [])
     odd = [judgement(f"k{place}", "a", "g", 5.0 - place, flags=flag) for place, flag in enumerate(flags)]
-    made = report(
-        [make_scores("odd", judgements=odd, editor="odd"), make_scores("plain")], tmp_path / "out", Options(force=True)
-    )
+    made = tables([make_scores("odd", judgements=odd, editor="odd"), make_scores("plain")], tmp_path / "out", force=True)
     assert [run["flags"] for run in _json(made)["runs"]] == [{"identical": 2, "uniform": 1}, {}]
     assert {row["label"]: row["flags"] for row in _csv(made)} == {"odd": "identical=2; uniform=1", "copy": ""}
     assert made.paths.markdown.read_text(encoding="utf-8").count("- Flagged edits: 2 identical, 1 uniform\n") == 1
@@ -102,7 +82,7 @@ def test_flags_of_the_edits_are_counted_in_every_output(make_scores: Make, tmp_p
 def test_rows_from_before_there_were_flags_are_read(make_scores: Make, tmp_path: Path) -> None:
     root = make_scores()
     write_lines(root, ScorePaths(root).scores.read_bytes().replace(b',"flags":[]', b""))
-    assert _json(report([root], tmp_path / "out"))["runs"][0]["flags"] == {}
+    assert _json(tables([root], tmp_path / "out"))["runs"][0]["flags"] == {}
 
 
 def test_what_can_not_be_computed_is_null_in_json_and_empty_in_csv(make_scores: Make, tmp_path: Path) -> None:
@@ -124,28 +104,21 @@ def test_markdown_shows_markup_as_text() -> None:
 
 
 def test_names_with_markup_break_no_table(make_scores: Make, tmp_path: Path) -> None:
-    made = report(
-        [make_scores(rows=[("[red]a|<b>", "g", 1.0), ("[red]a|<b>", "h", 2.0)])], tmp_path / "out", Options(names=["[/x]|y"])
-    )
+    made = tables([make_scores(rows=[("[red]a|<b>", "g", 1.0), ("[red]a|<b>", "h", 2.0)])], tmp_path / "out", names=["[/x]|y"])
     assert r"| \[red\]a\|&lt;b&gt; | 2 |" in made.paths.markdown.read_text(encoding="utf-8")
     assert "[red]a|<b>" in _terminal(made)
     assert _csv(made)[0]["mean:[red]a|<b>"] == "1.5"
 
 
 def test_a_run_of_five_categories_fits_80_columns(make_scores: Make, tmp_path: Path) -> None:
-    lines = _terminal(report([make_scores(rows=FIVE)], tmp_path / "out")).splitlines()
+    lines = _terminal(tables([make_scores(rows=FIVE)], tmp_path / "out")).splitlines()
     assert max(map(len, lines)) <= 80
     starts = {line.split()[0] for line in lines if line.strip()}
     assert starts >= {"physical", "environmental", "social", "causal", "referential", "micro", "macro"}
 
 
-def test_runs_side_by_side_show_the_mean_and_half_its_interval(pair: Report) -> None:
-    low, high = _json(pair)["runs"][1]["overall"]["micro"]["interval"]
-    assert f"5.60 ±{(high - low) / 2:.2f}" in _terminal(pair, 200)
-
-
 def test_given_names_are_the_labels(make_scores: Make, tmp_path: Path) -> None:
-    made = report([make_scores("one"), make_scores("two")], tmp_path / "out", Options(names=["before", "after"]))
+    made = tables([make_scores("one"), make_scores("two")], tmp_path / "out", names=["before", "after"])
     assert {row["label"] for row in _csv(made)} == {"before", "after"}
 
 
@@ -160,19 +133,19 @@ def test_bad_input_writes_nothing(make_scores: Make, tmp_path: Path) -> None:
     root = make_scores()
     write_lines(root, ScorePaths(root).scores.read_bytes() * 2)
     with pytest.raises(UserError, match="line 7: key 'k0' is already on line 1"):
-        report([root], tmp_path / "out")
+        tables([root], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_an_output_that_is_a_file_is_refused(make_scores: Make, tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     with pytest.raises(UserError, match="can't make the folder"):
-        report([make_scores()], tmp_path / "out")
+        tables([make_scores()], tmp_path / "out")
 
 
 def test_no_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no score folders"):
-        report([], tmp_path / "out")
+        tables([], tmp_path / "out")
 
 
 def test_reporting_imports_no_torch(make_scores: Make, tmp_path: Path) -> None:
@@ -190,29 +163,82 @@ sys.exit(", ".join({{"torch", "webdataset", "transformers", "diffusers"}} & sys.
 def test_runs_that_can_not_be_compared_are_refused_unless_forced(make_scores: Make, tmp_path: Path) -> None:
     folders = [make_scores("one", editor="e"), make_scores("two", judge="j", editor="f")]
     with pytest.raises(UserError, match=r"they differ in judge \(e: judge, f: j\)"):
-        report(folders, tmp_path / "out")
+        tables(folders, tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    assert len(report(folders, tmp_path / "out", Options(force=True)).comparisons) == 1
+    assert len(tables(folders, tmp_path / "out", force=True).comparisons) == 1
 
 
 def test_a_baseline_is_what_the_others_are_compared_with(make_scores: Make, tmp_path: Path) -> None:
     folders = [make_scores(name, editor=name) for name in "abc"]
-    made = report(folders, tmp_path / "out", Options(baseline=folders[1]))
+    made = tables(folders, tmp_path / "out", baseline=folders[1])
     assert [comparison.runs for comparison in made.comparisons] == [("b", "a"), ("b", "c")]
 
 
 def test_a_baseline_that_is_not_given_is_refused(make_scores: Make, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is none of the folders"):
-        report([make_scores()], tmp_path / "out", Options(baseline=tmp_path))
-
-
-def test_comparisons_are_the_same_in_all_files(pair: Report) -> None:
-    found = _json(pair)["comparisons"][0]["rows"]["overall"]
-    text = pair.paths.markdown.read_text(encoding="utf-8")
-    assert f"| {found['difference']:+.2f} | {found['interval'][0]:.2f} to {found['interval'][1]:.2f} |" in text
-    assert f"{found['difference']:+.2f}" in _terminal(pair)
+        tables([make_scores()], tmp_path / "out", baseline=tmp_path)
 
 
 def test_a_wide_terminal_shows_bars(make_scores: Make, tmp_path: Path) -> None:
-    made = report([make_scores(rows=FIVE)], tmp_path / "out")
+    made = tables([make_scores(rows=FIVE)], tmp_path / "out")
     assert ("█" in _terminal(made, 120), "█" in _terminal(made, 80)) == (True, False)
+
+
+def test_markdown_says_which_differences_so_many_samples_can_not_show(make_scores: Make, tmp_path: Path) -> None:
+    rows = [
+        (name, f"{name}{place}", float(place % 9)) for name, count in (("causal", 54), ("few", 5)) for place in range(count)
+    ]
+    other = [(category, group, 8 - score) for category, group, score in rows]
+    made = tables([make_scores("one", rows, editor="one"), make_scores("two", other, editor="two")], tmp_path / "out")
+    least = made.comparisons[0].rows.categories["causal"].detectable
+    text = made.paths.markdown.read_text(encoding="utf-8")
+    assert f"Small differences: 54 samples of causal can't show less than {least:.2f}, 59 samples of all together" in text
+    assert "Too few source pictures for p = 0.05, however large the difference: few (5)." in text
+
+
+def test_markdown_tells_a_verdict_on_the_judge_once(make_scores: Make, tmp_path: Path) -> None:
+    audit = [judgement(f"k{place}", *row, audit="unedited") for place, row in enumerate(FIVE)]
+    made = tables([make_scores(rows=FIVE, audit=audit)], tmp_path / "out")
+    (verdict,) = made.runs[0].audit.verdicts
+    assert made.paths.markdown.read_text(encoding="utf-8").count(verdict) == 1
+
+
+def test_statuses_are_counted_where_some_samples_failed(make_scores: Make, tmp_path: Path) -> None:
+    failed, whole = tables([make_scores("a")], tmp_path / "x"), tables([make_scores("b", FIVE)], tmp_path / "y")
+    assert "| social | 2 | 1 |" in failed.paths.markdown.read_text(encoding="utf-8")
+    assert "samples by status" not in whole.paths.markdown.read_text(encoding="utf-8")
+
+
+def test_many_runs_stand_in_rows_that_fit_80_columns(make_scores: Make, tmp_path: Path) -> None:
+    rows = [(f"{category} and what follows from it", group, score) for category, group, score in FIVE]
+    folders = [make_scores(f"s{place}", rows, editor=f"organisation/editor-of-many-words-{place}") for place in range(7)]
+    lines = _terminal(tables(folders, tmp_path / "out")).splitlines()
+    assert max(map(len, lines)) <= 80
+    board = lines[lines.index("leaderboard, by micro mean") :]
+    assert sum("organisation/editor-of-many-words-" in line for line in board) == 7
+    assert all(len(line.split()) > 6 for line in board if "organisation" in line)
+
+
+def test_what_is_less_than_half_a_hundredth_below_zero_is_zero() -> None:
+    assert (number(-0.001), signed(-0.001), span((-0.004, 0.006))) == ("0.00", "0.00", "0.00 to 0.01")
+
+
+def test_runs_that_can_not_be_compared_have_charts_and_latex_tables_of_their_own(make_scores: Make, tmp_path: Path) -> None:
+    folders = [make_scores("one"), make_scores("two", judge="j", rubric={"scale": [1, 10]})]
+    made = report(folders, tmp_path / "out", Options(html=False, latex=True))
+    assert {path.name for path in made.paths.figures.glob("*.svg")} == {
+        "means.svg",
+        "means-2.svg",
+        "scores.svg",
+        "scores-2.svg",
+    }
+    assert made.paths.latex.read_text(encoding="utf-8").count(r"\begin{tabular}") == 2
+
+
+def test_nothing_of_an_earlier_report_stays_beside_a_later_one(make_scores: Make, tmp_path: Path) -> None:
+    folders = [make_scores("one", editor="one"), make_scores("two", editor="two")]
+    first = report(folders, tmp_path / "out", Options(latex=True, pictures=False))
+    assert all(path.exists() for path in (*first.files, first.paths.figures / "differences.svg"))
+    tables(folders[:1], tmp_path / "out")
+    there = {path.name for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert there == {"report.md", "report.json", "leaderboard.csv"}

@@ -60,9 +60,10 @@ class Axis:
     @classmethod
     def about_zero(cls, values: Iterable[float], scale: Sequence[float] | None) -> Axis:
         """As far to one side of zero as to the other, and no further than scores of the scale can lie apart."""
-        most = max((abs(value) for value in values), default=1.0) or 1.0
+        most = max((abs(value) for value in values), default=0.0)
         if scale and most >= scale[1] - scale[0]:
             return cls(scale[0] - scale[1], scale[1] - scale[0])
+        most = max(most, _LEAST_SHARE / 2 * (scale[1] - scale[0])) if scale else most or 1.0
         step = _step(2 * most) / 2
         reach = math.ceil(round(most / step, 6)) * step
         return cls(-reach, reach)
@@ -74,9 +75,17 @@ def _step(width: float) -> float:
     return next(step * magnitude for step in _STEPS if width / (step * magnitude) <= _MOST_TICKS + 1e-9)
 
 
-def bars(histogram: Mapping[str, Any], category: str, most: float) -> list[tuple[float, float, float, str]]:
-    """(left, width, height, what it says) of each bar of a category, in percent; the share `most` has the full height."""
-    edges, counts = histogram["edges"], histogram["counts"].get(category) or []
+def distributions(histogram: Mapping[str, Any], categories: Sequence[str]) -> list[tuple[str, list[int]]]:
+    """(name, counts) of all categories together and of each."""
+    counts = histogram["counts"]
+    whole = [sum(found) for found in zip(*counts.values(), strict=True)]
+    return [("all", whole), *((name, counts[name]) for name in categories if name in counts)]
+
+
+def bars(edges: Sequence[float], counts: Sequence[int], most: float) -> list[tuple[float, float, float, str]]:
+    """(left, width, height, what it says) of each bar, in percent; the share `most` has the full height."""
+    if not edges:
+        return []
     axis, total = Axis(edges[0], edges[-1]), sum(counts)
     return [
         (

@@ -1,6 +1,6 @@
 """What the gallery is drawn from, as compact JSON: a column a field, repeated texts as numbers, pictures by their place.
 
-runs        [{label, scale: [lo, hi] | null}]
+runs        [{label, scale: [lo, hi] | null, edits: number of the first run of the same edits}]
 categories, languages, statuses, flags, reads: [text], criteria: [[name]]     what the numbers below stand for
 cut         characters that long texts were cut to | null
 samples     {key, category, language, instruction (null: unknown), reference, source (picture | -1)}: a list each;
@@ -68,7 +68,7 @@ class Block:
         samples = gallery.samples
         self.held = None if made.embedded is None else [base64.b64encode(made.embedded[name]).decode() for name in self.names]
         self.value = {
-            "runs": [{"label": run["label"], "scale": run["rubric"]["scale"]} for run in runs],
+            "runs": _runs(runs),
             "samples": self._samples(samples),
             "results": [self._results([sample.results.get(number) for sample in samples]) for number in range(len(runs))],
             **{column: list(known) for column, known in self.codes.items()},
@@ -122,6 +122,14 @@ class Block:
 
     def _text(self, text: str | None) -> str | None:
         return f"{text[: self.cut]}..." if text and self.cut and len(text) > self.cut else text
+
+
+def _runs(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    first = {run["edits"]: number for number, run in reversed(list(enumerate(runs))) if run["edits"]}
+    return [
+        {"label": run["label"], "scale": run["rubric"]["scale"], "edits": first.get(run["edits"], number)}
+        for number, run in enumerate(runs)
+    ]
 
 
 def _of(sample: Shown) -> list[Picture]:

@@ -21,13 +21,13 @@ from editbench import atomic
 from editbench.errors import UserError
 from editbench.paths import ReportPaths
 from editbench.report import words
-from editbench.report.html import charts, data, gallery, thumbnails, view
+from editbench.report.html import charts, data, gallery, thumbnails, verdict, view
 from editbench.report.html.charts import Axis
 from editbench.report.html.gallery import Gallery
 from editbench.report.html.pictures import RunPictures
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Environment, Template
 
 SCRIPTS = ("data", "filter", "grid", "detail", "main")
 """Joined in this order into one script."""
@@ -40,6 +40,8 @@ class Options:
     pictures: bool = True
     full: bool = False
     """Also write each picture at thumbnails.FULL pixels beside the page, for the view of one sample."""
+    most: int = gallery.MOST
+    """Samples that the page shows, about."""
     limit: int = thumbnails.LIMIT
     """Bytes of pictures that the page holds itself; more go into a folder beside it."""
 
@@ -55,64 +57,61 @@ def write(document: Mapping[str, Any], runs: Sequence[RunPictures], out: Path, o
         UserError: Jinja is not installed, or a score folder can't be read.
         OSError: the disk is full.
     """
-    options = options or Options()
+    options, template = options or Options(), _environment().get_template("page.html.j2")
     document = orjson.loads(orjson.dumps(document))  # which may hold dataclasses
     paths = ReportPaths(out)
     by_label = {run.label: run for run in runs}
     ordered = [by_label[run["label"]] for run in document["runs"]]
-    found = gallery.collect(ordered, document["runs"], pictures=options.pictures)
+    disputed = {row["key"] for pair in document["agreement"] for row in pair["disputed"]}
+    found = gallery.collect(ordered, document["runs"], pictures=options.pictures, wanted=disputed, most=options.most)
     made = thumbnails.make(data.pictures(found), paths, limit=options.limit, full=options.full)
     block = data.Block(found, document["runs"], made, full=options.full)
     edges = ([made.edge] if made.embedded is None else []) + ([thumbnails.FULL] if options.full else [])
-    atomic.write(paths.html, render(document, found, block).encode())
+    atomic.write(paths.html, _render(template, document, found, block).encode())
     thumbnails.remove_others(paths, {paths.picture(name, edge) for name in block.names for edge in edges})
     return [*found.warnings, *made.unreadable]
 
 
-def render(document: Mapping[str, Any], found: Gallery, block: data.Block) -> str:
-    """The page."""
+def _render(template: Template, document: Mapping[str, Any], found: Gallery, block: data.Block) -> str:
     theme, script = _static(f"{THEME}.js"), _script()
     style = _static("page.css")
     from markupsafe import Markup
 
     runs = document["runs"]
+    by_label = {run["label"]: run for run in runs}
     boards = view.boards(document)
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            policy=_policy((theme, script), style),
-            style=Markup(style),
-            theme=Markup(theme),
-            script=Markup(script),
-            data=Markup(data.encode(block.value).decode()),
-            held=None if block.held is None else Markup(data.encode(block.held).decode()),
-            title=view.title(runs),
-            facts=view.facts(runs),
-            notices=_notices(document, found),
-            runs=runs,
-            boards=boards,
-            lead=view.lead(runs, boards[0]),
-            comparisons=[
-                (comparison, view.difference_axis(comparison, runs), view.differences(comparison))
-                for comparison in document["comparisons"]
-            ],
-            agreement=document["agreement"],
-            samples=len(found.samples),
-            resamples=document["resamples"],
-            seed=document["seed"],
-            unit=Axis(0.0, 1.0),
-            both=Axis(-1.0, 1.0),
-            bars=charts.bars,
-            protocol=view.protocol,
-        )
+    return template.render(
+        policy=_policy((theme, script), style),
+        style=Markup(style),
+        theme=Markup(theme),
+        script=Markup(script),
+        data=Markup(data.encode(block.value).decode()),
+        held=None if block.held is None else Markup(data.encode(block.held).decode()),
+        title=view.title(runs),
+        facts=view.facts(runs),
+        notices=view.notices(document, found.notices),
+        verdicts=verdict.verdicts(document),
+        folded=view.FOLDED,
+        runs=runs,
+        boards=boards,
+        lead=view.lead(runs, boards[0]),
+        comparisons=[
+            (comparison, by_label[comparison["runs"][0]], *view.differences(comparison))
+            for comparison in document["comparisons"]
+        ],
+        agreement=document["agreement"],
+        samples=len(found.samples),
+        drawn_of=found.drawn_of,
+        controls=view.CONTROLS,
+        resamples=document["resamples"],
+        seed=document["seed"],
+        unit=Axis(0.0, 1.0),
+        both=Axis(-1.0, 1.0),
+        distributions=charts.distributions,
+        bars=charts.bars,
+        protocol=view.protocol,
+        difference_axis=view.difference_axis,
     )
-
-
-def _notices(document: Mapping[str, Any], found: Gallery) -> list[tuple[str, str]]:
-    """(run or nothing, text)."""
-    own = [(run["label"], text) for run in document["runs"] for text in run["warnings"]]
-    return [*(("", text) for text in document["warnings"]), *own, *(("", text) for text in found.notices)]
 
 
 def _environment() -> Environment:

@@ -73,7 +73,7 @@ class Shelf:
     def warnings(self) -> Iterator[str]:
         """One sentence for each reason, with the number of samples."""
         for why, count in self.missing.items():
-            yield f"{self.label}: pictures of {count:,} samples are missing: {why}"
+            yield f"{self.label}: pictures of {counted(count)} are missing: {why}"
 
     def _open(self, shard: str) -> Mapping[str, shards.Stored] | str:
         if self.root is None or shard not in self.names:
@@ -82,6 +82,10 @@ class Shelf:
             return {stored.key: stored for stored in shards.index(self.root / shard)}
         except UserError as error:
             return str(error)
+
+
+def counted(samples: int) -> str:
+    return f"{samples:,} sample{'' if samples == 1 else 's'}"
 
 
 def open_shelf(run: RunPictures, digest: str) -> Shelf:

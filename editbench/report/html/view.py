@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,14 @@ Run = Mapping[str, Any]
 FACTS = (("editor", "Editor"), ("benchmark", "Benchmark"), ("judge", "Judge"), ("rubric", "Rubric"), ("readout", "Readout"))
 MARKS = 4
 """Shapes that tell runs apart in a chart; a fifth run starts over."""
+FOLDED = 4
+"""Of warnings and of verdicts, those beyond are folded away."""
+CONTROLS = {
+    "unedited": "the source shown as its own edit",
+    "stranger": "another sample's edit",
+    "swapped": "source and edit exchanged",
+}
+"""What the judge was shown in place of the edit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,7 @@ class Board:
     places: Sequence[Mapping[str, Any]]
     """Rows of the leaderboard."""
     categories: Sequence[str]
+    """That in which the leader scores lowest comes first."""
     axis: Axis
     """The rubric's whole scale."""
     close: Axis
@@ -38,6 +48,16 @@ class Board:
     def mark(self, label: str) -> int:
         """The shape and shade that stand for a run."""
         return next(place for place, run in enumerate(self.runs) if run["label"] == label) % MARKS
+
+
+def notices(document: Mapping[str, Any], missing: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """(labels of the runs it is about, text): one a text. `missing`: (label, text) of the pictures that can't be shown."""
+    about: dict[str, list[str]] = {}
+    for text in document["warnings"]:
+        about.setdefault(text, [])
+    for label, text in [*((run["label"], text) for run in document["runs"] for text in run["warnings"]), *missing]:
+        about.setdefault(text, []).append(label)
+    return [(", ".join(labels), text) for text, labels in about.items()]
 
 
 def boards(document: Mapping[str, Any]) -> list[Board]:
@@ -69,15 +89,19 @@ def title(runs: Sequence[Run]) -> str:
     return f"{len(runs)} runs on {' and '.join(dict.fromkeys(run['benchmark']['name'] for run in runs))}"
 
 
-def difference_axis(comparison: Mapping[str, Any], runs: Sequence[Run]) -> Axis:
-    scale = next(run["rubric"]["scale"] for run in runs if run["label"] == comparison["runs"][0])
-    return Axis.about_zero((value for row in differences(comparison) for value in _reach(row[1])), scale)
+def difference_axis(rows: Sequence[tuple[str, Any]], run: Run) -> Axis:
+    """For the differences `rows` of one of the runs compared."""
+    return Axis.about_zero((value for _, row in rows for value in _reach(row)), run["rubric"]["scale"])
 
 
-def differences(comparison: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """(name, DIFFERENCE) of all that can be computed."""
-    found = comparison["rows"]
-    rows = [("overall", found["overall"]), ("macro", found["macro"]), *found["categories"].items()]
+def differences(comparison: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
+    """(name, DIFFERENCE) of all that can be computed: of the whole, and by category."""
+    rows = comparison["rows"]
+    whole, categories = [("overall", rows["overall"]), ("macro", rows["macro"])], rows["categories"].items()
+    return _known(whole), _known(categories)
+
+
+def _known(rows: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
     return [(name, row) for name, row in rows if row and row["difference"] is not None]
 
 
@@ -86,6 +110,8 @@ def protocol(runs: Sequence[Run]) -> list[tuple[str, list[tuple[str, list[Mappin
     groups = []
     for name, heading in (("criteria", "Criteria"), ("steps", "Steps"), ("pools", "Pools")):
         names = dict.fromkeys(entry for run in runs for entry in run["protocol"][name])
+        if name == "criteria" and len(names) == 1:
+            continue  # it is the score
         rows = [(entry, [run["protocol"][name].get(entry) for run in runs]) for entry in names]
         groups.append((heading, rows))
     languages = dict.fromkeys(name for run in runs for name in run["languages"])
@@ -110,15 +136,22 @@ def _board(document: Mapping[str, Any], number: int) -> Board:
     scale = runs[0]["rubric"]["scale"]
     headlines = [value for run in runs for value in _reach_of_mean(run["headline"]["value"], run["headline"]["interval"])]
     parts = [part for run in runs for part in run["categories"].values()]
+    places = [place for place in document["leaderboards"] if place["board"] == number]
+    leader = next(run for run in runs if run["label"] == places[0]["label"])
     return Board(
         number,
         runs,
-        [place for place in document["leaderboards"] if place["board"] == number],
-        list(dict.fromkeys(name for run in runs for name in run["categories"])),
+        places,
+        sorted({name for run in runs for name in run["categories"]}, key=lambda name: _weakness(leader, name)),
         Axis.full(scale, [value for part in parts for value in _reach_of_mean(part["mean"], part["interval"])]),
         Axis.around(headlines, scale),
         charts.largest_share(run["histogram"] for run in runs if run["histogram"]),
     )
+
+
+def _weakness(run: Run, category: str) -> tuple[bool, float, str]:
+    part = run["categories"].get(category)
+    return part is None, -math.inf if part is None or part["mean"] is None else part["mean"], category
 
 
 def _reach(difference: Mapping[str, Any]) -> Iterable[float]:

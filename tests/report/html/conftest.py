@@ -19,7 +19,7 @@ from editbench.report.html import page
 from editbench.report.html.pictures import RunPictures
 
 KEYS = ("physical", "environmental", "social", "causal", "referential")
-QUICK = stage.Options(resamples=50, figures=False)
+QUICK = stage.Options(resamples=50, figures=False, html=False)
 REPLY = "</script><script>bad()</script>"
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from editbench.report.html.charts import Axis, bars, largest_share
+from editbench.report.html.charts import Axis, bars, distributions, largest_share
 
 
 def test_a_place_is_a_share_of_the_width_and_never_outside() -> None:
@@ -44,8 +44,17 @@ def test_differences_reach_as_far_down_as_up_but_not_over_the_scale() -> None:
     assert Axis.about_zero([-40.0], (0, 10)) == Axis(-10, 10)
 
 
+def test_small_differences_are_drawn_small() -> None:
+    assert Axis.about_zero([0.01], (0, 10)) == Axis(-0.5, 0.5)
+    assert Axis.about_zero([0.01], None).high == 0.01
+
+
 def test_bars_are_drawn_to_one_measure() -> None:
-    histogram = {"edges": [0, 5, 10], "counts": {"causal": [1, 3], "social": [2, 0], "none": [0, 0]}}
-    assert largest_share([histogram]) == 1
-    assert [bar[:3] for bar in bars(histogram, "causal", 1.0)] == [(0, 50, 25), (50, 50, 75)]
-    assert bars(histogram, "none", 1.0) == []
+    assert largest_share([{"counts": {"causal": [1, 3], "social": [2, 0], "none": [0, 0]}}]) == 1
+    assert [bar[:3] for bar in bars([0, 5, 10], [1, 3], 1.0)] == [(0, 50, 25), (50, 50, 75)]
+    assert bars([0, 5, 10], [0, 0], 1.0) == bars([], [], 1.0) == []
+
+
+def test_the_distribution_of_all_comes_first() -> None:
+    histogram = {"edges": [0, 5, 10], "counts": {"causal": [1, 3], "social": [2, 0]}}
+    assert distributions(histogram, ["social", "causal"]) == [("all", [3, 3]), ("social", [2, 0]), ("causal", [1, 3])]

@@ -9,7 +9,7 @@ from editbench.report.html import data
 from editbench.report.html.gallery import Gallery, Result, Shown
 from editbench.report.html.thumbnails import Thumbnails
 
-RUNS = [{"label": "a", "rubric": {"scale": None}}]
+RUNS = [{"label": "a", "rubric": {"scale": None}, "edits": "e"}]
 
 
 def sample(key: str, response: str) -> Shown:
@@ -26,6 +26,12 @@ def test_a_run_without_a_sample_has_a_hole() -> None:
     value = block(sample("a", ""), lacking).value
     assert value["results"][0]["status"] == [0, -1]
     assert value["samples"]["instruction"] == ["do it", None]
+
+
+def test_runs_of_the_same_edits_are_known_by_the_first() -> None:
+    runs = [{**RUNS[0], "edits": edits} for edits in ("d", "e", "", "e", "")]
+    found = data.Block(Gallery([], [], []), runs, Thumbnails(512, [], {})).value["runs"]
+    assert [run["edits"] for run in found] == [0, 1, 2, 1, 4]
 
 
 def test_numbers_are_short() -> None:

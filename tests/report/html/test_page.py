@@ -13,7 +13,7 @@ import pytest
 
 from editbench.paths import EditPaths, ReportPaths
 from editbench.report import stage
-from editbench.report.html import page
+from editbench.report.html import gallery, page
 from editbench.report.html.pictures import RunPictures
 
 from .conftest import KEYS, QUICK, scores
@@ -125,6 +125,25 @@ def test_edits_are_found_where_the_caller_says(make_edits: MakeEdits, make_page:
     edits = make_edits()
     warnings, _ = make_page(scores(tmp_path / "scores", edits, told=False), edits=[tmp_path / "nothing", edits])
     assert warnings == []
+
+
+def test_of_large_runs_the_same_samples_are_drawn(make_scores: Callable[..., Path], make_page: MakePage) -> None:
+    rows = [("causal", f"g{place}", float(place % 10)) for place in range(200)]
+    folders = [make_scores("one", rows, editor="one"), make_scores("two", rows, editor="two")]
+    _, paths = make_page(*folders, most=50)
+    keys, results = data(paths)["samples"]["key"], data(paths)["results"]
+    assert 30 < len(keys) < 70
+    assert -1 not in results[0]["status"] + results[1]["status"]
+    assert f"{len(keys)} of 200 samples, drawn by their keys" in paths.html.read_text()
+
+
+def test_samples_that_the_page_points_to_are_always_drawn(make_scores: Callable[..., Path]) -> None:
+    rows = [("causal", f"g{place}", 5.0) for place in range(40)]
+    folder = make_scores("one", rows)
+    facts = [{"benchmark": {"name": "b", "version": ""}, "edits": "", "overall": {"micro": {"n": 40}}}]
+    found = gallery.collect([RunPictures("one", folder)], facts, wanted=["k7", "k30"], most=1)
+    assert {"k7", "k30"} <= {sample.name for sample in found.samples}
+    assert found.drawn_of == 40
 
 
 def test_a_broken_picture_is_told(make_edits: MakeEdits, make_page: MakePage, tmp_path: Path) -> None:

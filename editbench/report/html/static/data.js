@@ -28,6 +28,17 @@ function address(picture, edge = data.pictures.edge) {
   return `${data.pictures.folder}/${name.slice(0, 2)}/${name}-${edge}.webp`;
 }
 
+/** The fragment that opens a sample. */
+const fragment = (sample) => `#${encodeURIComponent(samples.key[sample])}`;
+
+/** The sample that the address names, undefined when it names none. */
+function addressed() {
+  const named = location.hash.slice(1);
+  try {
+    return place.get(decodeURIComponent(named)) ?? place.get(named);
+  } catch { return place.get(named); }
+}
+
 const shown = (value) => (value === null ? "-" : value.toFixed(2));
 const status = (run, sample) => {
   const code = results[run].status[sample];

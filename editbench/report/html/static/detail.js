@@ -1,6 +1,7 @@
 // One sample: every run's edit over its source, with a divider that moves in all of them at once.
 
 let opened = -1; // the sample in the dialog
+const LONG = 300; // characters of an instruction that is kept small, so that the pictures stay in view
 let split = 50; // percent of the picture, from the left, that shows the source
 
 function show(sample) {
@@ -22,13 +23,15 @@ function show(sample) {
 
 function body(sample) {
   const known = instruction(sample);
-  const heading = make("h2", { id: "detail.title", lang: known === null ? "en" : language(sample) }, known ?? samples.key[sample]);
+  const heading = make("h2", { id: "detail.title", dir: "auto", lang: known === null ? "en" : language(sample) }, known ?? samples.key[sample]);
+  if (heading.textContent.length > LONG) Object.assign(heading, { className: "long", tabIndex: 0 });
   const about = [data.categories[samples.category[sample]], data.languages[samples.language[sample]], samples.key[sample]];
-  if (known === null) about.push("instruction missing: the shards are not there");
-  const panels = make("div", { className: state.runs.length === 1 ? "panels one" : "panels" }, ...state.runs.map((run) => panel(run, sample)));
+  if (known === null) about.push("its instruction lies with the edits and was not found");
+  const groups = edits();
+  const panels = make("div", { className: groups.length === 1 ? "panels one" : "panels" }, ...groups.map((group) => panel(group, sample)));
   const parts = [heading, make("p", { className: "about" }, ...about.map((text) => make("span", {}, text))), panels];
   if (samples.reference[sample]) {
-    const text = make("p", { lang: language(sample) }, samples.reference[sample]);
+    const text = make("p", { lang: language(sample), dir: "auto" }, samples.reference[sample]);
     parts.push(make("section", { className: "reference" }, make("h3", {}, "What the benchmark expects"), text));
   }
   const further = samples.further[sample];
@@ -37,8 +40,11 @@ function body(sample) {
   return parts;
 }
 
-function panel(run, sample) {
-  return make("article", { className: "panel" }, stage(run, sample), words(run, sample));
+/** One edit, and what each of the runs that judged it said. */
+function panel(group, sample) {
+  const said = group.map((run) => words(run, sample));
+  return make("article", { className: "panel" }, stage(pictureRun(group, sample), sample),
+    said.length > 1 ? make("div", { className: "several" }, ...said) : said[0]);
 }
 
 function stage(run, sample) {
@@ -110,7 +116,7 @@ function words(run, sample) {
   const value = result.score[sample];
   const scale = runs[run].scale;
   const mark = value === null
-    ? make("p", { className: "big bad" }, what ? what.replace("_", " ") : "not in this run")
+    ? make("p", { className: "big bad" }, what ? what.replaceAll("_", " ") : "not in this run")
     : make("p", { className: "big" }, shown(value), scale && make("small", {}, ` of ${scale[0]} to ${scale[1]}`));
   return make("div", { className: "words" }, make("h3", {}, runs[run].label), mark, facts(result, sample),
     ...reply(result.response[sample], run, language(sample)));
@@ -126,9 +132,9 @@ function reply(text, run, lang) {
       return typeof reason === "string" ? reason : found;
     } catch { return found; }
   });
-  const about = { className: "reply", lang, tabIndex: 0, role: "region", "aria-label": `What the judge wrote of ${runs[run].label}` };
+  const about = { className: "reply", lang, dir: "auto", tabIndex: 0, role: "region", "aria-label": `What the judge wrote of ${runs[run].label}` };
   if (said === text) return [make("p", about, text)];
-  return [make("p", about, said), make("details", { className: "whole" }, make("summary", {}, "Whole reply"), make("p", { lang }, text))];
+  return [make("p", about, said), make("details", { className: "whole" }, make("summary", {}, "Whole reply"), make("p", { lang, dir: "auto" }, text))];
 }
 
 function facts(result, sample) {
@@ -147,9 +153,8 @@ function facts(result, sample) {
 
 /** Open what the address names; close where it names no sample. */
 function followAddress() {
-  let key = location.hash.slice(1);
-  try { key = decodeURIComponent(key); } catch { /* as it is */ }
-  if (place.has(key)) show(place.get(key));
+  const sample = addressed();
+  if (sample !== undefined) show(sample);
   else if ($("detail").open) $("detail").close();
 }
 
@@ -157,7 +162,7 @@ function followAddress() {
 function step(by) {
   const sample = list[list.indexOf(opened) + by];
   if (sample === undefined || !list.includes(opened)) return;
-  history.replaceState(null, "", `#${samples.key[sample]}`);
+  history.replaceState(null, "", fragment(sample));
   show(sample);
 }
 
@@ -166,7 +171,7 @@ function setUpDetail() {
   $("next").addEventListener("click", () => step(1));
   $("close").addEventListener("click", () => $("detail").close());
   $("detail").addEventListener("close", () => {
-    if (place.has(decodeURIComponent(location.hash.slice(1)))) history.replaceState(null, "", location.pathname + location.search);
+    if (addressed() !== undefined) history.replaceState(null, "", location.pathname + location.search);
     const at = list.indexOf(opened);
     opened = -1;
     if (at >= 0) focusCard(at);

@@ -30,6 +30,16 @@ function matches(sample) {
   );
 }
 
+/** The runs shown, those of the same edits together: [[run, ...], ...]. */
+function edits() {
+  const groups = new Map();
+  for (const run of state.runs) groups.set(runs[run].edits, [...(groups.get(runs[run].edits) ?? []), run]);
+  return [...groups.values()];
+}
+
+/** The run of a group of the same edits that has the picture; the first one if none has. */
+const pictureRun = (group, sample) => group.find((run) => results[run].edited[sample] >= 0) ?? group[0];
+
 /** Second run minus first, on 0..1; null where one has no score. */
 function difference(sample) {
   const [first, second] = state.runs.map((run) => share(run, sample));
@@ -75,6 +85,18 @@ function fill(id, all, names, counts) {
   $(id).parentElement.hidden = options.length < (id === "flag" ? 1 : 2);
 }
 
+/** The orders by difference say of which runs. */
+function nameOrders() {
+  const [first, second] = state.runs.map((run) => runs[run].label);
+  for (const [name, what] of [["gain", "gain"], ["loss", "loss"]]) {
+    const option = $("sort").querySelector(`[value=${name}]`);
+    option.textContent = second === undefined ? `Largest ${what} first` : `Largest ${what} of ${second} over ${first}`;
+    option.disabled = second === undefined;
+  }
+  $("sort").querySelector("[value=dispute]").disabled = second === undefined;
+  if ($("sort").selectedOptions[0]?.disabled) { $("sort").value = "order"; readFilters(); }
+}
+
 function runBoxes() {
   const boxes = runs.map((run, number) => {
     const box = make("input", { type: "checkbox", checked: state.runs.includes(number), value: number });
@@ -84,6 +106,7 @@ function runBoxes() {
     const inputs = boxes.map((label) => label.firstChild);
     state.runs = inputs.filter((box) => box.checked).map((box) => Number(box.value));
     for (const box of inputs) box.disabled = box.checked ? state.runs.length === 1 : state.runs.length >= MOST_RUNS;
+    nameOrders();
   };
   $("runs").append(...boxes);
   settle();
@@ -101,15 +124,27 @@ function readFilters() {
 
 function clearFilters() {
   $("filters").reset();
+  applyFilters();
+}
+
+function applyFilters() {
   for (const box of $("runs").querySelectorAll("input")) box.checked = state.runs.includes(Number(box.value));
   readFilters();
   refresh();
 }
 
+/** Show what a link of the results asks for (data-category, data-sort, data-by), and nothing else filtered. */
+function look(asked) {
+  $("filters").reset();
+  if (asked.category !== undefined) $("category").value = data.categories.indexOf(asked.category);
+  for (const name of ["sort", "by"]) if (asked[name] !== undefined) $(name).value = asked[name];
+  applyFilters();
+}
+
 function setUpFilters() {
   fill("category", "Any category", data.categories);
   fill("language", "Any language", data.languages);
-  fill("flag", "Any flags", data.flags);
+  fill("flag", "Any flag", data.flags);
   fill("status", "Any status", data.statuses, new Set(results.flatMap((run) => [...new Set(run.status)])));
   $("sort").append(...Object.entries(ORDERS).map(([name, [title]]) => make("option", { value: name }, title)));
   $("by").append(...runs.map((run, number) => make("option", { value: number }, `by ${run.label}`)));
@@ -123,5 +158,9 @@ function setUpFilters() {
   });
   $("filters").addEventListener("submit", (event) => event.preventDefault());
   $("clear").addEventListener("click", clearFilters);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-category], a[data-sort]");
+    if (link) look(link.dataset);
+  });
   $("filters").hidden = false;
 }

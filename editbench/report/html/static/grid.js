@@ -2,6 +2,7 @@
 
 const GAP = 20;
 const TALLEST = 30e6; // pixels; browsers clip an element at some 33 million
+const EAGER = 60; // so many cards are always in the document: to print, to find in the page, to take a picture of
 let list = [];
 let layout = null;
 let current = 0; // place in `list` of the card that takes the focus
@@ -10,16 +11,17 @@ const pictured = samples.source.some((picture) => picture >= 0) || results.some(
 
 function measure() {
   const width = $("grid").clientWidth;
-  const pictures = 1 + state.runs.length;
+  const groups = edits();
+  const pictures = 1 + groups.length;
+  const lines = state.runs.length === 1 ? 1 : Math.max(2, ...groups.map((group) => group.length));
   const across = Math.max(2, Math.min(pictures, Math.floor(width / 105)));
-  const lines = Math.ceil(pictures / across);
+  const strips = Math.ceil(pictures / across);
   const least = Math.min(width, Math.max(330, across * 150));
   const columns = Math.max(1, Math.floor((width + GAP) / (least + GAP)));
   const card = (width - (columns - 1) * GAP) / columns;
   const cell = Math.floor((card - 8 - (across - 1) * 3) / across);
   const height = pictured ? Math.round(cell * 0.86) : 0; // between square and landscape, the commonest shapes
-  const strip = lines * (height + 3);
-  return { across, lines, columns, card, height, row: strip + lines * (state.runs.length > 1 ? 43 : 24) + 56 + GAP, pictures };
+  return { columns, across, card, height, groups, row: strips * (height + 8 + 19 * lines) + 56 + GAP };
 }
 
 /** Filter, order and draw again. */
@@ -28,7 +30,8 @@ function refresh() {
   layout = measure();
   const most = Math.floor(TALLEST / layout.row) * layout.columns;
   const cut = list.length > most;
-  $("count").textContent = list.length === total ? `${total.toLocaleString("en")} samples` : `${list.length.toLocaleString("en")} of ${total.toLocaleString("en")} samples`;
+  const whole = `${total.toLocaleString("en")} sample${total === 1 ? "" : "s"}`;
+  $("count").textContent = list.length === total ? whole : `${list.length.toLocaleString("en")} of ${whole}`;
   if (cut) $("count").textContent += `; the first ${most.toLocaleString("en")} can be scrolled to, filter to see others`;
   $("clear").hidden = list.length === total;
   if (cut) list.length = most;
@@ -44,8 +47,9 @@ function refresh() {
 /** Put the cards near the window into the document and take the others out; the one in focus stays. */
 function draw() {
   const top = -$("grid").getBoundingClientRect().top;
-  const first = Math.max(0, Math.floor((top - 600) / layout.row)) * layout.columns;
-  const last = Math.min(list.length, Math.ceil((top + innerHeight + 600) / layout.row) * layout.columns);
+  const all = list.length <= EAGER;
+  const first = all ? 0 : Math.max(0, Math.floor((top - 600) / layout.row)) * layout.columns;
+  const last = all ? list.length : Math.min(list.length, Math.ceil((top + innerHeight + 600) / layout.row) * layout.columns);
   for (const [at, card] of cards) {
     if ((at < first || at >= last) && !card.contains(document.activeElement)) { card.remove(); cards.delete(at); }
   }
@@ -66,18 +70,27 @@ function build(sample, at) {
   const several = state.runs.length > 1;
   const category = make("span", { className: "soft" }, data.categories[samples.category[sample]]);
   const strip = make("span", { className: "strip" }, column(samples.source[sample], "no picture", several && "source", category),
-    ...state.runs.map((run) => column(results[run].edited[sample], absent(run, sample), several && runs[run].label, verdict(run, sample))));
-  const say = make("span", { className: "say", lang: language(sample) }, instruction(sample) ?? samples.key[sample]);
-  const link = make("a", { href: `#${samples.key[sample]}`, tabIndex: at === current ? 0 : -1, "aria-label": described(sample) }, strip, say);
+    ...layout.groups.map((group) => judged(group, sample, several)));
+  const say = make("span", { className: "say", dir: "auto", lang: language(sample) }, instruction(sample) ?? samples.key[sample]);
+  const link = make("a", { href: fragment(sample), tabIndex: at === current ? 0 : -1, "aria-label": described(sample) }, strip, say);
   link.addEventListener("focus", () => { setCurrent(at); });
   return make("li", { className: "card", "aria-setsize": list.length, "aria-posinset": at + 1 }, link);
 }
 
 /** A picture, or why there is none; below it whose it is, and what there is to say. */
-function column(picture, otherwise, label, what) {
+function column(picture, otherwise, label, ...what) {
   const frame = picture < 0 ? make("span", { className: "frame empty" }, otherwise)
     : make("span", { className: "frame" }, make("img", { src: address(picture), alt: "", decoding: "async", draggable: false }));
-  return make("span", { className: "column" }, frame, label && make("span", { className: "soft" }, label), what);
+  return make("span", { className: "column" }, frame, label && make("span", { className: "soft" }, label), ...what);
+}
+
+/** An edit and the verdicts on it: of one run below its name, of several a line each. */
+function judged(group, sample, several) {
+  const run = pictureRun(group, sample);
+  const at = [results[run].edited[sample], absent(run, sample)];
+  if (group.length === 1) return column(...at, several && runs[run].label, verdict(run, sample));
+  const lines = group.map((each) => make("span", { className: "judged" }, make("span", { className: "soft" }, runs[each].label), verdict(each, sample)));
+  return column(...at, null, ...lines);
 }
 
 function verdict(run, sample) {
@@ -85,7 +98,7 @@ function verdict(run, sample) {
   const flags = results[run].flags[sample] ? results[run].flags[sample].map((code) => data.flags[code]).join(", ") : "";
   if (value !== null) return make("span", {}, make("b", {}, shown(value)), flags && make("span", { className: "bad" }, ` ${flags}`));
   const what = status(run, sample);
-  return make("span", { className: what ? "bad" : "soft" }, what ? what.replace("_", " ") : "-");
+  return make("span", { className: what ? "bad" : "soft" }, what ? what.replaceAll("_", " ") : "-");
 }
 
 function described(sample) {
@@ -145,7 +158,7 @@ function spectrum(count = 6) {
     const category = data.categories[samples.category[sample]];
     const caption = make("span", {}, make("b", {}, shown(score(run, sample))), make("span", { className: "soft" }, category));
     const image = make("img", { src: address(results[run].edited[sample]), alt: instruction(sample) ?? samples.key[sample] });
-    return make("li", {}, make("a", { href: `#${samples.key[sample]}` }, image, caption));
+    return make("li", {}, make("a", { href: fragment(sample) }, image, caption));
   }));
   $("spectrum").hidden = false;
 }
