@@ -132,7 +132,8 @@ def labels(runs: Sequence[Run], names: Sequence[str] = ()) -> list[str]:
         run.facts.editor.name if run.facts.editor.name != UNKNOWN else root.name for run, root in zip(runs, roots, strict=True)
     ]
     further = [[str(getattr(run.facts, name)) for run in runs] for name in ("judge", "rubric", "readout")]
-    for values in (*further, _tails(roots)):
+    digests = [f"{run.facts.rubric} ({run.facts.rubric.digest[:6]})" for run in runs]  # one name, another text
+    for values in (*further, digests, _tails(roots)):
         if len(set(found)) < len(found) and len(set(values)) > 1:
             found = [f"{label} / {value}" for label, value in zip(found, values, strict=True)]
     return [_encodable(label) for label in found]

@@ -39,8 +39,7 @@ def render(report: Report) -> RenderableType:
         parts += [part for pair in report.agreement if pair.disputed for part in (_disputed(pair), Text())]
     parts += [part for comparison in report.comparisons for part in (_differences(comparison), Text())]
     # What is printed last is what is seen first.
-    if len(report.runs) > 1:
-        parts += [part for places in report.boards for part in (_side_by_side(places), Text())]
+    parts += [part for places in report.boards if len(places) > 1 for part in (_side_by_side(places), Text())]
     return Group(*parts, *_warnings(report.warnings))
 
 

@@ -242,3 +242,9 @@ def test_nothing_of_an_earlier_report_stays_beside_a_later_one(make_scores: Make
     tables(folders[:1], tmp_path / "out")
     there = {path.name for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert there == {"report.md", "report.json", "leaderboard.csv"}
+
+
+def test_rubrics_of_one_name_and_other_texts_are_told_apart_by_their_digest(make_scores: Make, tmp_path: Path) -> None:
+    folders = [make_scores(name, rubric={"digest": name * 8}) for name in ("a1", "b2")]
+    labels = [run["label"] for run in _json(report(folders, tmp_path / "out"))["runs"]]
+    assert labels == ["copy / five v1 (a1a1a1)", "copy / five v1 (b2b2b2)"]
