@@ -30,9 +30,8 @@ def writing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
             if durable:
                 os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    finally:
+        temporary.unlink(missing_ok=True)  # it has its final name by now, unless something went wrong
     if durable:
         _sync_folder(path.parent)
 

@@ -67,7 +67,7 @@ def main() -> NoReturn:
 
         console.fail(error)
         sys.exit(error.status)
-    except Exception as error:
+    except Exception as error:  # the boundary of a command: a bug of ours is one message, too
         if _debug:
             raise
         from editbench import console

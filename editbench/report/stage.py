@@ -62,6 +62,7 @@ from editbench.paths import ReportPaths
 from editbench.report import anchors, checks, compare, figures, latex, leaderboard, markdown, ranks, raters, runs, terminal
 from editbench.report.aggregate import RunSummary, ranked, summarise
 from editbench.report.agreement import STATISTICS
+from editbench.report.bootstrap import RESAMPLES, SEED
 from editbench.report.compare import Comparison
 from editbench.report.raters import Pair
 from editbench.report.runs import Run
@@ -81,8 +82,8 @@ class Options:
     """Score folder that the others' anchors are measured against (see `anchors.shifts`)."""
     force: bool = False
     """Whether runs that can't be compared are compared all the same, with a warning."""
-    resamples: int = 10_000
-    seed: int = 0
+    resamples: int = RESAMPLES
+    seed: int = SEED
     figures: bool = True
     latex: bool = False
     html: bool = True
@@ -206,21 +207,15 @@ def _board(
 def _write(made: Report, roots: Mapping[str, Path]) -> None:
     """`roots`: the score folders, by label."""
     paths, options = made.paths, made.options
+    files = _files(made)  # all of them before any is written, and before those of an earlier report go
     try:
-        paths.root.mkdir(parents=True, exist_ok=True)
+        for folder in {paths.root: None, **{path.parent: None for path in files}}:
+            folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"can't make the folder {paths.root}: {error.strerror}", "Give another --out.") from None
+        raise UserError(f"can't make the folder {error.filename}: {error.strerror}", "Give another --out.") from None
     _clear(paths)
-    on_boards = [[place.run for place in places] for places in made.boards]
-    told = {label: [*own, *made.warnings] for label, own in made.run_warnings.items()}
-    atomic.write(paths.markdown, markdown.render(made).encode())
-    atomic.write(paths.leaderboard, leaderboard.render(made.places, told).encode())
-    if options.latex:
-        atomic.write(paths.latex, latex.render(on_boards).encode())
-    if options.figures:
-        paths.figures.mkdir(exist_ok=True)
-        for name, data in figures.render(on_boards, made.comparisons).items():
-            atomic.write(paths.figures / name, data)
+    for path, data in files.items():
+        atomic.write(path, data)
     document = made.document()
     if options.html:
         # Templates and pictures take a while to import.
@@ -231,6 +226,21 @@ def _write(made: Report, roots: Mapping[str, Path]) -> None:
         shown = page.Options(pictures=options.pictures, full=options.full_pictures)
         made.missing.extend(page.write(document, pictures, paths.root, shown))
     atomic.write(paths.json, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def _files(made: Report) -> dict[Path, bytes]:
+    """The contents of all files but the page and the marker."""
+    paths, on_boards = made.paths, [[place.run for place in places] for places in made.boards]
+    told = {label: [*own, *made.warnings] for label, own in made.run_warnings.items()}
+    files = {
+        paths.markdown: markdown.render(made).encode(),
+        paths.leaderboard: leaderboard.render(made.places, told).encode(),
+    }
+    if made.options.latex:
+        files[paths.latex] = latex.render(on_boards).encode()
+    if made.options.figures:
+        files |= {paths.figures / name: data for name, data in figures.render(on_boards, made.comparisons).items()}
+    return files
 
 
 def _clear(paths: ReportPaths) -> None:

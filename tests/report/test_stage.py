@@ -248,3 +248,14 @@ def test_rubrics_of_one_name_and_other_texts_are_told_apart_by_their_digest(make
     folders = [make_scores(name, rubric={"digest": name * 8}) for name in ("a1", "b2")]
     labels = [run["label"] for run in _json(report(folders, tmp_path / "out"))["runs"]]
     assert labels == ["copy / five v1 (a1a1a1)", "copy / five v1 (b2b2b2)"]
+
+
+def test_charts_that_can_not_be_drawn_leave_an_earlier_report_as_it_was(
+    make_scores: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, out = make_scores(), tmp_path / "out"
+    before = {path: path.read_bytes() for path in report([root], out).files}
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(UserError, match="figures need matplotlib"):
+        report([root], out)
+    assert {path: path.read_bytes() for path in before} == before
