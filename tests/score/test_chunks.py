@@ -121,8 +121,12 @@ def test_a_crash_while_reopening_loses_nothing(chunks: Chunks, monkeypatch: pyte
     judge(chunks)
     undisturbed = files(chunks)
 
-    def crash(_path: Path) -> None:
-        raise KeyboardInterrupt
+    unlink = Path.unlink
+
+    def crash(path: Path, **options: bool) -> None:
+        if path == chunks.paths.manifest:
+            raise KeyboardInterrupt
+        unlink(path, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", crash)
