@@ -39,9 +39,9 @@ class Command:
         started.append(process)
         return process
 
-    def run(self) -> tuple[int, str]:
+    def run(self, **options: Any) -> tuple[int, str]:
         """(exit status, everything it printed)."""
-        process = self.start()
+        process = self.start(**options)
         out, err = process.communicate(timeout=120)
         return process.returncode, out + err
 
