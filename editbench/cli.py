@@ -119,8 +119,8 @@ def import_(
         raise UserError(f"--map {wrong[0]} is not NAME=COLUMN", "Write for example --map instruction=en")
     mapping = {left: right for left, _, right in pairs}
     manifest = import_benchmark(source, format=format, out=out, images=images, mapping=mapping, name=name)
-    counts = ", ".join(f"{count} {category}" for category, count in manifest["categories"].items())
-    console.say(f"{manifest['samples']} samples ({counts}): {out}")
+    counts = ", ".join(f"{count} {category}" for category, count in manifest.categories.items())
+    console.say(f"{manifest.samples} samples ({counts}): {out}")
 
 
 @app.command()

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import orjson
-
-from editbench import identity, shards
+from editbench import files, manifests, shards
 from editbench.errors import UserError
-from editbench.paths import EDITED, EditPaths
-from editbench.records import Failure, Sample
+from editbench.manifests import EditManifest
+from editbench.paths import EDITED, RECORD, SOURCE, EditPaths
+from editbench.records import Edit, Failure, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class Edits:
     """`entries`: all samples of the run, in the benchmark's order, those without an edit included."""
 
     root: Path
-    manifest: dict[str, Any]
+    manifest: EditManifest
     entries: Sequence[Entry]
 
     @classmethod
@@ -37,7 +35,9 @@ class Edits:
         """Read a folder of edits; with `verify`, hash its shards against the manifest.
 
         Raises:
-            UserError: no such folder, editing is not finished, a shard or the list of failures is missing or changed.
+            UserError: no such folder, editing is not finished, a manifest that contradicts itself, the shards or the failures;
+                a shard missing, changed or cut short; a key that comes twice or is not its record's, a record with wrong
+                fields, a sample without its pictures. Names the file and the key.
         """
         paths = EditPaths(root)
         if not root.is_dir():
@@ -45,45 +45,43 @@ class Edits:
         if not paths.manifest.exists():
             remedy = "Run the same `editbench edit` command again; it goes on where it stopped."
             raise UserError(f"{root} has no {paths.manifest.name}: editing is not finished", remedy)
-        manifest = identity.load(paths.manifest)
-        if "edited" not in manifest:
-            raise UserError(f"{paths.manifest} is not the manifest of an edit run", "Is this the right folder?")
-        listed = [shards.ShardEntry(**entry) for entry in manifest["shards"]]
-        if verify and (problems := list(shards.check(root, listed))):
-            raise UserError("; ".join(problems), "Restore the shards, or remove them and run `editbench edit` again.")
-        stored = [sample for entry in listed for sample in shards.index(root / entry.name)]
-        return cls(root, manifest, _merge(stored, _failures(paths, manifest)))
+        remedy = "Restore the folder, or remove its shards and run `editbench edit` again."
+        manifest = manifests.load(paths.manifest, EditManifest, remedy)
+        failures = _failures(paths, manifest, remedy)
+        stored = shards.open_listed(paths, manifest.shards, verify=verify, remedy=remedy)
+        return cls(root, manifest, _merged(paths, stored, failures, remedy))
 
 
-def flagged(manifest: dict[str, Any]) -> str:
+def flagged(manifest: EditManifest) -> str:
     """How many edits of a finished run are flagged, to go on a sentence: `, 2 flagged (1 identical, 1 uniform)`, or nothing."""
-    counts = ", ".join(f"{count} {flag}" for flag, count in manifest.get("flags", {}).items())
-    return f", {manifest['flagged']} flagged ({counts})" if counts else ""
+    counts = ", ".join(f"{count} {flag}" for flag, count in manifest.flags.items())
+    return f", {manifest.flagged} flagged ({counts})" if counts else ""
 
 
-def _failures(paths: EditPaths, manifest: dict[str, Any]) -> list[Failure]:
-    lines = paths.failures.read_bytes().splitlines() if paths.failures.exists() else []
-    try:
-        failures = [Failure.from_dict(orjson.loads(line)) for line in lines]
-    except (orjson.JSONDecodeError, TypeError, AttributeError):
-        failures = []
-    if len(failures) != manifest["failed"]:
-        message = f"{paths.failures} is missing or broken: it should name {manifest['failed']} samples"
-        raise UserError(message, "Restore it, or edit again into another folder.")
+def _failures(paths: EditPaths, manifest: EditManifest, remedy: str) -> list[Failure]:
+    """Those of failures.jsonl, which must be those that the manifest's digest was made with."""
+    failures = [*files.rows(paths.failures, Failure, remedy)]
+    told = [(failure.index, failure.key, failure.reason) for failure in failures]
+    if len(failures) != manifest.failed or manifests.edits_digest(manifest.shards, told) != manifest.digest:
+        raise UserError(f"{paths.failures} and {paths.manifest.name} do not belong together", remedy)
     return failures
 
 
-def _merge(stored: list[shards.Stored], failures: list[Failure]) -> list[Entry]:
-    """Edits and failures in the benchmark's order: a failure knows its place, the edits fill the others."""
-    entries = [_entry(edit) for edit in stored]
+def _merged(paths: EditPaths, stored: list[shards.Stored], failures: list[Failure], remedy: str) -> list[Entry]:
+    """Edits and failures in the benchmark's order: a failure knows its index, the edits fill the others."""
+    entries, keys = [_entry(edit) for edit in stored], {edit.key for edit in stored}
     for failure in sorted(failures, key=lambda failure: failure.index):
-        sample = Sample.from_dict({**failure.to_dict(), "instruction": ""})
-        entries.insert(failure.index, Entry(sample, None))
+        if failure.key in keys or failure.index > len(entries):
+            raise UserError(f"{paths.failures}: sample {failure.key} has an edit, or another sample's index", remedy)
+        keys.add(failure.key)
+        entries.insert(failure.index, Entry(failure.sample(), None))
     return entries
 
 
 def _entry(stored: shards.Stored) -> Entry:
     if EDITED not in stored.spans:
         raise UserError(f"{stored.shard}: sample {stored.key} has no {EDITED}", "Is this a folder of edits?")
-    record = stored.record()
-    return Entry(Sample.from_dict(record), stored, record.get("edit", {}).get("flags", ()))
+    if not stored.images(SOURCE):
+        raise UserError(f"{stored.shard}: sample {stored.key} has no source picture", "Is this a folder of edits?")
+    record = Edit.from_dict(stored.record(), f"{stored.shard}: {stored.key}.{RECORD}")
+    return Entry(record.sample(), stored, record.edit.flags)

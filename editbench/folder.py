@@ -13,11 +13,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from editbench import __version__, atomic, console, identity
+from editbench import __version__, atomic, console, files, identity
 from editbench.errors import UserError
 from editbench.paths import RunPaths
+from editbench.records import Environment
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "numpy", "pillow", "webdataset", "flash-attn")
 
@@ -100,9 +99,9 @@ def record_environment(paths: RunPaths, devices: list[str], more: Mapping[str, A
     `more`: what else to write down, such as where the input lies.
     """
     new = {**environment(sys.argv), "devices": devices, **(more or {})}
-    old = orjson.loads(paths.environment.read_bytes()) if paths.environment.exists() else new
-    atomic.write(paths.environment, orjson.dumps(new, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    there, here = old.get("packages", {}), new["packages"]
+    here = new["packages"]
+    there = files.load(paths.environment, Environment).packages if paths.environment.exists() else here
+    files.dump(paths.environment, new)
     names = [name for name in PACKAGES if there.get(name) != here.get(name)]
     return [f"{name} {there.get(name, 'absent')} -> {here.get(name, 'absent')}" for name in names]
 

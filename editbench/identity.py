@@ -13,11 +13,8 @@ from typing import Any
 
 import orjson
 
-from editbench import atomic
+from editbench import files
 from editbench.errors import IdentityError, UserError
-
-SCHEMA = 1
-"""Version of the files on disk. A change that an older editbench would misread raises it."""
 
 
 def digest(value: Any) -> str:
@@ -28,14 +25,14 @@ def digest(value: Any) -> str:
 def make(stage: str, **parts: Any) -> dict[str, Any]:
     """The identity of a stage's results: `parts` are JSON values."""
     # Through JSON, so that it compares equal to what is read back (a tuple is a list there).
-    identity = orjson.loads(orjson.dumps({"stage": stage, "schema": SCHEMA, **parts}))
+    identity = orjson.loads(orjson.dumps({"stage": stage, "schema": files.SCHEMA, **parts}))
     return {**identity, "digest": digest(identity)}
 
 
 def settle(path: Path, identity: dict[str, Any]) -> None:
     """Write `identity` to `path` unless it is there. `compare` comes first."""
     if not path.exists():
-        atomic.write(path, orjson.dumps(identity, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        files.dump(path, identity)
 
 
 def compare(path: Path, identity: dict[str, Any], *, remedy: str) -> None:
@@ -52,16 +49,14 @@ def compare(path: Path, identity: dict[str, Any], *, remedy: str) -> None:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """A JSON object of ours. Raises UserError when it is missing, broken, or of a newer schema."""
-    try:
-        value = orjson.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"no {path.name} in {path.parent}", "Is this the right folder, and is the stage finished?") from None
-    except orjson.JSONDecodeError as error:
-        raise UserError(f"{path} is not JSON: {error}", "Restore it or make the folder again.") from None
-    if not isinstance(value, dict) or value.get("schema", SCHEMA) != SCHEMA:
-        raise UserError(f"{path} is of another schema than {SCHEMA}", "Use the editbench version that made it.")
-    return value
+    """The identity in `path`. Raises UserError when it is missing, broken, of another schema, or not what its digest says."""
+    remedy = "Restore it, or start over with another --out."
+    if not path.exists():
+        raise UserError(f"no {path.name} in {path.parent}", "Is this the right folder?")
+    there = files.versioned(path, remedy)
+    if there.get("digest") != digest({name: value for name, value in there.items() if name != "digest"}):
+        raise UserError(f"{path} was changed: its digest is not that of its contents", remedy)
+    return there
 
 
 def differences(there: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

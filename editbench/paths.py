@@ -1,13 +1,17 @@
 """Every file name editbench reads or writes. No other module spells one.
 
-Each class wraps one folder; its properties are the files in it. Nothing here touches the disk.
+Each class wraps one folder; its properties are the files in it. Nothing here touches the disk. Keys and names that were read
+from disk become part of a path only here, and only when they are what such names can be.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from editbench.errors import UserError
 
 RECORD = "json"  # the member `KEY.json` of a tar shard
 EDITED = "edited.png"
@@ -15,6 +19,35 @@ SOURCE = "source"  # KEY.source.png, further inputs KEY.source2.png ...
 REFERENCE = "reference"
 IMAGE_SUFFIXES = ("png", "jpg", "webp")
 TEMPORARY = ".tmp"
+KEY_LENGTH = 64
+"""Longest key. USTAR holds names of 100 bytes, and a key's longest member is `KEY.reference.webp`."""
+
+KEY_PATTERN = rf"[A-Za-z0-9_-]{{1,{KEY_LENGTH}}}"
+"""What WebDataset and every file system can carry."""
+
+_KEY = re.compile(KEY_PATTERN)
+_SHARD = re.compile(r"(?:bench|edits)-[0-9]{5,9}\.tar")
+
+
+def is_shard(name: str) -> bool:
+    """Whether `name` is the file name of a shard."""
+    return _SHARD.fullmatch(name) is not None
+
+
+def elsewhere(root: Path, told: str) -> Path:
+    """The folder that a file in `root` tells the path of, as seen from there. To read from, never to write to."""
+    return (root / told.replace("\0", "")).resolve()
+
+
+def is_key(text: str) -> bool:
+    """Whether `text` can be the key of a sample: file names and tar members are made of it."""
+    return _KEY.fullmatch(text) is not None
+
+
+def _checked(key: str) -> str:
+    if not is_key(key):
+        raise UserError(f"{key!r} can be no key of a sample", "Make the folder it is from again.")
+    return key
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +58,12 @@ class Folder:
     def manifest(self) -> Path:
         """The marker of a finished stage; written last."""
         return self.root / "manifest.json"
+
+    def listed(self, name: str) -> Path:
+        """The shard of that name. Raises UserError for what is no shard's name, such as a path."""
+        if not is_shard(name):
+            raise UserError(f"{self.root} can have no shard {name!r}", "Make the folder again.")
+        return self.root / name
 
 
 class BenchmarkPaths(Folder):
@@ -89,8 +128,8 @@ class RunPaths(Folder):
 
     def last_attempt(self) -> int:
         """Number of the newest attempt, 0 when there was none."""
-        numbers = [int(path.name.partition("-")[2]) for path in self.logs.glob("attempt-*") if path.is_dir()]
-        return max(numbers, default=0)
+        numbers = [path.name.partition("-")[2] for path in self.logs.glob("attempt-*") if path.is_dir()]
+        return max((int(number) for number in numbers if re.fullmatch("[0-9]{1,9}", number)), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +172,15 @@ class EditPaths(RunPaths):
         return self.root / "spool"
 
     def spooled(self, key: str) -> Path:
-        """A finished edit whose shard is not sealed yet: a tar of that one sample."""
-        return self.spool / f"{key}.tar"
+        """A finished edit whose shard is not sealed yet: a tar of that one sample. Raises UserError for what is no key."""
+        return self.spool / f"{_checked(key)}.tar"
 
     def all_spooled(self) -> list[Path]:
         return list(self.spool.glob("*.tar"))
 
     def failed(self, key: str) -> Path:
-        """The failure of a sample in the run that is going on."""
-        return self.spool / f"{key}.failed.json"
+        """The failure of a sample in the run that is going on. Raises UserError for what is no key."""
+        return self.spool / f"{_checked(key)}.failed.json"
 
     def all_failed(self) -> list[Path]:
         return list(self.spool.glob("*.failed.json"))

@@ -8,32 +8,45 @@ are equal bytes.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import orjson
+from msgspec import Meta
 
-OK = "ok"
-EDIT_FAILED = "edit_failed"
-UNPARSED = "unparsed"
-OUT_OF_RANGE = "out_of_range"
-REFUSED = "refused"
-ERROR = "error"
-STATUSES = (OK, EDIT_FAILED, UNPARSED, OUT_OF_RANGE, REFUSED, ERROR)
+from editbench import files, paths
+
+Status = Literal["ok", "edit_failed", "unparsed", "out_of_range", "refused", "error"]
 """Outcomes of a judgement. Only `ok` has a score."""
+STATUSES: tuple[Status, ...] = get_args(Status)
+OK, EDIT_FAILED, UNPARSED, OUT_OF_RANGE, REFUSED, ERROR = STATUSES
 
 UNEDITED, STRANGER, REPEAT, SWAPPED = "unedited", "stranger", "repeat", "swapped"
 """Controls that a judge is tested with: the source as the edit, another sample's edit, the same pair once more, source and edit
 exchanged."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """environment.json, as far as it is read back."""
+
+    packages: dict[str, str] = field(default_factory=dict)
+    """Versions by package."""
+    edits: str = ""
+    """Of a folder of scores: the path of its folder of edits, as seen from it."""
+
+
+Key = Annotated[str, Meta(pattern=rf"\A{paths.KEY_PATTERN}\Z")]
+Index = Annotated[int, Meta(ge=0)]
+
+
 class _Record:
     __slots__ = ()
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The record in `values`; unknown names are ignored. Raises TypeError when a required one is missing."""
-        names = {entry.name for entry in fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in names})
+    def from_dict(cls, values: dict[str, Any], where: str = "") -> Self:
+        """The record in `values`, whose other names are ignored. Raises UserError, which names `where`, for a field that is
+        missing or of a wrong type."""
+        return files.checked(values, cls, where or cls.__name__)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -46,7 +59,7 @@ class _Record:
 class Sample(_Record):
     """One task of a benchmark. `key` is what WebDataset can carry; `id` is the benchmark's own name of it."""
 
-    key: str
+    key: Key
     id: str
     instruction: str
     category: str
@@ -58,32 +71,55 @@ class Sample(_Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EditFacts:
+    """What is known of an edit beside its picture. Fields are those of one run, the same for all of its samples."""
+
+    flags: list[str] = field(default_factory=list)
+    """What is odd about it, see `edit.sanity`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit(Sample):
+    """The member KEY.json of an edit shard: the sample's record, and `edit`."""
+
+    edit: EditFacts = field(default_factory=EditFacts)
+
+    def sample(self) -> Sample:
+        return Sample(**{entry.name: getattr(self, entry.name) for entry in fields(Sample)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure(_Record):
     """A sample without an edit. `index` is its place in the benchmark's order; `reason` one of a small closed set."""
 
-    key: str
+    key: Key
     id: str
     category: str
     language: str
     group: str
-    index: int
+    index: Index
     reason: str
     error: str
     attempts: int
     extra: dict[str, Any] = field(default_factory=dict)
     """The sample's, so that a report still knows which subsets it belongs to."""
 
+    def sample(self) -> Sample:
+        """The sample, as far as a row of failures knows it: without its instruction."""
+        common = {name: getattr(self, name) for name in ("key", "id", "category", "language", "group", "extra")}
+        return Sample(**common, instruction="")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement(_Record):
     """What a judge said of one edit. `score` is None unless `status` is `ok`."""
 
-    key: str
+    key: Key
     id: str
     category: str
     language: str
     group: str
-    status: str
+    status: Status
     score: float | None = None
     criteria: dict[str, float] | None = None
     """The rubric's criteria by name, from which `score` is computed."""

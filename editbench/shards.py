@@ -10,21 +10,24 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Annotated, Any, BinaryIO, NamedTuple
 
-import orjson
+from msgspec import Meta
 
-from editbench import atomic
+from editbench import atomic, files
 from editbench.errors import UserError
-from editbench.paths import IMAGE_SUFFIXES, RECORD, REFERENCE, SOURCE
+from editbench.paths import IMAGE_SUFFIXES, RECORD, REFERENCE, SOURCE, Folder, is_key
 
 Members = Mapping[str, bytes]
 """A sample's files by extension, such as {"json": ..., "source.png": ...}."""
+
+_EXTENSION = re.compile(r"[a-z_]{1,32}[0-9]{0,3}(?:\.[a-z0-9]{1,8})?")
 
 
 class Span(NamedTuple):
@@ -48,7 +51,7 @@ class Stored:
         """The first `most` bytes of a member, or all of a shorter one. Raises UserError as `read` does."""
         span = self.spans[extension]
         wanted = min(span.size, most)
-        with open(self.shard, "rb", buffering=0) as file:
+        with files.opened(self.shard) as file:
             data = os.pread(file.fileno(), wanted, span.offset)
         if len(data) != wanted:
             raise UserError(f"{self.shard} ends inside {self.key}.{extension}", "Restore the shard or make it again.")
@@ -58,24 +61,29 @@ class Stored:
         return {extension: self.read(extension) for extension in self.spans}
 
     def record(self) -> dict[str, Any]:
-        """The member KEY.json. Raises UserError when it is missing or no JSON object."""
-        try:
-            record = orjson.loads(self.read(RECORD))
-        except (KeyError, orjson.JSONDecodeError) as error:
-            problem = "has no record" if isinstance(error, KeyError) else f"has a broken record ({error})"
-            raise UserError(f"{self.shard}: sample {self.key} {problem}", "Make the shard again.") from None
-        if not isinstance(record, dict):
-            raise UserError(f"{self.shard}: {self.key}.{RECORD} is not a JSON object", "Make the shard again.")
+        """The member KEY.json. Raises UserError when it is missing, no JSON object, or of another key."""
+        where, remedy = f"{self.shard}: {self.key}.{RECORD}", "Make the shard again."
+        if RECORD not in self.spans:
+            raise UserError(f"{self.shard}: sample {self.key} has no {RECORD}", remedy)
+        record = files.parse(self.read(RECORD), where, remedy)
+        if record.get("key") != self.key:
+            raise UserError(f"{where} is the record of {str(record.get('key'))[:100]!r}", remedy)
         return record
 
     def images(self, kind: str) -> list[str]:
-        """Extensions of the members `kind`, `kind`2, ...: `source` or `reference` pictures, in their order."""
-        numbered = [
-            (int(name[len(kind) :] or 1), extension)
-            for extension in self.spans
-            if (name := extension.partition(".")[0]).rstrip("0123456789") == kind
-        ]
-        return [extension for _, extension in sorted(numbered)]
+        """Extensions of the members `kind`, `kind`2, ...: `source` or `reference` pictures, in their order. Raises UserError
+        when two have one number."""
+        numbered: dict[int, str] = {}
+        for extension in self.spans:
+            name = extension.partition(".")[0]
+            if name.rstrip("0123456789") != kind:
+                continue
+            number = int(name[len(kind) :] or 1)
+            if number in numbered:
+                told = f"{self.key} has two pictures in one place: {numbered[number]} and {extension}"
+                raise UserError(f"{self.shard}: {told}", "Make the shard again.")
+            numbered[number] = extension
+        return [numbered[number] for number in sorted(numbered)]
 
 
 def source_extension(suffix: str, number: int = 1, kind: str = SOURCE) -> str:
@@ -108,26 +116,73 @@ def pack(key: str, members: Members) -> bytes:
     return buffer.getvalue()
 
 
+class _BadMember(ValueError):
+    """What is wrong with a member of a shard."""
+
+
 def index(path: Path) -> list[Stored]:
-    """The samples of a shard, in order. Raises UserError when the file is missing, cut short or no tar."""
-    spans: dict[str, dict[str, Span]] = {}
+    """The samples of a shard, in order.
+
+    Raises:
+        UserError: the file is missing, can't be read, is cut short or no tar; or a member is no plain file, has a name that is
+            not KEY.EXTENSION, comes twice, or stands apart from the others of its sample. Names the shard and the member.
+    """
+    remedy = "Restore it or make it again."
+    if not path.exists():
+        raise UserError(f"no shard {path}", remedy)
     try:
-        size = path.stat().st_size
-        with tarfile.open(path, "r:") as tar:
-            for member in tar:
-                if not member.isfile():
-                    continue
-                key, _, extension = member.name.partition(".")
-                spans.setdefault(key, {})[extension] = Span(member.offset_data, member.size)
-                if member.offset_data + member.size > size:
-                    raise tarfile.ReadError("it ends inside a member")
-    except FileNotFoundError:
-        raise UserError(f"no shard {path}", "Restore it or make it again.") from None
-    except (tarfile.TarError, ValueError) as error:
-        raise UserError(f"{path} is not a whole tar file: {error}", "Restore it or make it again.") from None
+        with files.opened(path, remedy) as file, tarfile.open(fileobj=file, mode="r:") as tar:
+            samples = _samples(tar, os.fstat(file.fileno()).st_size)
+    except _BadMember as error:
+        raise UserError(f"{path}: {error}", remedy) from None
+    except (tarfile.TarError, ValueError, RecursionError) as error:  # RecursionError: long names of long names of ...
+        raise UserError(f"{path} is not a whole tar file: {error}", remedy) from None
     if not ends_well(path):
-        raise UserError(f"{path} has been cut short", "Restore it or make it again.")
-    return [Stored(key, path, entry) for key, entry in spans.items()]
+        raise UserError(f"{path} has been cut short", remedy)
+    return [Stored(key, path, spans) for key, spans in samples.items()]
+
+
+def _samples(tar: tarfile.TarFile, size: int) -> dict[str, dict[str, Span]]:
+    """By key and extension, where each member of a tar file of `size` bytes lies. Raises _BadMember."""
+    samples: dict[str, dict[str, Span]] = {}
+    for member in tar:
+        key, _, extension = member.name.partition(".")
+        if not (is_key(key) and _EXTENSION.fullmatch(extension)):
+            raise _BadMember(f"member {member.name[:100]!r} is not named KEY.EXTENSION")
+        if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+            raise _BadMember(f"{member.name} is not a plain file")
+        if not 0 <= member.size <= size - member.offset_data:
+            raise _BadMember(f"it ends inside {member.name}")
+        if key in samples and key != next(reversed(samples)):
+            raise _BadMember(f"key {key} comes twice")
+        spans = samples.setdefault(key, {})
+        if extension in spans:
+            raise _BadMember(f"{member.name} comes twice")
+        spans[extension] = Span(member.offset_data, member.size)
+    return samples
+
+
+def open_listed(folder: Folder, entries: Sequence[ShardEntry], *, verify: bool, remedy: str) -> list[Stored]:
+    """The samples of the shards that a manifest lists, in order.
+
+    With `verify` the shards are hashed first. Without it their samples are counted, and keys are compared, all the same.
+
+    Raises:
+        UserError: a shard is missing, is not what the manifest says, or can't be indexed; a key that occurs twice. Names the
+            shard and the key.
+    """
+    if verify and (problems := list(check(folder, entries))):
+        raise UserError("; ".join(problems), remedy)
+    samples: dict[str, Stored] = {}
+    for entry in entries:
+        stored = index(folder.listed(entry.name))
+        if len(stored) != entry.samples:
+            told = f"{folder.manifest.name} says {entry.samples}"
+            raise UserError(f"{folder.listed(entry.name)} holds {len(stored)} samples, {told}", remedy)
+        for sample in stored:
+            if (first := samples.setdefault(sample.key, sample)) is not sample:
+                raise UserError(f"{sample.shard}: key {sample.key} is taken by a sample of {first.shard.name}", remedy)
+    return [*samples.values()]
 
 
 def ends_well(path: Path) -> bool:
@@ -141,33 +196,36 @@ def ends_well(path: Path) -> bool:
 
 
 def sha256(path: Path) -> str:
-    with open(path, "rb") as file:
+    """Of a regular file, in hexadecimal. Raises UserError when it can't be read."""
+    with files.opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-class ShardEntry(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardEntry:
     """What a manifest says of one shard."""
 
     name: str
-    samples: int
-    bytes: int
+    samples: Annotated[int, Meta(ge=1)]
+    bytes: Annotated[int, Meta(ge=0)]
     sha256: str
 
 
-def describe(paths: list[Path], counts: list[int]) -> list[ShardEntry]:
+def describe(paths: Sequence[Path], counts: Sequence[int]) -> list[ShardEntry]:
     """Manifest entries of shards on disk; hashes with two threads (hashing releases the GIL)."""
     with ThreadPoolExecutor(2) as pool:
         digests = pool.map(sha256, paths)
         return [
-            ShardEntry(path.name, count, path.stat().st_size, digest)
+            ShardEntry(name=path.name, samples=count, bytes=path.stat().st_size, sha256=digest)
             for path, count, digest in zip(paths, counts, digests, strict=True)
         ]
 
 
-def check(folder: Path, entries: list[ShardEntry]) -> Iterator[str]:
-    """One sentence for each shard of a manifest that is missing or differs from it."""
+def check(folder: Folder, entries: Sequence[ShardEntry]) -> Iterator[str]:
+    """One sentence for each shard of a manifest that is missing or differs from it. Raises UserError for one that can't be
+    read."""
     with ThreadPoolExecutor(2) as pool:
-        yield from filter(None, pool.map(lambda entry: _check_one(folder / entry.name, entry), entries))
+        yield from filter(None, pool.map(lambda entry: _check_one(folder.listed(entry.name), entry), entries))
 
 
 def _check_one(path: Path, entry: ShardEntry) -> str:

@@ -10,6 +10,7 @@ from PIL import Image
 from editbench import images, tiny
 from editbench.benchmarks import folder
 from editbench.edit.spool import Spool
+from editbench.manifests import Named
 from editbench.paths import EDITED, RECORD, EditPaths, TinyPaths
 from editbench.records import Failure, Sample
 
@@ -58,7 +59,7 @@ def make_edits(tmp_path: Path) -> Callable[..., Path]:
                 record = orjson.dumps({**sample(key).to_dict(), "edit": {"flags": (flags or {}).get(key, [])}})
                 after = (edited or {}).get(key, picture(colour="red"))
                 spool.put(key, {"source.png": picture(), EDITED: after, RECORD: record})
-        spool.finish({"benchmark": {"name": "five", "digest": "b"}, "model": {"name": "copy"}, "identity": "i"})
+        spool.finish(Named(name="five", digest="b"), Named(name="copy"), "i")
         return paths.root
 
     return make

@@ -17,6 +17,7 @@ from processes import Command
 
 from editbench.benchmarks import folder
 from editbench.edit.spool import Spool
+from editbench.manifests import Named
 from editbench.paths import EDITED, RECORD, EditPaths
 from editbench.records import Failure, Sample
 
@@ -119,7 +120,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
             continue
         record = {**sample.to_dict(), "edit": {"model": "m", "flags": ["uniform"] if index == 1 else []}}
         spool.put(sample.key, {"source.png": RED, EDITED: BLUE, RECORD: orjson.dumps(record)})
-    spool.finish({"benchmark": {"name": "golden", "digest": "b"}, "model": {"kind": "control", "name": "m"}, "identity": "i"})
+    spool.finish(Named(name="golden", digest="b"), Named(kind="control", name="m"), "i")
     readouts = {
         "generate": ["--votes", "2", "--temperature", "0.5", "--audit", "50%", "--anchors", "edits", "--no-forced"],
         "expected": ["--readout", "expected", "--batch-tokens", "2000"],

@@ -8,6 +8,7 @@ import pytest
 
 from editbench import identity
 from editbench.errors import IdentityError, UserError
+from editbench.files import SCHEMA
 
 
 def settle(path: Path, **parts: Any) -> Path:
@@ -73,8 +74,9 @@ def test_long_values_that_begin_alike_are_told_apart() -> None:
     [
         (None, "no identity in"),
         (b"{", "is not JSON"),
-        (b"[]", "another schema"),
-        (orjson.dumps({"schema": identity.SCHEMA + 1}), "another schema"),
+        (b"[]", "not a JSON object"),
+        (orjson.dumps({"schema": SCHEMA + 1}), "another schema"),
+        (orjson.dumps({"schema": SCHEMA, "digest": "d"}), "was changed"),
     ],
 )
 def test_what_is_no_identity_of_ours_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:

@@ -10,18 +10,20 @@ from PIL import Image
 
 from editbench import images, shards
 from editbench.errors import UserError
+from editbench.paths import Folder
 from editbench.shards import ShardEntry
 
 SAMPLES = [
-    ("a-1", {"source.png": b"first", "json": b'{"id": 1}', "edited.png": b"x" * 3000}),
-    ("b_2", {"json": b'{"id": 2}', "source2.jpg": b"second", "source10.png": b"tenth", "source.webp": b""}),
+    ("a-1", {"source.png": b"first", "json": b'{"key":"a-1"}', "edited.png": b"x" * 3000}),
+    ("b_2", {"json": b'{"key":"b_2"}', "source2.jpg": b"second", "source10.png": b"tenth", "source.webp": b""}),
 ]
 
 
 @pytest.fixture
 def shard(tmp_path: Path) -> Path:
-    shards.write_shard(tmp_path / "one.tar", SAMPLES)
-    return tmp_path / "one.tar"
+    path = tmp_path / "edits-00000.tar"
+    shards.write_shard(path, SAMPLES)
+    return path
 
 
 def test_equal_samples_are_equal_bytes_whatever_the_order_of_members(shard: Path, tmp_path: Path) -> None:
@@ -30,6 +32,8 @@ def test_equal_samples_are_equal_bytes_whatever_the_order_of_members(shard: Path
 
 
 def test_the_bytes_of_a_shard_never_change(shard: Path) -> None:
+    (first, one), (second, two) = SAMPLES
+    shards.write_shard(shard, [(first, {**one, "json": b'{"id": 1}'}), (second, {**two, "json": b'{"id": 2}'})])
     assert shards.sha256(shard) == "ab1a634322b4889899888df46a3b860978ee160f43102f9a770a3402c00c351d"
 
 
@@ -44,7 +48,7 @@ def test_members_have_no_time_and_no_owner(shard: Path) -> None:
 
 def test_an_index_finds_every_member(shard: Path) -> None:
     assert [(stored.key, stored.members()) for stored in shards.index(shard)] == SAMPLES
-    assert [stored.record() for stored in shards.index(shard)] == [{"id": 1}, {"id": 2}]
+    assert [stored.record() for stored in shards.index(shard)] == [{"key": "a-1"}, {"key": "b_2"}]
 
 
 def test_pictures_come_in_the_order_of_their_numbers(shard: Path) -> None:
@@ -74,7 +78,7 @@ def test_datasets_reads_a_shard(tmp_path: Path) -> None:
 def test_a_shard_that_is_cut_short_is_refused(shard: Path, length: int) -> None:
     shard.write_bytes(shard.read_bytes()[:length])
     assert not shards.ends_well(shard)
-    with pytest.raises(UserError, match=r"cut short|not a whole tar"):
+    with pytest.raises(UserError, match=r"cut short|not a whole tar|ends inside"):
         shards.index(shard)
 
 
@@ -95,7 +99,14 @@ def test_a_shard_that_is_cut_after_it_was_indexed_is_refused(shard: Path) -> Non
 
 @pytest.mark.parametrize(
     ("members", "message"),
-    [({"source.png": b""}, "has no record"), ({"json": b"{"}, "broken record"), ({"json": b"[]"}, "not a JSON object")],
+    [
+        ({"source.png": b""}, "sample a has no json"),
+        ({"json": b"{"}, r"a\.json is not JSON"),
+        ({"json": b"[]"}, r"a\.json is not a JSON object"),
+        ({"json": b'{"key":"b"}'}, r"a\.json is the record of 'b'"),
+        ({"json": b'{"key":7}'}, r"a\.json is the record of '7'"),
+        ({"json": b'{"key":"a","extra":' + b"[" * 300 + b"]" * 300 + b"}"}, r"a\.json is nested too deeply"),
+    ],
 )
 def test_a_sample_without_a_record_is_refused(tmp_path: Path, members: dict[str, bytes], message: str) -> None:
     shards.write_shard(tmp_path / "one.tar", [("a", members)])
@@ -118,8 +129,9 @@ def test_a_picture_member_has_a_kind_and_a_suffix_that_are_known() -> None:
 
 def test_check_says_nothing_of_shards_that_are_as_described(shard: Path) -> None:
     entries = shards.describe([shard], [2])
-    assert entries == [ShardEntry("one.tar", 2, shard.stat().st_size, hashlib.sha256(shard.read_bytes()).hexdigest())]
-    assert list(shards.check(shard.parent, entries)) == []
+    digest = hashlib.sha256(shard.read_bytes()).hexdigest()
+    assert entries == [ShardEntry(name=shard.name, samples=2, bytes=shard.stat().st_size, sha256=digest)]
+    assert list(shards.check(Folder(shard.parent), entries)) == []
 
 
 def test_check_sees_what_is_missing_resized_or_changed(shard: Path) -> None:
@@ -128,12 +140,12 @@ def test_check_sees_what_is_missing_resized_or_changed(shard: Path) -> None:
     flipped[700] ^= 1
     for data, message in ((flipped, "sha256 differs"), (whole[:-512], "its manifest says"), (None, "is missing")):
         shard.unlink() if data is None else shard.write_bytes(data)
-        (problem,) = shards.check(shard.parent, entries)
+        (problem,) = shards.check(Folder(shard.parent), entries)
         assert str(shard) in problem
         assert message in problem
 
 
 def test_records_survive_as_they_were(tmp_path: Path) -> None:
-    record = {"id": "a/ä 1", "text": "雪\n", "extra": {"n": 1.5}}
+    record = {"key": "a", "id": "a/ä 1", "text": "雪\n", "extra": {"n": 1.5}}
     shards.write_shard(tmp_path / "one.tar", [("a", {"json": orjson.dumps(record)})])
     assert shards.index(tmp_path / "one.tar")[0].record() == record

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
-import orjson
-
-from editbench import atomic, identity, shards
+from editbench import manifests, shards
 from editbench.errors import UserError
+from editbench.manifests import BenchmarkManifest
 from editbench.paths import RECORD, SOURCE, BenchmarkPaths
 from editbench.records import Sample
 
@@ -29,8 +27,7 @@ class Benchmark:
     """`samples[i]` is described by its record and lies at `stored[i]`, in the benchmark's order."""
 
     root: Path
-    name: str
-    digest: str
+    manifest: BenchmarkManifest
     samples: Sequence[Sample]
     stored: Sequence[shards.Stored]
 
@@ -39,18 +36,31 @@ class Benchmark:
         """Read a benchmark folder; with `verify`, hash its shards against the manifest.
 
         Raises:
-            UserError: no such folder, no manifest, a shard missing or changed or cut short, a sample without a source
-                picture, no samples at all. Names the file and what to do.
+            UserError: no such folder, no manifest or one that contradicts itself or the shards; a shard missing, changed or cut
+                short; a key that comes twice or is not its record's, a record with wrong fields, a sample without a source
+                picture, no samples at all. Names the file, the key and what to do.
         """
         if not root.is_dir():
             raise UserError(f"no benchmark folder {root}", "Make one with: editbench import SOURCE --format jsonl --out FOLDER")
-        manifest, entries = _load_manifest(root)
-        if verify and (problems := list(shards.check(root, entries))):
-            raise UserError("; ".join(problems), "Restore the benchmark's shards, or import it again.")
-        stored = [sample for entry in entries for sample in shards.index(root / entry.name)]
+        paths, remedy = BenchmarkPaths(root), "Restore the benchmark's shards, or import it again."
+        if not paths.manifest.exists():
+            raise UserError(f"{root} is not a benchmark: it has no {paths.manifest.name}", "Make one with: editbench import")
+        manifest = manifests.load(paths.manifest, BenchmarkManifest, "Import the benchmark again.")
+        stored = shards.open_listed(paths, manifest.shards, verify=verify, remedy=remedy)
         if not stored:
             raise UserError(f"{root} holds no samples", "Import a benchmark that has some.")
-        return cls(root, manifest["name"], manifest["digest"], [_sample(entry) for entry in stored], stored)
+        samples = [_sample(entry) for entry in stored]
+        if Counter(sample.category for sample in samples) != manifest.categories:
+            raise UserError(f"{paths.manifest} counts other samples by category than there are", remedy)
+        return cls(root, manifest, samples, stored)
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def digest(self) -> str:
+        return self.manifest.digest
 
     def select(self, categories: Sequence[str] = (), limit: int | None = None) -> Benchmark:
         """The samples of some categories, at most `limit` of them, in the same order.
@@ -61,18 +71,12 @@ class Benchmark:
         known = Counter(sample.category for sample in self.samples)
         if unknown := [name for name in categories if name not in known]:
             raise UserError(f"{self.root} has no category {', '.join(unknown)}", f"It has: {', '.join(sorted(known))}.")
-        chosen = [place for place, sample in enumerate(self.samples) if not categories or sample.category in categories]
+        chosen = [index for index, sample in enumerate(self.samples) if not categories or sample.category in categories]
         chosen = chosen[:limit]
-        return Benchmark(
-            self.root,
-            self.name,
-            self.digest,
-            [self.samples[place] for place in chosen],
-            [self.stored[place] for place in chosen],
-        )
+        return replace(self, samples=[self.samples[index] for index in chosen], stored=[self.stored[index] for index in chosen])
 
 
-def write(root: Path, name: str, samples: Iterable[tuple[Sample, shards.Members]]) -> dict[str, Any]:
+def write(root: Path, name: str, samples: Iterable[tuple[Sample, shards.Members]]) -> BenchmarkManifest:
     """Write a benchmark into the empty or new folder `root` and return its manifest; the manifest comes last.
 
     `samples`: records, and their pictures by extension (`source.png`, `source2.jpg`, `reference.png`).
@@ -92,38 +96,12 @@ def write(root: Path, name: str, samples: Iterable[tuple[Sample, shards.Members]
         files.append(paths.shard(number))
         counts.append(0)
         shards.write_shard(files[-1], packed(batch))
-    entries = [entry._asdict() for entry in shards.describe(files, counts)]
-    manifest = {
-        "schema": identity.SCHEMA,
-        "name": name,
-        "samples": sum(counts),
-        "categories": dict(sorted(categories.items())),
-        "shards": entries,
-        "digest": identity.digest(entries),
-    }
-    atomic.write(paths.manifest, orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    manifest = BenchmarkManifest.of(name, dict(sorted(categories.items())), shards.describe(files, counts))
+    manifest.dump(paths.manifest)
     return manifest
-
-
-def _load_manifest(root: Path) -> tuple[dict[str, Any], list[shards.ShardEntry]]:
-    path = BenchmarkPaths(root).manifest
-    if not path.exists():
-        raise UserError(f"{root} is not a benchmark: it has no {path.name}", "Make one with: editbench import")
-    manifest = identity.load(path)
-    if missing := {"name", "digest", "shards"} - manifest.keys():
-        raise UserError(
-            f"{path} lacks {', '.join(sorted(missing))}: not the manifest of a benchmark", "Is this the right folder?"
-        )
-    try:
-        return manifest, [shards.ShardEntry(**entry) for entry in manifest["shards"]]
-    except TypeError as error:
-        raise UserError(f"{path} describes its shards in another way: {error}", "Import the benchmark again.") from None
 
 
 def _sample(stored: shards.Stored) -> Sample:
     if not stored.images(SOURCE):
         raise UserError(f"{stored.shard}: sample {stored.key} has no source picture", "Import the benchmark again.")
-    try:
-        return Sample.from_dict(stored.record())
-    except TypeError as error:
-        raise UserError(f"{stored.shard}: the record of {stored.key} is incomplete: {error}", "Import it again.") from None
+    return Sample.from_dict(stored.record(), f"{stored.shard}: {stored.key}.{RECORD}")

@@ -4,7 +4,7 @@ Everything is checked before anything is written, and all that is wrong is said 
 beside the final one and renamed, so an import that is interrupted leaves nothing under the final name (one that is killed
 leaves its hidden folder `.NAME.PID.tmp`, which can be deleted).
 
->>> import_benchmark(Path("my.jsonl"), format="jsonl", out=Path("shards/my"))["samples"]
+>>> import_benchmark(Path("my.jsonl"), format="jsonl", out=Path("shards/my")).samples
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from editbench import identity, shards
+from editbench import manifests, shards
 from editbench.benchmarks import folder, jsonl
 from editbench.benchmarks.rows import UNCATEGORIZED, Picture, Row, keys_of, language_of
 from editbench.errors import UserError
 from editbench.images import decode, encode_png, suffix
+from editbench.manifests import BenchmarkManifest
 from editbench.paths import REFERENCE, SOURCE, BenchmarkPaths
 from editbench.records import Sample
 
@@ -49,7 +50,7 @@ def import_benchmark(
     images: Path | None = None,
     mapping: Mapping[str, str] | None = None,
     name: str | None = None,
-) -> dict[str, Any]:
+) -> BenchmarkManifest:
     """Write the benchmark `source` as shards into the new folder `out`; returns the manifest.
 
     `images`: where pictures are looked up; `mapping`: the source's column for names of ours; `name`: of the benchmark
@@ -182,7 +183,7 @@ def _check_out(out: Path) -> None:
         raise UserError(f"{out} is not empty and holds no benchmark", "Choose another folder with --out.")
 
 
-def _publish(out: Path, name: str, samples: Iterator[tuple[Sample, shards.Members]]) -> dict[str, Any]:
+def _publish(out: Path, name: str, samples: Iterator[tuple[Sample, shards.Members]]) -> BenchmarkManifest:
     staging = BenchmarkPaths(out).staging
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -198,9 +199,9 @@ def _publish(out: Path, name: str, samples: Iterator[tuple[Sample, shards.Member
     return manifest
 
 
-def _expect_same(out: Path, manifest: dict[str, Any]) -> None:
-    remedy = "Choose another folder with --out, or remove this one."
-    if identity.load(BenchmarkPaths(out).manifest) != manifest:
+def _expect_same(out: Path, manifest: BenchmarkManifest) -> None:
+    paths, remedy = BenchmarkPaths(out), "Choose another folder with --out, or remove this one."
+    if manifests.load(paths.manifest, BenchmarkManifest, remedy) != manifest:
         raise UserError(f"{out} holds another benchmark, or another version of this one", remedy)
-    if damage := list(shards.check(out, [shards.ShardEntry(**entry) for entry in manifest["shards"]])):
+    if damage := list(shards.check(paths, manifest.shards)):
         raise UserError(f"{out} holds this benchmark, but damaged: {'; '.join(damage)}", remedy)

@@ -12,15 +12,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import orjson
-
-from editbench import atomic, identity, shards
+from editbench import atomic, files, shards
 from editbench.console import warn
-from editbench.errors import StageError
+from editbench.errors import StageError, UserError
+from editbench.manifests import EditManifest, Named, edits_digest
 from editbench.paths import EditPaths
-from editbench.records import Failure
+from editbench.records import Edit, Failure
+
+_REMEDY = "Remove it and run the same command again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Spool:
         """The failures that the last finished run recorded."""
         if not self.paths.failures.exists():
             return []
-        return [Failure.from_dict(orjson.loads(line)) for line in self.paths.failures.read_bytes().splitlines()]
+        return [*files.rows(self.paths.failures, Failure, _REMEDY)]
 
     def forget_failures(self) -> None:
         """Forget the failures of a run that did not finish: its samples are tried again."""
@@ -110,11 +110,12 @@ class Spool:
             self.paths.spooled(key).unlink(missing_ok=True)
         return shards.index(self.paths.shard(shard))
 
-    def finish(self, about: dict[str, Any]) -> dict[str, Any]:
-        """Seal what is left and write failures.jsonl and, last, the manifest, which is returned. `about` goes into it.
+    def finish(self, benchmark: Named, model: Named, identity: str) -> EditManifest:
+        """Seal what is left and write failures.jsonl and, last, the manifest, which is returned. `identity`: its digest.
 
         Raises:
             StageError: a sample has neither an edit nor a failure.
+            UserError: what lies in the folder is not what this run put there.
         """
         failures = list(self._collect_failures())
         # A sealed shard is taken to hold every sample of its range that failures.jsonl does not name. So shards that gain
@@ -124,22 +125,21 @@ class Spool:
                 self.seal(shard)
         atomic.write(self.paths.failures, [failure.to_json() + b"\n" for failure in failures])
         counts, flags = self._seal_all()
-        entries = [
-            entry._asdict() for entry in shards.describe([self.paths.shard(shard) for shard in counts], list(counts.values()))
-        ]
-        manifest = {
-            "schema": identity.SCHEMA,
-            "samples": len(self.keys),
-            "edited": sum(counts.values()),
-            "failed": len(failures),
-            "failures": dict(sorted(Counter(failure.reason for failure in failures).items())),
-            "flagged": sum(map(bool, flags)),
-            "flags": dict(sorted(Counter(flag for found in flags for flag in found).items())),
-            **about,
-            "shards": entries,
-            "digest": identity.digest([entries, [[failure.index, failure.key, failure.reason] for failure in failures]]),
-        }
-        atomic.write(self.paths.manifest, orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        entries = shards.describe([self.paths.shard(shard) for shard in counts], [*counts.values()])
+        manifest = EditManifest(
+            samples=len(self.keys),
+            edited=sum(counts.values()),
+            failed=len(failures),
+            failures=dict(sorted(Counter(failure.reason for failure in failures).items())),
+            flagged=sum(map(bool, flags)),
+            flags=dict(sorted(Counter(flag for each in flags for flag in each).items())),
+            benchmark=benchmark,
+            model=model,
+            identity=identity,
+            shards=entries,
+            digest=edits_digest(entries, [(failure.index, failure.key, failure.reason) for failure in failures]),
+        )
+        manifest.dump(self.paths.manifest)
         self.clear()
         return manifest
 
@@ -150,15 +150,15 @@ class Spool:
         for shard in range(self.shard_count):
             if samples := self.seal(shard):
                 counts[shard] = len(samples)
-                flags += [stored.record().get("edit", {}).get("flags", []) for stored in samples]
+                flags += [Edit.from_dict(stored.record(), str(stored.shard)).edit.flags for stored in samples]
         return counts, flags
 
-    def lost(self, manifest: dict[str, Any]) -> list[str]:
+    def lost(self, manifest: EditManifest) -> list[str]:
         """Names of a finished run's shards that are gone or of another size; those are set aside."""
         lost = []
-        for entry in manifest["shards"]:
-            path = self.paths.root / entry["name"]
-            if not path.exists() or path.stat().st_size != entry["bytes"]:
+        for entry in manifest.shards:
+            path = self.paths.listed(entry.name)
+            if not path.exists() or path.stat().st_size != entry.bytes:
                 lost.append(path.name)
                 if path.exists():
                     _set_aside(path)
@@ -174,7 +174,7 @@ class Spool:
                 path = self.paths.failed(key)
                 if not path.exists():
                     raise StageError(f"sample {key} has neither an edit nor a failure", "Run the same command again.")
-                yield Failure.from_dict(orjson.loads(path.read_bytes()))
+                yield files.load(path, Failure, _REMEDY)
 
     def _present(self, shard: int) -> set[str]:
         return self._spooled(self.shard_keys(shard)) | self._sealed(shard).keys()
@@ -187,8 +187,14 @@ class Spool:
         return {key for key in keys if self.paths.spooled(key).exists()}
 
     def _members(self, key: str, waiting: set[str], sealed: dict[str, shards.Stored]) -> shards.Members:
-        stored = shards.index(self.paths.spooled(key))[0] if key in waiting else sealed[key]
-        return stored.members()
+        return self._waiting(key).members() if key in waiting else sealed[key].members()
+
+    def _waiting(self, key: str) -> shards.Stored:
+        """The sample of a spooled file, which must be `key` and alone."""
+        stored = shards.index(self.paths.spooled(key))
+        if [sample.key for sample in stored] != [key]:
+            raise UserError(f"{self.paths.spooled(key)} does not hold the sample {key} alone", _REMEDY)
+        return stored[0]
 
 
 def _set_aside(path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from editbench import console, folder, identity, images, models
+from editbench import console, folder, identity, images, manifests, models
 from editbench.benchmarks.folder import Benchmark
 from editbench.edit import checkpoint, size
 from editbench.edit.editor import CONTROLS
@@ -22,6 +22,7 @@ from editbench.fleet import drive
 from editbench.fleet.devices import Devices
 from editbench.fleet.devices import choose as choose_devices
 from editbench.fleet.drive import Run, Work
+from editbench.manifests import EditManifest, Named
 from editbench.models import Kind, Model
 from editbench.paths import SOURCE, EditPaths
 
@@ -64,17 +65,15 @@ def edit(benchmark: Path, model: str, out: Path, settings: EditSettings, run: Ru
     with folder.taken(plan.paths, plan.identity, fresh=run.fresh):
         manifest = _already(plan, allowed) or _run(plan, run)
     _summarise(plan, manifest)
-    if manifest["failed"] > allowed(manifest["samples"]):
+    if manifest.failed > allowed(manifest.samples):
         remedy = f"They are in {plan.paths.failures}. The same command tries them again; --max-failures allows some."
-        raise Incomplete(f"{manifest['failed']} of {manifest['samples']} samples have no edit", remedy)
+        raise Incomplete(f"{manifest.failed} of {manifest.samples} samples have no edit", remedy)
 
 
 def _join(plan: _Plan, run: Run, allowed: drive.Allowed) -> None:
     """This node's part of a run that the head node plans and finishes."""
     folder.await_head(plan.paths, plan.identity)
-    if plan.paths.manifest.exists() and (manifest := identity.load(plan.paths.manifest))["failed"] <= allowed(
-        manifest["samples"]
-    ):
+    if (manifest := _manifest(plan)) is not None and manifest.failed <= allowed(manifest.samples):
         console.say(f"{plan.paths.root} is complete; nothing to do")
         return
     drive.join(plan.paths, plan.devices, _work(plan), run)
@@ -116,14 +115,18 @@ def _settle(settings: EditSettings, model: Model, devices: Devices) -> EditSetti
     return settings
 
 
-def _already(plan: _Plan, allowed: drive.Allowed) -> dict[str, Any] | None:
+def _manifest(plan: _Plan) -> EditManifest | None:
+    """None where no run has finished."""
+    return manifests.load(plan.paths.manifest, EditManifest) if plan.paths.manifest.exists() else None
+
+
+def _already(plan: _Plan, allowed: drive.Allowed) -> EditManifest | None:
     """The manifest of a run that is finished, has no more failures than allowed, and whose shards are all there."""
-    if not plan.paths.manifest.exists():
+    if (manifest := _manifest(plan)) is None:
         return None
-    manifest = identity.load(plan.paths.manifest)
     if lost := plan.spool.lost(manifest):
         console.warn(f"{plan.paths.root} has lost {', '.join(lost)}; its samples are edited again")
-    if lost or manifest["failed"] > allowed(manifest["samples"]):
+    if lost or manifest.failed > allowed(manifest.samples):
         plan.paths.manifest.unlink()
         return None
     plan.spool.clear()
@@ -131,15 +134,15 @@ def _already(plan: _Plan, allowed: drive.Allowed) -> dict[str, Any] | None:
     return manifest
 
 
-def _run(plan: _Plan, run: Run) -> dict[str, Any]:
+def _run(plan: _Plan, run: Run) -> EditManifest:
     plan.paths.spool.mkdir(exist_ok=True)
     plan.spool.forget_failures()
     plan.spool.set_aside_damaged()
     if missing := plan.spool.missing():
         _check_space(plan, missing)
         drive.drive(plan.paths, plan.devices, _work(plan), run)
-    about = {"benchmark": plan.identity["benchmark"], "model": plan.model.identity, "identity": plan.identity["digest"]}
-    return plan.spool.finish(about)
+    benchmark = Named(name=plan.benchmark.name, digest=plan.benchmark.digest)
+    return plan.spool.finish(benchmark, Named(**plan.model.identity), plan.identity["digest"])
 
 
 def _work(plan: _Plan) -> Work:
@@ -206,6 +209,6 @@ def _explain(plan: _Plan) -> None:
     console.show(console.escaped_table(("edit, dry run", ""), rows))
 
 
-def _summarise(plan: _Plan, manifest: dict[str, Any]) -> None:
-    counts = "".join(f", {count} {reason}" for reason, count in manifest["failures"].items())
-    console.say(f"{manifest['edited']} of {manifest['samples']} samples edited{counts}{flagged(manifest)}: {plan.paths.root}")
+def _summarise(plan: _Plan, manifest: EditManifest) -> None:
+    counts = "".join(f", {count} {reason}" for reason, count in manifest.failures.items())
+    console.say(f"{manifest.edited} of {manifest.samples} samples edited{counts}{flagged(manifest)}: {plan.paths.root}")

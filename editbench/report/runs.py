@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
-from editbench import identity, shards
+from editbench import identity, manifests, shards
 from editbench.errors import UserError
+from editbench.manifests import ScoreManifest
 from editbench.paths import ScorePaths
 from editbench.report import rows
 from editbench.report.rows import Rows, Scale
@@ -106,14 +107,14 @@ def load(root: Path) -> Run:
     settings = {name: value for name, value in _mapping(there, "settings").items() if name not in _TECHNICAL}
     if not paths.manifest.exists():
         raise UserError(f"{root}: scoring is not finished", "Run the same `editbench score` command again.")
-    manifest, scale = identity.load(paths.manifest), facts.rubric.scale
+    manifest, scale = manifests.load(paths.manifest, ScoreManifest), facts.rubric.scale
     return Run(
         root,
         facts,
         settings,
-        _rows(paths.scores, manifest, scale),
-        _further(paths.audit, manifest, "audit", scale),
-        _further(paths.anchors, manifest, "anchors", scale),
+        _rows(paths.scores, manifest.sha256, scale),
+        manifest.audit and _rows(paths.audit, manifest.audit.sha256, scale, audit=True),
+        manifest.anchors and _rows(paths.anchors, manifest.anchors.sha256, scale),
     )
 
 
@@ -159,21 +160,15 @@ def _encodable(name: str) -> str:
     return name.encode("utf-8", "replace").decode()
 
 
-def _rows(file: Path, told: Mapping[str, Any], scale: Scale | None, audit: bool = False) -> Rows:
-    """Of a file that `told` has the digest of. Raises UserError for a bad row or, when rows are good, for another digest."""
+def _rows(file: Path, sha256: str, scale: Scale | None, *, audit: bool = False) -> Rows:
+    """Of a file with that digest. Raises UserError for a bad row or, when rows are good, for another digest."""
     with ThreadPoolExecutor(1) as beside:
         hashing = beside.submit(shards.sha256, file)
         found = rows.read(file, scale, audit=audit)
-        if hashing.result() != told.get("sha256"):
+        if hashing.result() != sha256:
             problem = f"{file} is not what {ScorePaths(file.parent).manifest.name} says (sha256 differs)"
             raise UserError(problem, "Restore it, or score into a new folder.")
     return found
-
-
-def _further(file: Path, manifest: Mapping[str, Any], name: str, scale: Scale | None) -> Rows | None:
-    """Of a file beside the scores; None where the manifest tells of no rows by this name."""
-    told = _mapping(manifest, name)
-    return _rows(file, told, scale, name == "audit") if told.get("rows") else None
 
 
 def _facts(there: Mapping[str, Any]) -> Facts:

@@ -57,7 +57,7 @@ from rich.console import RenderableType
 
 from editbench import atomic
 from editbench.errors import UserError
-from editbench.identity import SCHEMA
+from editbench.files import SCHEMA
 from editbench.paths import ReportPaths
 from editbench.report import anchors, checks, compare, figures, latex, leaderboard, markdown, ranks, raters, runs, terminal
 from editbench.report.aggregate import RunSummary, ranked, summarise

@@ -1,8 +1,8 @@
-"""From judged chunks to scores.jsonl, and to audit.jsonl and anchors.jsonl where there are such cases.
+"""From judged chunks to scores.jsonl, and to audit.jsonl and anchors.jsonl where those are asked for.
 
-A docket is the cases whose rows become one file. A chunk is a fixed run of cases of one docket: those that are judged together.
-Chunks and cases are numbered through all dockets. A finished chunk is one file, by rename; when all are there they become the
-dockets' files, each in the benchmark's order, and the manifest comes last.
+A row file is one of these, and says which rows become it. A chunk is a fixed run of rows of one file: those that are judged
+together, in one batch. Chunks and rows are numbered through all row files. A finished chunk is one file, by rename; when all
+are there they become the row files, each in the benchmark's order, and the manifest comes last.
 """
 
 from __future__ import annotations
@@ -10,74 +10,95 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import orjson
-
-from editbench import atomic, identity, shards
-from editbench.errors import StageError
+from editbench import atomic, files, shards
+from editbench.errors import StageError, UserError
+from editbench.manifests import EditsFacts, RowsEntry, ScoreManifest
 from editbench.paths import ScorePaths
-from editbench.records import ERROR, Judgement
+from editbench.records import ERROR, Judgement, Status
+
+Name = tuple[str, str]
+"""What a row is of: the sample's key, and the kind of control in an audit, else ""."""
+
+
+class Row(NamedTuple):
+    """A row as it lies on disk, and what it says."""
+
+    line: bytes
+    judgement: Judgement
 
 
 @dataclass(frozen=True, slots=True)
-class Docket:
-    """`cases` cases that become the rows of `path`. `starts`: the first case of each chunk, counted within the docket."""
+class RowFile:
+    """`names`: of its rows, in the order in which they are judged. `starts`: the first row of each chunk, counted in this
+    file."""
 
     path: Path
-    cases: int
+    names: Sequence[Name]
     starts: Sequence[int]
     order: Sequence[int] | None = None
-    """The file's order, where that is not the one in which they are judged: which case each row is of."""
-    about: Mapping[str, Any] = field(default_factory=dict)
-    """What the manifest says of the file besides its rows; not of the first docket, which the manifest itself is about."""
+    """The file's order, where that is not the one in which rows are judged: the row that stands at each line."""
+    edits: str | None = None
+    """Of anchors: the digest of the edits that they are from, for the manifest."""
 
     @property
-    def name(self) -> str:
+    def title(self) -> str:
         return self.path.stem
 
-    def places(self, chunk: int) -> range:
-        ends = (*self.starts[chunk + 1 : chunk + 2], self.cases)
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def rows_of(self, chunk: int) -> range:
+        """The rows of a chunk of this file, both counted in this file."""
+        ends = (*self.starts[chunk + 1 : chunk + 2], len(self))
         return range(self.starts[chunk], ends[0])
 
-    def rows(self) -> list[bytes]:
-        """The rows of the file, each as a line, in the order in which they are judged."""
-        lines = _read(self.path)
-        return lines if self.order is None else [line for _, line in sorted(zip(self.order, lines, strict=True))]
+    def read(self) -> list[Row]:
+        """The rows of the finished file, in the order in which they are judged. Raises UserError when they are not these."""
+        order = range(len(self)) if self.order is None else self.order
+        rows = _read(self.path, [self.names[number] for number in order])
+        return [row for _, row in sorted(zip(order, rows, strict=True))]
 
 
 @dataclass(frozen=True, slots=True)
 class Chunks:
-    """The first docket is the samples', whose rows the manifest counts."""
+    """The first row file is the samples', whose rows the manifest counts."""
 
     paths: ScorePaths
-    dockets: Sequence[Docket]
+    files: Sequence[RowFile]
 
     def __len__(self) -> int:
-        return sum(len(docket.starts) for docket in self.dockets)
+        return sum(len(file.starts) for file in self.files)
 
     @property
-    def cases(self) -> int:
-        return sum(docket.cases for docket in self.dockets)
+    def row_count(self) -> int:
+        return sum(map(len, self.files))
 
-    def places(self, number: int) -> range:
-        """The chunk's cases."""
-        docket, chunk, place = self._found(number)
-        found = docket.places(chunk)
-        return range(place + found.start, place + found.stop)
+    def rows_of(self, number: int) -> range:
+        """The chunk's rows."""
+        file, chunk, first = self._file_of(number)
+        rows = file.rows_of(chunk)
+        return range(first + rows.start, first + rows.stop)
 
-    def name(self, number: int) -> str:
+    def title(self, number: int) -> str:
         """`chunk 3`, or `chunk 7 (audit)`."""
-        docket, _, place = self._found(number)
-        return f"chunk {number} ({docket.name})" if place else f"chunk {number}"
+        file, _, first = self._file_of(number)
+        return f"chunk {number} ({file.title})" if first else f"chunk {number}"
 
-    def put(self, number: int, rows: Iterable[Judgement]) -> None:
-        """A judged chunk, on disk when this returns; rows that were kept stay as they are. Raises OSError on a full disk."""
-        kept = {_named(orjson.loads(line)): line for line in _read(self.paths.kept(number))}
-        lines = [kept.get((row.key, row.audit)) or row.to_json() + b"\n" for row in rows]
+    def put(self, number: int, judgements: Iterable[Judgement]) -> None:
+        """A judged chunk, on disk when this returns; rows that were kept stay as they are.
+
+        Raises:
+            OSError: the disk is full.
+            UserError: what was kept can't be read.
+        """
+        path = self.paths.kept(number)
+        kept = {_name(row.judgement): row.line for row in _read(path)} if path.exists() else {}
+        lines = [kept.get(_name(judgement)) or judgement.to_json() + b"\n" for judgement in judgements]
         atomic.write(self.paths.chunk(number), lines)
 
     def has(self, number: int) -> bool:
@@ -87,130 +108,149 @@ class Chunks:
         return [number for number in range(len(self)) if not self.has(number)]
 
     def scores(self) -> dict[str, list[float]]:
-        """[n, sum] of the samples' scores by category in the chunks that are there."""
-        found: dict[str, list[float]] = {}
-        for number in range(len(self.dockets[0].starts)):
-            for row in map(orjson.loads, _read(self.paths.chunk(number))):
-                if row["score"] is not None:
-                    count, total = found.get(row["category"], (0, 0.0))
-                    found[row["category"]] = [count + 1, total + row["score"]]
-        return found
+        """[n, sum] of the samples' scores by category in the chunks that are there. Raises UserError as `finish` does."""
+        totals: dict[str, list[float]] = {}
+        for number in filter(self.has, range(len(self.files[0].starts))):
+            for _, row in self._chunk(number):
+                if row.score is not None:
+                    count, total = totals.get(row.category, (0, 0.0))
+                    totals[row.category] = [count + 1, total + row.score]
+        return totals
 
-    def damaged(self, manifest: Mapping[str, Any]) -> list[Docket]:
-        """The dockets of a finished run whose file is missing or is not what the manifest says."""
+    def damaged(self, manifest: ScoreManifest) -> list[RowFile]:
+        """The row files of a finished run that are missing or are not what the manifest says."""
         return [
-            docket
-            for docket in self.dockets
-            if not docket.path.is_file() or shards.sha256(docket.path) != self._about(docket, manifest).get("sha256")
+            file
+            for file in self.files
+            if not file.path.is_file() or shards.sha256(file.path) != getattr(self._entry(file, manifest), "sha256", None)
         ]
 
-    def statuses(self, manifest: Mapping[str, Any]) -> Counter[str]:
+    def statuses(self, manifest: ScoreManifest) -> Counter[str]:
         """Of all rows of a finished run, those of controls and anchors included."""
-        return sum((Counter(self._about(docket, manifest).get("statuses", {})) for docket in self.dockets), Counter())
+        entries = filter(None, (self._entry(file, manifest) for file in self.files))
+        return sum((Counter(entry.statuses) for entry in entries), Counter())
 
-    def owed(self, statuses: Collection[str], damaged: Collection[Docket] = ()) -> list[int]:
+    def owed(self, statuses: Collection[Status], damaged: Collection[RowFile] = ()) -> list[int]:
         """Chunks that `reopen` would leave to be judged."""
-        return [number for number, mine, kept in self._sorted_out(statuses, damaged) if len(kept) < len(mine)]
+        return [number for number, rows, kept in self._kept(statuses, damaged) if len(kept) < len(rows)]
 
-    def reopen(self, statuses: Collection[str] = (ERROR,), damaged: Collection[Docket] = ()) -> None:
-        """Take a finished run back to chunks, without the rows of these statuses and of these dockets: they are judged again,
-        in the same company, whose own rows are kept."""
-        found = [*self._sorted_out(statuses, damaged)]
+    def reopen(self, statuses: Collection[Status] = (ERROR,), damaged: Collection[RowFile] = ()) -> None:
+        """Take a finished run back to chunks, without the rows of these statuses and of these files: they are judged again, in
+        the same batches, whose other rows are kept."""
+        chunks = [*self._kept(statuses, damaged)]
         self.clear()
         self.paths.chunks.mkdir()
-        for number, mine, kept in found:
-            atomic.write(self.paths.chunk(number) if len(kept) == len(mine) else self.paths.kept(number), kept)
+        for number, rows, kept in chunks:
+            path = self.paths.chunk(number) if len(kept) == len(rows) else self.paths.kept(number)
+            atomic.write(path, [row.line for row in kept])
         self.paths.manifest.unlink()
 
-    def finish(self, about: dict[str, Any]) -> dict[str, Any]:
-        """Write the dockets' files and, last, the manifest, which is returned. `about` goes into it.
+    def finish(self, edits: EditsFacts, identity: str) -> ScoreManifest:
+        """Write the row files and, last, the manifest, which is returned. `identity`: its digest.
 
         Raises:
-            StageError: a chunk is missing or has not as many rows as cases.
+            StageError: a chunk is missing or has not as many rows as it should.
+            UserError: a chunk holds other rows than its own.
         """
-        first, *others = [self._gather(docket, lines) for docket, lines in self._lines()]
-        manifest = {
-            "schema": identity.SCHEMA,
-            "samples": first["rows"],
-            "statuses": first["statuses"],
-            **first["scores"],
-            **about,
-            "sha256": first["sha256"],
-        }
-        for docket, found in zip(self.dockets[1:], others, strict=True):
-            manifest[docket.name] = {name: found[name] for name in ("rows", "statuses", "sha256")} | {**docket.about}
-        manifest["digest"] = identity.digest(manifest)
-        atomic.write(self.paths.manifest, orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        samples, *others = [self._gather(file, rows) for file, rows in self._rows()]
+        manifest = ScoreManifest(
+            samples=samples.entry.rows,
+            statuses=samples.entry.statuses,
+            mean=sum(samples.scores) / len(samples.scores) if samples.scores else None,
+            min=min(samples.scores, default=None),
+            max=max(samples.scores, default=None),
+            edits=edits,
+            identity=identity,
+            sha256=samples.entry.sha256,
+            **{file.title: gathered.entry for file, gathered in zip(self.files[1:], others, strict=True)},
+        )
+        manifest = replace(manifest, digest=manifest.own_digest())
+        manifest.dump(self.paths.manifest)
         self.clear()
         return manifest
 
     def clear(self) -> None:
         shutil.rmtree(self.paths.chunks, ignore_errors=True)
 
-    def _found(self, number: int) -> tuple[Docket, int, int]:
-        """A chunk's docket, its number there, and the number of the docket's first case."""
-        chunk, place = number, 0
-        for docket in self.dockets:
-            if chunk < len(docket.starts):
-                return docket, chunk, place
-            chunk, place = chunk - len(docket.starts), place + docket.cases
+    def _file_of(self, number: int) -> tuple[RowFile, int, int]:
+        """A chunk's row file, its number there, and the number of the file's first row."""
+        chunk, first = number, 0
+        for file in self.files:
+            if chunk < len(file.starts):
+                return file, chunk, first
+            chunk, first = chunk - len(file.starts), first + len(file)
         raise IndexError(f"no chunk {number}")
 
-    def _about(self, docket: Docket, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-        return manifest if docket is self.dockets[0] else manifest.get(docket.name, {})
+    def _entry(self, file: RowFile, manifest: ScoreManifest) -> ScoreManifest | RowsEntry | None:
+        """What the manifest says of a row file."""
+        return manifest if file is self.files[0] else getattr(manifest, file.title)
 
-    def _sorted_out(
-        self, statuses: Collection[str], damaged: Collection[Docket]
-    ) -> Iterator[tuple[int, Sequence[int], list[bytes]]]:
-        """Of each chunk the number, the places, and the rows of a finished run that stay."""
+    def _kept(
+        self, statuses: Collection[Status], damaged: Collection[RowFile]
+    ) -> Iterator[tuple[int, Sequence[int], list[Row]]]:
+        """Of each chunk the number, its rows counted in their file, and those rows of a finished run that stay."""
         number = 0
-        for docket in self.dockets:
-            rows = [] if docket in damaged else docket.rows()
-            for chunk in range(len(docket.starts)):
-                places = docket.places(chunk)
-                mine = rows[places.start : places.stop]
-                yield number, places, [row for row in mine if orjson.loads(row)["status"] not in statuses]
+        for file in self.files:
+            rows = [] if file in damaged else file.read()
+            for chunk in range(len(file.starts)):
+                span = file.rows_of(chunk)
+                judged = rows[span.start : span.stop]
+                yield number, span, [row for row in judged if row.judgement.status not in statuses]
                 number += 1
 
-    def _lines(self) -> Iterator[tuple[Docket, Iterator[bytes]]]:
+    def _rows(self) -> Iterator[tuple[RowFile, Iterator[Row]]]:
+        """The rows of each file, in its order."""
         number = 0
-        for docket in self.dockets:
-            last = number + len(docket.starts)
-            lines = (line for chunk in range(number, last) for line in self._whole(chunk))
-            if docket.order is not None:
-                judged = [*lines]
-                lines = (judged[place] for place in docket.order)
-            yield docket, lines
+        for file in self.files:
+            last = number + len(file.starts)
+            rows = (row for chunk in range(number, last) for row in self._chunk(chunk))
+            if file.order is not None:
+                judged = [*rows]
+                rows = (judged[row] for row in file.order)
+            yield file, rows
             number = last
 
-    def _whole(self, number: int) -> list[bytes]:
-        lines = _read(self.paths.chunk(number))
-        if len(lines) != len(self.places(number)) or not lines[-1].endswith(b"\n"):
-            raise StageError(f"{self.paths.chunk(number)} is missing or not whole", "Remove it and run the same command again.")
-        return lines
+    def _chunk(self, number: int) -> list[Row]:
+        path = self.paths.chunk(number)
+        if not path.exists():
+            raise StageError(f"{path} is missing", "Run the same command again.")
+        file, chunk, _ = self._file_of(number)
+        span = file.rows_of(chunk)
+        return _read(path, file.names[span.start : span.stop])
 
-    def _gather(self, docket: Docket, lines: Iterable[bytes]) -> dict[str, Any]:
-        """Write the docket's file; what it holds."""
+    def _gather(self, file: RowFile, rows: Iterable[Row]) -> _Gathered:
+        """Write a row file."""
         digest, statuses, scores = hashlib.sha256(), Counter[str](), []
-        with atomic.writing(docket.path) as file:
-            for line in lines:
-                file.write(line)
+        with atomic.writing(file.path) as out:
+            for line, judgement in rows:
+                out.write(line)
                 digest.update(line)
-                row = orjson.loads(line)
-                statuses[row["status"]] += 1
-                scores += [row["score"]] if row["score"] is not None else []
-        ends = {"min": min(scores, default=None), "max": max(scores, default=None)}
-        return {
-            "rows": docket.cases,
-            "statuses": dict(sorted(statuses.items())),
-            "scores": {"mean": sum(scores) / len(scores) if scores else None, **ends},
-            "sha256": digest.hexdigest(),
-        }
+                statuses[judgement.status] += 1
+                scores += [judgement.score] if judgement.score is not None else []
+        counts = dict(sorted(statuses.items()))
+        return _Gathered(RowsEntry(rows=len(file), statuses=counts, sha256=digest.hexdigest(), edits=file.edits), scores)
 
 
-def _named(row: Mapping[str, Any]) -> tuple[str, str]:
-    return row["key"], row["audit"]
+class _Gathered(NamedTuple):
+    entry: RowsEntry
+    scores: list[float]
 
 
-def _read(path: Path) -> list[bytes]:
-    return path.read_bytes().splitlines(keepends=True) if path.exists() else []
+def _name(judgement: Judgement) -> Name:
+    return judgement.key, judgement.audit
+
+
+def _read(path: Path, names: Sequence[Name] | None = None) -> list[Row]:
+    """The rows of a file, whose `names` they must have. Raises UserError when one is broken or is another's."""
+    remedy = "Remove it and run the same command again."
+    with files.opened(path, remedy) as file:
+        lines = file.readlines()
+    if lines and not lines[-1].endswith(b"\n"):
+        raise UserError(f"{path} has been cut short", remedy)
+    rows = [
+        Row(line, Judgement.from_dict(files.parse(line, f"{path}, line {number}", remedy), f"{path}, line {number}"))
+        for number, line in enumerate(lines, 1)
+    ]
+    if names is not None and [_name(row.judgement) for row in rows] != [*names]:
+        raise UserError(f"{path} does not hold the rows of this run's samples, in their order", remedy)
+    return rows

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from PIL import Image
 
@@ -17,7 +17,7 @@ from editbench.paths import ScorePaths
 from editbench.score import exhibits
 from editbench.score import question as kinds
 from editbench.score.cases import Case, Cases, Picture
-from editbench.score.chunks import Chunks, Docket
+from editbench.score.chunks import Chunks, Name, RowFile
 from editbench.score.rubric import Rubric
 from editbench.score.settings import ScoreSettings
 
@@ -30,16 +30,16 @@ OVERHEAD = 32
 _HEAD = 65_536  # bytes of a file in which a picture's size stands, unless a large profile comes first
 
 Starts = list[list[int]]
-"""By docket, the first case of each chunk."""
+"""By row file, the first case of each chunk."""
 
 
 def starts(cases: Cases, rubric: Rubric, settings: ScoreSettings) -> Starts:
     """Where the chunks begin. Reads the pictures' headers if tokens are counted."""
-    dockets = (cases.samples, cases.controls, cases.anchors)
+    parts = (cases.samples, cases.controls, cases.anchors)
     if settings.batch_tokens is None:
-        return [[*range(0, len(docket), settings.batch_size)] for docket in dockets]
+        return [[*range(0, len(part), settings.batch_size)] for part in parts]
     estimate = Estimate(rubric, settings)
-    return [by_tokens(map(estimate.tokens, docket), settings.batch_tokens) for docket in dockets]
+    return [by_tokens(map(estimate.tokens, part), settings.batch_tokens) for part in parts]
 
 
 def by_tokens(lengths: Iterable[int], most: int) -> list[int]:
@@ -103,10 +103,15 @@ def _size(picture: Picture, most: int) -> tuple[int, int] | None:
 
 def chunks(paths: ScorePaths, cases: Cases, begin: Starts, anchors: str = "") -> Chunks:
     """The chunks of a run. `anchors`: digest of the folder of edits that the anchors are from, for the manifest."""
-    order = sorted(range(len(cases.controls)), key=lambda place: (cases.controls[place].place, cases.controls[place].audit))
-    dockets = (
-        Docket(paths.scores, len(cases.samples), begin[0]),
-        Docket(paths.audit, len(cases.controls), begin[1], order),
-        Docket(paths.anchors, len(cases.anchors), begin[2], about={"edits": anchors}),
+    controls = cases.controls
+    order = sorted(range(len(controls)), key=lambda number: (controls[number].place, controls[number].audit))
+    row_files = (
+        RowFile(paths.scores, _names(cases.samples), begin[0]),
+        RowFile(paths.audit, _names(controls), begin[1], order),
+        RowFile(paths.anchors, _names(cases.anchors), begin[2], edits=anchors),
     )
-    return Chunks(paths, [docket for docket in dockets if docket.cases or docket is dockets[0]])
+    return Chunks(paths, [file for file in row_files if len(file) or file is row_files[0]])
+
+
+def _names(cases: Sequence[Case]) -> list[Name]:
+    return [(case.sample.key, case.audit) for case in cases]

@@ -12,13 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from editbench import console, folder, identity, models
+from editbench import console, folder, identity, manifests, models
 from editbench.edits import Edits
 from editbench.errors import Incomplete, UserError
 from editbench.fleet import drive
 from editbench.fleet.devices import Devices
 from editbench.fleet.devices import choose as choose_devices
 from editbench.fleet.drive import Run, Work
+from editbench.manifests import EditsFacts, ScoreManifest
 from editbench.models import Kind, Model
 from editbench.paths import ScorePaths
 from editbench.records import ERROR, OUT_OF_RANGE, REFUSED, UNPARSED
@@ -50,7 +51,7 @@ class _Plan:
 
     @property
     def chunks(self) -> Chunks:
-        return layout.chunks(self.paths, self.cases, self.starts, self.anchors.manifest["digest"] if self.anchors else "")
+        return layout.chunks(self.paths, self.cases, self.starts, self.anchors.manifest.digest if self.anchors else "")
 
 
 def score(
@@ -90,11 +91,11 @@ def score(
     with folder.taken(plan.paths, plan.identity, fresh=run.fresh):
         manifest = _already(plan, allowed, retry) or _run(plan, run)
     _summarise(plan, manifest)
-    errors, rows = plan.chunks.statuses(manifest)[ERROR], plan.chunks.cases
+    errors, rows = plan.chunks.statuses(manifest)[ERROR], plan.chunks.row_count
     if errors > allowed(rows):
-        files = " and ".join(str(docket.path) for docket in plan.chunks.dockets)
-        remedy = f"Their rows in {files} say why. The same command asks again for them; --max-failures allows some."
-        counted = "rows" if len(plan.chunks.dockets) > 1 else "samples"
+        named = " and ".join(str(file.path) for file in plan.chunks.files)
+        remedy = f"Their rows in {named} say why. The same command asks again for them; --max-failures allows some."
+        counted = "rows" if len(plan.chunks.files) > 1 else "samples"
         raise Incomplete(f"{errors} of {rows} {counted} ended in an error", remedy)
 
 
@@ -123,8 +124,8 @@ def _check(
     devices = choose_devices(run.nproc, run.devices)
     settings = replace(settings, dtype=devices.dtype(settings.dtype))
     parts = {
-        "edits": _about(opened),
-        "anchors": _about(others) if others else None,
+        "edits": _facts(opened).to_dict(),
+        "anchors": _facts(others).to_dict() if others else None,
         "model": model.identity,
         "rubric": {**chosen.identity(), "text": chosen.text},
         "settings": settings.to_dict(),
@@ -144,8 +145,9 @@ def _check(
     )
 
 
-def _about(edits: Edits) -> dict[str, Any]:
-    return {name: edits.manifest[name] for name in ("digest", "benchmark", "model")}
+def _facts(edits: Edits) -> EditsFacts:
+    manifest = edits.manifest
+    return EditsFacts(digest=manifest.digest, benchmark=manifest.benchmark, model=manifest.model)
 
 
 def _check_settings(settings: ScoreSettings, chosen: Rubric) -> None:
@@ -155,14 +157,18 @@ def _check_settings(settings: ScoreSettings, chosen: Rubric) -> None:
     settings.check()
 
 
-def _already(plan: _Plan, allowed: drive.Allowed, retry: Collection[str] = ()) -> dict[str, Any] | None:
+def _manifest(plan: _Plan) -> ScoreManifest | None:
+    """None where no run has finished."""
+    return manifests.load(plan.paths.manifest, ScoreManifest) if plan.paths.manifest.exists() else None
+
+
+def _already(plan: _Plan, allowed: drive.Allowed, retry: Collection[str] = ()) -> ScoreManifest | None:
     """The manifest of a run that is finished, has nothing to ask again for, and whose rows are as they were."""
-    if not plan.paths.manifest.exists():
+    if (manifest := _manifest(plan)) is None:
         return None
-    manifest = identity.load(plan.paths.manifest)
     damaged = plan.chunks.damaged(manifest)
-    for docket in damaged:
-        console.warn(f"{docket.path} is missing or has been changed; all of it is judged again")
+    for file in damaged:
+        console.warn(f"{file.path} is missing or has been changed; all of it is judged again")
     again = _again(plan, manifest, allowed, retry)
     if damaged or again:
         plan.chunks.reopen(again, damaged)
@@ -172,26 +178,25 @@ def _already(plan: _Plan, allowed: drive.Allowed, retry: Collection[str] = ()) -
     return manifest
 
 
-def _again(plan: _Plan, manifest: dict[str, Any], allowed: drive.Allowed, retry: Collection[str]) -> set[str]:
+def _again(plan: _Plan, manifest: ScoreManifest, allowed: drive.Allowed, retry: Collection[str]) -> set[str]:
     """The statuses that a finished run is to be asked again for."""
     statuses = plan.chunks.statuses(manifest)
-    wanted = statuses[ERROR] > allowed(plan.chunks.cases) or any(statuses[status] for status in retry)
+    wanted = statuses[ERROR] > allowed(plan.chunks.row_count) or any(statuses[status] for status in retry)
     return {ERROR, *retry} if wanted else set()
 
 
 def _owed(plan: _Plan, allowed: drive.Allowed, retry: Collection[str]) -> Sequence[int]:
     """The chunks that a run would judge now."""
-    if not plan.paths.manifest.exists():
+    if (manifest := _manifest(plan)) is None:
         return plan.chunks.missing()
-    manifest = identity.load(plan.paths.manifest)
     return plan.chunks.owed(_again(plan, manifest, allowed, retry), plan.chunks.damaged(manifest))
 
 
-def _run(plan: _Plan, run: Run) -> dict[str, Any]:
+def _run(plan: _Plan, run: Run) -> ScoreManifest:
     plan.paths.chunks.mkdir(exist_ok=True)
     if plan.chunks.missing():
         drive.drive(plan.paths, plan.devices, _work(plan), run)
-    return plan.chunks.finish({"edits": plan.identity["edits"], "identity": plan.identity["digest"]})
+    return plan.chunks.finish(_facts(plan.edits), plan.identity["digest"])
 
 
 def _work(plan: _Plan) -> Work:
@@ -215,7 +220,7 @@ def _work(plan: _Plan) -> Work:
         identity=plan.identity["digest"],
         pending=chunks.missing,
         samples=partial(_count, chunks),
-        total=chunks.cases,
+        total=chunks.row_count,
         scores=chunks.scores(),
         scale=list(plan.rubric.scale),
         environment={name: _relative(edits.root, plan.paths.root) for name, edits in inputs.items() if edits},
@@ -243,15 +248,13 @@ def _explain(plan: _Plan, owed: Sequence[int]) -> None:
 
 
 def _count(chunks: Chunks, numbers: Sequence[int]) -> int:
-    return sum(len(chunks.places(number)) for number in numbers)
+    return sum(len(chunks.rows_of(number)) for number in numbers)
 
 
-def _summarise(plan: _Plan, manifest: dict[str, Any]) -> None:
-    mean = manifest["mean"]
-    spread = (
-        "no sample has a score" if mean is None else f"mean {mean:.3f}, min {manifest['min']:.2f}, max {manifest['max']:.2f}"
-    )
-    counts = ", ".join(f"{count} {status}" for status, count in manifest["statuses"].items())
-    console.say(f"{manifest['samples']} samples scored: {spread}; {counts}: {plan.paths.scores}")
-    for docket in plan.chunks.dockets[1:]:
-        console.say(f"{docket.cases} rows of {docket.name}: {docket.path}")
+def _summarise(plan: _Plan, manifest: ScoreManifest) -> None:
+    mean, low, high = manifest.mean, manifest.min, manifest.max
+    spread = "no sample has a score" if mean is None else f"mean {mean:.3f}, min {low:.2f}, max {high:.2f}"
+    counts = ", ".join(f"{count} {status}" for status, count in manifest.statuses.items())
+    console.say(f"{manifest.samples} samples scored: {spread}; {counts}: {plan.paths.scores}")
+    for file in plan.chunks.files[1:]:
+        console.say(f"{len(file)} rows of {file.title}: {file.path}")

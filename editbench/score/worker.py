@@ -83,7 +83,7 @@ class ScoreWorker(Worker):
         return len(self._plan)
 
     def name(self, item: int) -> str:
-        return self._chunks.name(self._plan[item])
+        return self._chunks.title(self._plan[item])
 
     def keys(self, item: int) -> Sequence[str]:
         return [self._cases[place].name for place in self._places(item)]
@@ -138,7 +138,7 @@ class ScoreWorker(Worker):
         return [self._event(item, one, 0.0) for one in judged]
 
     def _places(self, item: int) -> range:
-        return self._chunks.places(self._plan[item])
+        return self._chunks.rows_of(self._plan[item])
 
     def _lay_out(self, chunk: _Chunk) -> _Chunk:
         """The judge's own work on the CPU. A sample of which it can't take one question is broken."""

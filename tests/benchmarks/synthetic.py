@@ -18,9 +18,10 @@ from editbench.edit import stage
 from editbench.edit.settings import EditSettings
 from editbench.edit.spool import Spool
 from editbench.fleet.drive import Run
+from editbench.manifests import EditsFacts, Named
 from editbench.paths import EDITED, RECORD, SOURCE, ScorePaths
 from editbench.records import OK, Judgement, Sample
-from editbench.score.chunks import Chunks, Docket
+from editbench.score.chunks import Chunks, RowFile
 
 CATEGORIES = ("physical", "environmental", "social", "causal", "referential")
 SIDE = 16
@@ -68,7 +69,7 @@ def copied(root: Path, out: Path, *, missing: int = 0) -> Spool:
             for key, members in edits[start:done]:
                 spool.put(key, members)
     if not missing:
-        spool.finish({"benchmark": plan.identity["benchmark"], "model": plan.model.identity})
+        spool.finish(Named(**plan.identity["benchmark"]), Named(**plan.model.identity), plan.identity["digest"])
     return spool
 
 
@@ -82,9 +83,9 @@ def scores(root: Path, rows: int) -> None:
     parts = {"edits": {"model": {"name": "editor"}}, "model": {"name": "judge"}, "settings": {"readout": "generate"}}
     rubric = {"name": "five", "version": 1, "digest": "", "scale": [0, 10]}
     identity.settle(paths.identity, identity.make("score", rubric=rubric, **parts))
-    chunks = Chunks(paths, [Docket(paths.scores, rows, (0,))])
+    chunks = Chunks(paths, [RowFile(paths.scores, [(_sample(number).key, "") for number in range(rows)], (0,))])
     chunks.put(0, (_judgement(number, None if lost[number] else float(values[number])) for number in range(rows)))
-    chunks.finish({})
+    chunks.finish(EditsFacts(digest="", benchmark=Named(name="synthetic"), model=Named(name="editor")), "i")
 
 
 def _sample(number: int) -> Sample:

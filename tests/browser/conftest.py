@@ -16,6 +16,7 @@ from PIL import ImageOps
 from editbench import identity, images
 from editbench.benchmarks.folder import Benchmark
 from editbench.edit.spool import Spool
+from editbench.manifests import Named
 from editbench.paths import EDITED, RECORD, EditPaths, ScorePaths
 from editbench.records import EDIT_FAILED, OK, UNPARSED, Failure, Judgement, Sample
 from editbench.report import stage
@@ -31,7 +32,7 @@ FLAGS = (
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 JUDGE = "judge"
 HOSTILE = '<script>document.title = "owned"</script><img src=x onerror="document.title=1">'
-ODD_KEY = "50 %20 of #1?"  # and so is the key of that sample
+ODD_KEY = "-50_of--1"
 FAILED, MUTE = 3, 7  # places of a sample without an edit, and of one without a readable score
 
 
@@ -56,8 +57,7 @@ def _edits(root: Path, benchmark: Benchmark, editor: str) -> dict[str, Any]:
         edited = images.encode_png(picture if editor == "copy" else ImageOps.invert(picture))
         record = orjson.dumps({**sample.to_dict(), "edit": {"flags": []}})
         spool.put(sample.key, {extension: source, EDITED: edited, RECORD: record})
-    about = {"benchmark": {"name": "sample", "digest": benchmark.digest}, "model": {"name": editor}, "identity": "i"}
-    return spool.finish(about)
+    return spool.finish(Named(name="sample", digest=benchmark.digest), Named(name=editor), "i").to_dict()
 
 
 def _judgement(sample: Sample, place: int, editor: str, judge: str) -> Judgement:

@@ -96,7 +96,7 @@ def finished(make_edits: Any):
 
 def test_a_finished_run_is_complete_with_as_many_failures_as_allowed(finished: Any) -> None:
     plan = finished(("social",))
-    assert stage._already(plan, lambda total: 1)["failed"] == 1
+    assert stage._already(plan, lambda total: 1).failed == 1
     assert stage._already(plan, lambda total: 0) is None
     assert plan.spool.missing() == [2]
 

@@ -10,16 +10,17 @@ from pathlib import Path
 import orjson
 import pytest
 
-from editbench import shards
+from editbench import manifests, shards
 from editbench.edit import spool as module
 from editbench.edit.spool import Spool
 from editbench.edits import flagged
 from editbench.errors import StageError
+from editbench.manifests import EditManifest, Named
 from editbench.paths import EditPaths
-from editbench.records import Failure
+from editbench.records import Failure, Sample
 
 KEYS = ("a", "b", "c", "d", "e", "f")
-ABOUT = {"identity": "i"}
+ABOUT = (Named(name="bench"), Named(name="model"), "i")
 
 
 class Crash(BaseException):
@@ -48,7 +49,11 @@ def start(root: Path) -> Spool:
 
 def put(spool: Spool, keys: Collection[str]) -> None:
     for key in keys:
-        spool.put(key, {"json": f'{{"key":"{key}"}}'.encode(), "edited.png": key.encode() * 1000})
+        spool.put(key, {"json": sample(key).to_json(), "edited.png": key.encode() * 1000})
+
+
+def sample(key: str) -> Sample:
+    return Sample(key=key, id=key, instruction="", category="")
 
 
 def fail(spool: Spool, key: str, attempts: int = 1) -> None:
@@ -56,7 +61,7 @@ def fail(spool: Spool, key: str, attempts: int = 1) -> None:
     spool.put_failure(Failure(**about, index=KEYS.index(key), reason="error", error="no", attempts=attempts))
 
 
-def work(spool: Spool, bad: Collection[str] = ()) -> dict:
+def work(spool: Spool, bad: Collection[str] = ()) -> EditManifest:
     """Edit what is missing, but for the `bad`, seal what is complete and finish, as a run does."""
     for place in spool.missing():
         if KEYS[place] in bad:
@@ -65,7 +70,7 @@ def work(spool: Spool, bad: Collection[str] = ()) -> dict:
             put(spool, KEYS[place])
         if spool.complete(spool.shard_of(place)):
             spool.seal(spool.shard_of(place))
-    return spool.finish(ABOUT)
+    return spool.finish(*ABOUT)
 
 
 def digests(spool: Spool) -> dict[str, str]:
@@ -103,10 +108,10 @@ def test_a_finished_edit_is_there_spooled_or_sealed(spool: Spool) -> None:
 
 def test_a_finished_run_holds_everything_in_order_and_no_spool(spool: Spool) -> None:
     put(spool, "fedcba")
-    manifest = spool.finish(ABOUT)
-    assert (manifest["samples"], manifest["edited"], manifest["failed"], manifest["identity"]) == (6, 6, 0, "i")
+    manifest = spool.finish(*ABOUT)
+    assert (manifest.samples, manifest.edited, manifest.failed, manifest.identity) == (6, 6, 0, "i")
     assert [stored.key for shard in range(3) for stored in shards.index(spool.paths.shard(shard))] == list(KEYS)
-    assert orjson.loads(spool.paths.manifest.read_bytes()) == manifest
+    assert manifests.load(spool.paths.manifest, EditManifest) == manifest
     assert spool.paths.failures.read_bytes() == b""
     assert not spool.paths.spool.exists()
 
@@ -116,29 +121,30 @@ def test_the_order_of_the_edits_leaves_no_trace(spool: Spool, undisturbed: Calla
     put(spool, "ea")
     spool.seal(0)
     put(spool, "cd")
-    spool.finish(ABOUT)
+    spool.finish(*ABOUT)
     assert digests(spool) == undisturbed(())
 
 
 def test_flags_are_counted_over_all_edits(spool: Spool) -> None:
     for key, flags in zip(KEYS, (["nan", "uniform"], [], ["uniform"], [], [], []), strict=True):
-        spool.put(key, {"json": orjson.dumps({"key": key, "edit": {"flags": flags}})})
+        record = {**sample(key).to_dict(), "edit": {"flags": flags}}
+        spool.put(key, {"json": orjson.dumps(record)})
     spool.seal(0)
-    manifest = spool.finish(ABOUT)
-    assert (manifest["flagged"], manifest["flags"]) == (2, {"nan": 1, "uniform": 2})
+    manifest = spool.finish(*ABOUT)
+    assert (manifest.flagged, manifest.flags) == (2, {"nan": 1, "uniform": 2})
     assert flagged(manifest) == ", 2 flagged (1 nan, 2 uniform)"
 
 
 def test_edits_without_flags_count_none(spool: Spool) -> None:
     manifest = work(spool)
-    assert (manifest["flagged"], manifest["flags"], flagged(manifest)) == (0, {}, "")
+    assert (manifest.flagged, manifest.flags, flagged(manifest)) == (0, {}, "")
 
 
 def test_failures_are_listed_counted_and_left_out(spool: Spool) -> None:
     manifest = work(spool, bad=("b", "e", "f"))
-    assert (manifest["edited"], manifest["failed"], manifest["failures"]) == (3, 3, {"error": 3})
+    assert (manifest.edited, manifest.failed, manifest.failures) == (3, 3, {"error": 3})
     assert [(failure.key, failure.index) for failure in spool.failures()] == [("b", 1), ("e", 4), ("f", 5)]
-    assert [entry["samples"] for entry in manifest["shards"]] == [1, 2]
+    assert [entry.samples for entry in manifest.shards] == [1, 2]
     assert not spool.paths.shard(2).exists()
     assert start(spool.paths.root).missing() == [1, 4, 5]
 
@@ -153,17 +159,17 @@ def test_failures_that_are_edited_later_give_the_bytes_of_an_undisturbed_run(spo
 def test_an_edit_later_than_its_failure_counts(spool: Spool, undisturbed: Callable) -> None:
     fail(spool, "a")
     put(spool, KEYS)
-    spool.finish(ABOUT)
+    spool.finish(*ABOUT)
     assert digests(spool) == undisturbed(())
 
 
 def test_a_sample_with_neither_edit_nor_failure_stops_the_end(spool: Spool) -> None:
     put(spool, "abcde")
     with pytest.raises(StageError, match="sample f has neither an edit nor a failure"):
-        spool.finish(ABOUT)
+        spool.finish(*ABOUT)
     assert not spool.paths.manifest.exists()
     put(spool, "f")
-    spool.finish(ABOUT)
+    spool.finish(*ABOUT)
 
 
 def test_a_failure_is_not_pending_until_it_is_forgotten(spool: Spool) -> None:
@@ -252,7 +258,7 @@ def test_a_crash_at_the_end_loses_nothing(
     with monkeypatch.context() as patch:
         crash_after(patch, step)
         try:
-            spool.finish(ABOUT)
+            spool.finish(*ABOUT)
         except Crash:
             for path in spool.paths.spool.glob("*.tar") if cut else ():
                 path.write_bytes(path.read_bytes()[:2048])

@@ -49,7 +49,7 @@ def test_manifest_counts_samples_by_category_and_shard(root):
 
 
 def test_digest_changes_with_a_single_record(tmp_path):
-    digests = {folder.write(tmp_path / key, "same name", [(sample(key), {"source.png": PNG})])["digest"] for key in ("a", "b")}
+    digests = {folder.write(tmp_path / key, "same name", [(sample(key), {"source.png": PNG})]).digest for key in ("a", "b")}
     assert len(digests) == 2
 
 
@@ -80,12 +80,14 @@ def test_no_manifest(root):
     ("text", "problem"),
     [
         ("{", "is not JSON"),
-        ("[]", "of another schema"),
+        ("[]", "is not a JSON object"),
         ('{"schema": 99}', "of another schema"),
-        ('{"schema": 1, "name": "x", "digest": "x"}', "lacks shards"),
-        ('{"schema": 1, "name": "x", "digest": "x", "shards": [{"name": "a"}]}', "describes its shards in another way"),
-        ('{"schema": 1, "name": "x", "digest": "x", "shards": ["a"]}', "describes its shards in another way"),
-        ('{"schema": 1, "name": "x", "digest": "x", "shards": []}', "holds no samples"),
+        ('{"schema": 1, "name": "x", "digest": "x"}', "is not the manifest of a benchmark"),
+        ('{"schema": 1, "categories": {}}', "missing required field `name`"),
+        ('{"schema": 1, "name": "x", "samples": 0, "categories": {}, "shards": [{"name": "a"}], "digest": ""}', "shards"),
+        ('{"schema": 1, "name": "x", "samples": 0, "categories": {}, "shards": ["a"], "digest": "x"}', "shards"),
+        ('{"schema": 1, "name": "x", "samples": 0, "categories": {}, "shards": [], "digest": "x"}', "its digest is not"),
+        ('{"schema": 1, "name": "x", "samples": 1, "categories": {}, "shards": [], "digest": "x"}', "counts of samples"),
     ],
 )
 def test_manifest_that_is_wrong(root, text, problem):

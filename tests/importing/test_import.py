@@ -61,8 +61,8 @@ def test_id_that_looks_like_the_key_of_another_is_refused(table, tmp_path):
 def test_manifest_is_returned_and_parents_are_made(table, tmp_path):
     out = tmp_path / "new" / "deep" / "out"
     manifest = load(table(ROW, {**ROW, "id": "b", "category": "c"}), out)
-    assert (manifest["samples"], manifest["categories"]) == (2, {"c": 1, "uncategorized": 1})
-    assert manifest["digest"] == Benchmark.open(out).digest
+    assert (manifest.samples, manifest.categories) == (2, {"c": 1, "uncategorized": 1})
+    assert manifest.digest == Benchmark.open(out).digest
 
 
 def test_same_import_again_touches_nothing(table, tmp_path):
@@ -94,7 +94,7 @@ def test_same_import_into_a_damaged_folder_is_refused(table, tmp_path):
 
 def test_empty_folder_is_filled_and_one_with_other_files_refused(table, tmp_path):
     (tmp_path / "empty").mkdir()
-    assert load(table(ROW), tmp_path / "empty")["samples"] == 1
+    assert load(table(ROW), tmp_path / "empty").samples == 1
     with pytest.raises(UserError, match="is not empty and holds no benchmark"):
         load(table(ROW), tmp_path / "work")
     with pytest.raises(UserError, match=r"red\.png is a file"):
@@ -118,14 +118,13 @@ def test_killed_import_leaves_nothing_under_the_final_name(table, tmp_path):
     code = f"""
 import os, signal
 from pathlib import Path
-from editbench import atomic
 from editbench.benchmarks import folder, stage
-folder.atomic.write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # when only the manifest is missing
+folder.BenchmarkManifest.dump = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # when only the manifest is missing
 stage.import_benchmark(Path({str(table(ROW))!r}), format="jsonl", out=Path({str(tmp_path / "out")!r}))
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
     assert not (tmp_path / "out").exists()
-    assert load(table(ROW), tmp_path / "out")["samples"] == 1
+    assert load(table(ROW), tmp_path / "out").samples == 1
 
 
 def test_picture_that_changes_during_the_import_is_noticed(table, work, tmp_path, monkeypatch):

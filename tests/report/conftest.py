@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +13,7 @@ import orjson
 import pytest
 
 from editbench import identity
+from editbench.manifests import EditsFacts, Named, RowsEntry, ScoreManifest
 from editbench.paths import ScorePaths
 from editbench.records import OK, Judgement
 from editbench.report.stage import Options, Report, report
@@ -37,12 +39,17 @@ def judgement(key: str, category: str, group: str, score: float | None, **more: 
 def write_lines(root: Path, data: bytes, **further: bytes) -> None:
     """scores.jsonl, and the files of `further` by the names they have in the manifest: audit, anchors."""
     paths = ScorePaths(root)
-    paths.scores.write_bytes(data)
-    manifest: dict[str, Any] = {"schema": 1, "sha256": hashlib.sha256(data).hexdigest()}
-    for name, lines in further.items():
-        getattr(paths, name).write_bytes(lines)
-        manifest[name] = {"rows": lines.count(b"\n"), "sha256": hashlib.sha256(lines).hexdigest()}
-    paths.manifest.write_bytes(orjson.dumps(manifest))
+    files = {"scores": data, **further}
+    entries = {}
+    for name, content in files.items():
+        getattr(paths, name).write_bytes(content)
+        count = content.count(b"\n")
+        entries[name] = RowsEntry(rows=count, statuses={OK: count}, sha256=hashlib.sha256(content).hexdigest())
+    scores = entries.pop("scores")
+    edits = EditsFacts(digest="e", benchmark=Named(name="sample"), model=Named(name="copy"))
+    about = {"samples": scores.rows, "statuses": scores.statuses, "mean": None, "min": None, "max": None}
+    manifest = ScoreManifest(**about, edits=edits, identity="i", sha256=scores.sha256, **entries)
+    replace(manifest, digest=manifest.own_digest()).dump(paths.manifest)
 
 
 def lines(judgements: Sequence[Judgement]) -> bytes:

@@ -123,9 +123,9 @@ def test_given_names_are_the_labels(make_scores: Make, tmp_path: Path) -> None:
 
 
 def test_the_marker_for_make_is_written_last(make_scores: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written = []
+    scores, written = make_scores(), []
     monkeypatch.setattr("editbench.atomic.write", lambda path, data: written.append(path.name))
-    report([make_scores()], tmp_path / "out")
+    report([scores], tmp_path / "out")
     assert written[-1] == "report.json"
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import orjson
 import pytest
 
-from editbench import shards
-from editbench.errors import StageError
+from editbench import manifests, shards
+from editbench.errors import EditbenchError
+from editbench.manifests import EditsFacts, Named, RowsEntry, ScoreManifest
 from editbench.paths import ScorePaths
 from editbench.records import EDIT_FAILED, ERROR, OK, UNPARSED, Judgement
-from editbench.score.chunks import Chunks, Docket
+from editbench.score.chunks import Chunks, RowFile
 
+EDITS = EditsFacts(digest="e", benchmark=Named(name="bench"), model=Named(name="editor"))
 STATUSES = (OK, OK, UNPARSED, EDIT_FAILED, OK)
 
 
@@ -21,7 +24,11 @@ STATUSES = (OK, OK, UNPARSED, EDIT_FAILED, OK)
 def chunks(tmp_path: Path) -> Chunks:
     paths = ScorePaths(tmp_path)
     paths.chunks.mkdir()
-    return Chunks(paths, [Docket(paths.scores, 5, range(0, 5, 2))])
+    return Chunks(paths, [RowFile(paths.scores, names(range(5)), range(0, 5, 2))])
+
+
+def names(numbers: Iterable[int], audit: str = "") -> list[tuple[str, str]]:
+    return [(f"k{number}", audit) for number in numbers]
 
 
 def row(place: int, status: str) -> Judgement:
@@ -31,14 +38,14 @@ def row(place: int, status: str) -> Judgement:
 
 
 def put(chunks: Chunks, number: int, statuses: tuple[str, ...] = STATUSES) -> None:
-    chunks.put(number, [row(place, statuses[place]) for place in chunks.places(number)])
+    chunks.put(number, [row(place, statuses[place]) for place in chunks.rows_of(number)])
 
 
-def judge(chunks: Chunks, statuses: tuple[str, ...] = STATUSES) -> dict:
+def judge(chunks: Chunks, statuses: tuple[str, ...] = STATUSES) -> ScoreManifest:
     chunks.paths.chunks.mkdir(exist_ok=True)
     for number in chunks.missing():
         put(chunks, number, statuses)
-    return chunks.finish({"identity": "i"})
+    return chunks.finish(EDITS, "i")
 
 
 def files(chunks: Chunks) -> dict[str, bytes]:
@@ -47,7 +54,7 @@ def files(chunks: Chunks) -> dict[str, bytes]:
 
 def test_a_chunk_is_a_fixed_run_of_samples(chunks: Chunks) -> None:
     assert len(chunks) == 3
-    assert [list(chunks.places(number)) for number in range(3)] == [[0, 1], [2, 3], [4]]
+    assert [list(chunks.rows_of(number)) for number in range(3)] == [[0, 1], [2, 3], [4]]
 
 
 def test_what_is_judged_is_not_missing(chunks: Chunks) -> None:
@@ -59,7 +66,7 @@ def test_what_is_judged_is_not_missing(chunks: Chunks) -> None:
 def test_the_rows_come_in_order_whatever_the_order_of_the_chunks(chunks: Chunks) -> None:
     for number in (2, 0, 1):
         put(chunks, number)
-    manifest = chunks.finish({"identity": "i"})
+    manifest = chunks.finish(EDITS, "i")
     rows = [orjson.loads(line) for line in chunks.paths.scores.read_bytes().split(b"\n")[:-1]]
     assert [(entry["key"], entry["status"], entry["score"]) for entry in rows] == [
         ("k0", OK, 0.0),
@@ -68,21 +75,21 @@ def test_the_rows_come_in_order_whatever_the_order_of_the_chunks(chunks: Chunks)
         ("k3", EDIT_FAILED, None),
         ("k4", OK, 4.0),
     ]
-    assert manifest["sha256"] == shards.sha256(chunks.paths.scores)
-    assert orjson.loads(chunks.paths.manifest.read_bytes()) == manifest
+    assert manifest.sha256 == shards.sha256(chunks.paths.scores)
+    assert manifests.load(chunks.paths.manifest, ScoreManifest) == manifest
     assert not chunks.paths.chunks.exists()
 
 
 def test_the_manifest_counts_and_averages_what_has_a_score(chunks: Chunks) -> None:
     manifest = judge(chunks)
-    assert manifest["statuses"] == {EDIT_FAILED: 1, OK: 3, UNPARSED: 1}
-    assert (manifest["samples"], manifest["mean"], manifest["min"], manifest["max"]) == (5, 5 / 3, 0.0, 4.0)
-    assert manifest["identity"] == "i"
+    assert manifest.statuses == {EDIT_FAILED: 1, OK: 3, UNPARSED: 1}
+    assert (manifest.samples, manifest.mean, manifest.min, manifest.max) == (5, 5 / 3, 0.0, 4.0)
+    assert manifest.identity == "i"
 
 
 def test_without_any_score_there_is_no_mean(chunks: Chunks) -> None:
     manifest = judge(chunks, (UNPARSED,) * 5)
-    assert (manifest["mean"], manifest["min"], manifest["max"]) == (None, None, None)
+    assert (manifest.mean, manifest.min, manifest.max) == (None, None, None)
 
 
 def test_only_chunks_with_errors_are_judged_again_and_the_end_is_the_same(chunks: Chunks) -> None:
@@ -103,7 +110,7 @@ def test_of_a_chunk_that_is_judged_again_only_the_rows_asked_for_change(chunks: 
     chunks.reopen({ERROR, UNPARSED})
     assert chunks.missing() == [1]
     chunks.put(1, [replace(row(place, OK), response="other words") for place in (2, 3)])
-    chunks.finish({})
+    chunks.finish(EDITS, "i")
     now = chunks.paths.scores.read_bytes().splitlines()
     assert [place for place in range(5) if there[place] != now[place]] == [2]
 
@@ -145,8 +152,8 @@ def test_a_chunk_that_is_not_whole_stops_the_end(chunks: Chunks, damage: str) ->
     data = path.read_bytes()
     rest = {"missing": None, "a row short": data.splitlines(keepends=True)[0], "cut within a row": data[:-9]}[damage]
     path.unlink() if rest is None else path.write_bytes(rest)
-    with pytest.raises(StageError, match=r"00001\.jsonl is missing or not whole"):
-        chunks.finish({})
+    with pytest.raises(EditbenchError, match=r"00001\.jsonl (is missing|has been cut short|does not hold the rows)"):
+        chunks.finish(EDITS, "i")
     assert not files(chunks)
 
 
@@ -159,14 +166,17 @@ def audited(chunks: Chunks) -> Chunks:
     """The same with four controls, three a chunk, and an anchor."""
     paths = chunks.paths
     order = sorted(range(4), key=AUDITED.__getitem__)
-    others = [Docket(paths.audit, 4, (0, 3), order), Docket(paths.anchors, 1, (0,), about={"edits": "d"})]
-    return Chunks(paths, [*chunks.dockets, *others])
+    others = [
+        RowFile(paths.audit, names(AUDITED, "repeat"), (0, 3), order),
+        RowFile(paths.anchors, names((0,)), (0,), edits="d"),
+    ]
+    return Chunks(paths, [*chunks.files, *others])
 
 
-def judge_all(chunks: Chunks, control: str = OK) -> dict:
+def judge_all(chunks: Chunks, control: str = OK) -> ScoreManifest:
     chunks.paths.chunks.mkdir(exist_ok=True)
     for number in chunks.missing():
-        places = chunks.places(number)
+        places = chunks.rows_of(number)
         if places.stop <= 5:
             rows = [row(place, OK) for place in places]
         elif places.stop <= 9:
@@ -174,21 +184,21 @@ def judge_all(chunks: Chunks, control: str = OK) -> dict:
         else:
             rows = [row(0, OK)]
         chunks.put(number, rows)
-    return chunks.finish({})
+    return chunks.finish(EDITS, "i")
 
 
-def test_a_chunk_holds_cases_of_one_docket(audited: Chunks) -> None:
-    assert [list(audited.places(number)) for number in range(len(audited))] == [[0, 1], [2, 3], [4], [5, 6, 7], [8], [9]]
-    assert [audited.name(number) for number in (2, 3, 5)] == ["chunk 2", "chunk 3 (audit)", "chunk 5 (anchors)"]
+def test_a_chunk_holds_rows_of_one_file(audited: Chunks) -> None:
+    assert [list(audited.rows_of(number)) for number in range(len(audited))] == [[0, 1], [2, 3], [4], [5, 6, 7], [8], [9]]
+    assert [audited.title(number) for number in (2, 3, 5)] == ["chunk 2", "chunk 3 (audit)", "chunk 5 (anchors)"]
 
 
 def test_controls_and_anchors_have_files_of_their_own_in_the_samples_order(audited: Chunks) -> None:
     manifest = judge_all(audited)
     rows = [orjson.loads(line) for line in audited.paths.audit.read_bytes().splitlines()]
     assert [(entry["key"], entry["audit"]) for entry in rows] == [(f"k{place}", "repeat") for place in range(4)]
-    assert (manifest["samples"], manifest["mean"]) == (5, 2.0)
-    assert manifest["audit"] == {"rows": 4, "statuses": {OK: 4}, "sha256": shards.sha256(audited.paths.audit)}
-    assert (manifest["anchors"]["edits"], manifest["anchors"]["rows"]) == ("d", 1)
+    assert (manifest.samples, manifest.mean) == (5, 2.0)
+    assert manifest.audit == RowsEntry(rows=4, statuses={OK: 4}, sha256=shards.sha256(audited.paths.audit))
+    assert (manifest.anchors.edits, manifest.anchors.rows) == ("d", 1)
 
 
 def test_the_scores_of_controls_are_none_of_the_samples(audited: Chunks) -> None:
@@ -214,7 +224,7 @@ def test_a_file_that_was_changed_is_judged_again_and_the_others_are_kept(audited
     undisturbed = files(audited)
     audited.paths.anchors.write_bytes(b"")
     damaged = audited.damaged(manifest)
-    assert [docket.name for docket in damaged] == ["anchors"]
+    assert [file.title for file in damaged] == ["anchors"]
     assert audited.owed((), damaged) == [5]
     audited.reopen((), damaged)
     judge_all(audited)

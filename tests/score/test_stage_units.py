@@ -11,10 +11,11 @@ import pytest
 
 from editbench.errors import UserError
 from editbench.fleet.drive import Run
+from editbench.manifests import EditsFacts, Named
 from editbench.paths import ScorePaths, TinyPaths
 from editbench.records import ERROR, OK, UNPARSED, Judgement
 from editbench.score import stage
-from editbench.score.chunks import Chunks, Docket
+from editbench.score.chunks import Chunks, RowFile
 from editbench.score.settings import ScoreSettings, percentage
 
 from .judges import Fixed
@@ -26,12 +27,12 @@ def finished(tmp_path: Path):
 
     def make(*statuses: str) -> Any:
         paths = ScorePaths(tmp_path)
-        chunks = Chunks(paths, [Docket(paths.scores, 2, range(2))])
+        chunks = Chunks(paths, [RowFile(paths.scores, [("k0", ""), ("k1", "")], range(2))])
         chunks.paths.chunks.mkdir()
         for number, status in enumerate(statuses):
-            about = {"key": "k", "id": "k", "category": "c", "language": "en", "group": "g"}
+            about = {"key": f"k{number}", "id": "k", "category": "c", "language": "en", "group": "g"}
             chunks.put(number, [Judgement(**about, status=status, score=1.0 if status == OK else None)])
-        chunks.finish({})
+        chunks.finish(EditsFacts(digest="e", benchmark=Named(name="b"), model=Named(name="m")), "i")
         return SimpleNamespace(paths=chunks.paths, chunks=chunks)
 
     return make
@@ -44,7 +45,7 @@ def none(_total: int) -> int:
 def test_a_finished_run_without_errors_is_complete(finished: Any) -> None:
     plan = finished(OK, UNPARSED)
     plan.paths.chunks.mkdir()
-    assert stage._already(plan, none)["statuses"] == {OK: 1, UNPARSED: 1}
+    assert stage._already(plan, none).statuses == {OK: 1, UNPARSED: 1}
     assert not plan.paths.chunks.exists()
 
 
@@ -136,7 +137,7 @@ def test_the_anchors_and_the_share_that_is_audited_are_part_of_the_identity(
     anchored = stage._check(edits, judge, "five", edits.parent / "scores", plan.settings, Run(), edits)
     assert (plan.identity["anchors"], anchored.identity["anchors"]) == (None, plan.identity["edits"])
     assert check(edits, judge, audit=10.0).identity["settings"]["audit"] == 10
-    assert [len(docket.starts) for docket in anchored.chunks.dockets] == [1, 1]
+    assert [len(file.starts) for file in anchored.chunks.files] == [1, 1]
 
 
 def test_a_run_tells_its_ranks_and_its_environment_where_the_input_lies(

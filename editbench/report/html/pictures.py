@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from editbench import identity, shards
+from editbench import files, manifests, shards
 from editbench.errors import UserError
-from editbench.paths import EditPaths, ScorePaths
-
-EDITS = "edits"
-"""What environment.json calls the path of the folder of edits, relative to the score folder."""
+from editbench.manifests import EditManifest
+from editbench.paths import EditPaths, ScorePaths, elsewhere
+from editbench.records import Environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +92,12 @@ def open_shelf(run: RunPictures, digest: str) -> Shelf:
     reasons, folders = [], list(_candidates(run))
     for folder in folders:
         try:
-            manifest = identity.load(EditPaths(folder).manifest)
-            names = frozenset(str(entry["name"]) for entry in manifest.get("shards", ()))
-        except (UserError, OSError, TypeError, KeyError):
+            manifest = manifests.load(EditPaths(folder).manifest, EditManifest)
+        except UserError:
             reasons.append(f"no finished edits in {folder}")
             continue
-        if digest and manifest.get("digest") == digest:
-            return Shelf(run.label, folder, "", folder.name, names)
+        if manifest.digest == digest:
+            return Shelf(run.label, folder, "", folder.name, frozenset(entry.name for entry in manifest.shards))
         reasons.append(f"{folder} holds other edits than the scored ones")
     why = "; ".join(reasons) or f"{run.scores} does not tell where its edits lie"
     return Shelf(run.label, None, why, folders[-1].name if folders else "")
@@ -108,8 +106,8 @@ def open_shelf(run: RunPictures, digest: str) -> Shelf:
 def _candidates(run: RunPictures) -> Iterable[Path]:
     yield from run.edits
     try:
-        told = identity.load(ScorePaths(run.scores).environment).get(EDITS)
+        told = files.load(ScorePaths(run.scores).environment, Environment)
     except UserError:
         return
-    if isinstance(told, str) and told:
-        yield (run.scores / told).resolve()
+    if told.edits:
+        yield elsewhere(run.scores, told.edits)

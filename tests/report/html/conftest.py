@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,12 +10,15 @@ from typing import Any
 import orjson
 import pytest
 
-from editbench import identity
+from editbench import identity, manifests
+from editbench.manifests import EditManifest, EditsFacts
 from editbench.paths import EditPaths, ReportPaths, ScorePaths
 from editbench.records import EDIT_FAILED, OK, Judgement
 from editbench.report import stage
 from editbench.report.html import page
 from editbench.report.html.pictures import RunPictures
+
+from ..conftest import write_lines  # noqa: TID252
 
 KEYS = ("physical", "environmental", "social", "causal", "referential")
 QUICK = stage.Options(resamples=50, figures=False, html=False)
@@ -25,16 +27,15 @@ REPLY = "</script><script>bad()</script>"
 
 def scores(root: Path, edits: Path, *, failed: Sequence[str] = (), told: bool = True, judge: str = "judge") -> Path:
     """A finished score folder of the edits in the folder `edits`; without `told`, it does not say where they lie."""
-    paths, manifest = ScorePaths(root), identity.load(EditPaths(edits).manifest)
+    paths, manifest = ScorePaths(root), manifests.load(EditPaths(edits).manifest, EditManifest)
     root.mkdir()
-    about = {name: manifest[name] for name in ("digest", "benchmark", "model")}
+    about = EditsFacts(digest=manifest.digest, benchmark=manifest.benchmark, model=manifest.model).to_dict()
     rubric = {"name": "five", "version": 1, "scale": [0, 10], "digest": "r0", "criteria": {"score": [0, 10]}}
     there = identity.make("score", edits=about, model={"name": judge}, rubric=rubric, settings={"readout": "generate"})
     rows = b"".join(_row(place, key, key in failed).to_json() + b"\n" for place, key in enumerate(KEYS))
     paths.identity.write_bytes(orjson.dumps(there))
     paths.environment.write_bytes(orjson.dumps({"edits": os.path.relpath(edits, root)} if told else {}))
-    paths.scores.write_bytes(rows)
-    paths.manifest.write_bytes(orjson.dumps({"schema": 1, "sha256": hashlib.sha256(rows).hexdigest()}))
+    write_lines(root, rows)
     return root
 
 
