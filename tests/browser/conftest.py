@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 import pytest
@@ -16,10 +15,11 @@ from PIL import ImageOps
 from editbench import identity, images
 from editbench.benchmarks.folder import Benchmark
 from editbench.edit.spool import Spool
-from editbench.manifests import Named
+from editbench.manifests import EditManifest, EditsFacts, Named
 from editbench.paths import EDITED, RECORD, EditPaths, ScorePaths
 from editbench.records import EDIT_FAILED, OK, UNPARSED, Failure, Judgement, Sample
 from editbench.report import stage
+from editbench.score.chunks import Chunks, RowFile
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -41,7 +41,7 @@ def _samples(benchmark: Benchmark) -> list[Sample]:
     return [replace(first, key=ODD_KEY, instruction=HOSTILE), *others]
 
 
-def _edits(root: Path, benchmark: Benchmark, editor: str) -> dict[str, Any]:
+def _edits(root: Path, benchmark: Benchmark, editor: str) -> EditManifest:
     """A finished folder of edits: `copy` leaves the pictures as they are, any other editor turns them negative."""
     paths, samples = EditPaths(root), _samples(benchmark)
     paths.spool.mkdir(parents=True)
@@ -57,7 +57,7 @@ def _edits(root: Path, benchmark: Benchmark, editor: str) -> dict[str, Any]:
         edited = images.encode_png(picture if editor == "copy" else ImageOps.invert(picture))
         record = orjson.dumps({**sample.to_dict(), "edit": {"flags": []}})
         spool.put(sample.key, {extension: source, EDITED: edited, RECORD: record})
-    return spool.finish(Named(name="sample", digest=benchmark.digest), Named(name=editor), "i").to_dict()
+    return spool.finish(Named(name="sample", digest=benchmark.digest), Named(name=editor), "i")
 
 
 def _judgement(sample: Sample, place: int, editor: str, judge: str) -> Judgement:
@@ -80,18 +80,19 @@ def _judgement(sample: Sample, place: int, editor: str, judge: str) -> Judgement
     )
 
 
-def _scores(root: Path, benchmark: Benchmark, editor: str, judge: str, edits: dict[str, Any]) -> None:
+def _scores(root: Path, benchmark: Benchmark, editor: str, judge: str, edits: EditManifest) -> None:
     paths = ScorePaths(root)
-    root.mkdir(parents=True)
+    paths.chunks.mkdir(parents=True)
     rubric = {"name": "five", "version": 1, "scale": [0, 10], "digest": "r0", "criteria": {"score": [0, 10]}}
-    about = {name: edits[name] for name in ("digest", "benchmark", "model")}
-    there = identity.make("score", edits=about, model={"name": judge}, rubric=rubric, settings={"readout": "expected"})
-    rows = [_judgement(sample, place, editor, judge).to_json() + b"\n" for place, sample in enumerate(_samples(benchmark))]
-    paths.identity.write_bytes(orjson.dumps(there))
+    about = EditsFacts(digest=edits.digest, benchmark=edits.benchmark, model=edits.model)
+    settings = {"readout": "expected"}
+    there = identity.make("score", edits=about.to_dict(), model={"name": judge}, rubric=rubric, settings=settings)
+    rows = [_judgement(sample, index, editor, judge) for index, sample in enumerate(_samples(benchmark))]
+    identity.settle(paths.identity, there)
     paths.environment.write_bytes(orjson.dumps({"edits": f"../{editor}-edits"}))
-    paths.scores.write_bytes(b"".join(rows))
-    digest = hashlib.sha256(b"".join(rows)).hexdigest()
-    paths.manifest.write_bytes(orjson.dumps({"schema": 1, "sha256": digest}))
+    chunks = Chunks(paths, [RowFile(paths.scores, [(row.key, "") for row in rows], (0,))])
+    chunks.put(0, rows)
+    chunks.finish(about, there["digest"])
 
 
 def _report(root: Path, editors: Sequence[str], judges: Sequence[str] = (JUDGE,)) -> Path:

@@ -17,8 +17,7 @@ from editbench.records import EDIT_FAILED, OK, Judgement
 from editbench.report import stage
 from editbench.report.html import page
 from editbench.report.html.pictures import RunPictures
-
-from ..conftest import write_lines  # noqa: TID252
+from editbench.score.chunks import Chunks, RowFile
 
 KEYS = ("physical", "environmental", "social", "causal", "referential")
 QUICK = stage.Options(resamples=50, figures=False, html=False)
@@ -28,14 +27,18 @@ REPLY = "</script><script>bad()</script>"
 def scores(root: Path, edits: Path, *, failed: Sequence[str] = (), told: bool = True, judge: str = "judge") -> Path:
     """A finished score folder of the edits in the folder `edits`; without `told`, it does not say where they lie."""
     paths, manifest = ScorePaths(root), manifests.load(EditPaths(edits).manifest, EditManifest)
-    root.mkdir()
-    about = EditsFacts(digest=manifest.digest, benchmark=manifest.benchmark, model=manifest.model).to_dict()
+    paths.chunks.mkdir(parents=True)
+    about = EditsFacts(digest=manifest.digest, benchmark=manifest.benchmark, model=manifest.model)
     rubric = {"name": "five", "version": 1, "scale": [0, 10], "digest": "r0", "criteria": {"score": [0, 10]}}
-    there = identity.make("score", edits=about, model={"name": judge}, rubric=rubric, settings={"readout": "generate"})
-    rows = b"".join(_row(place, key, key in failed).to_json() + b"\n" for place, key in enumerate(KEYS))
-    paths.identity.write_bytes(orjson.dumps(there))
+    there = identity.make(
+        "score", edits=about.to_dict(), model={"name": judge}, rubric=rubric, settings={"readout": "generate"}
+    )
+    rows = [_row(place, key, key in failed) for place, key in enumerate(KEYS)]
+    identity.settle(paths.identity, there)
     paths.environment.write_bytes(orjson.dumps({"edits": os.path.relpath(edits, root)} if told else {}))
-    write_lines(root, rows)
+    chunks = Chunks(paths, [RowFile(paths.scores, [(row.key, "") for row in rows], (0,))])
+    chunks.put(0, rows)
+    chunks.finish(about, there["digest"])
     return root
 
 
