@@ -67,6 +67,15 @@ def main() -> NoReturn:
 
         console.fail(error)
         sys.exit(error.status)
+    except OSError as error:  # no permission, a full disk, a folder that is gone, a name that is too long: no bug of ours
+        if _debug:
+            raise
+        from editbench import console
+
+        where = f"{error.filename}: " if error.filename is not None else ""
+        remedy = "Mend it and run the same command again; what was finished is kept."
+        console.fail(UserError(f"{where}{error.strerror or error}", remedy))
+        sys.exit(UserError.status)
     except Exception as error:  # the boundary of a command: a bug of ours is one message, too
         if _debug:
             raise

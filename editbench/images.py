@@ -1,18 +1,44 @@
-"""Pictures as models want them: upright, 8-bit RGB, whatever the file holds."""
+"""Pictures as models want them: upright, 8-bit RGB, whatever the file holds.
+
+Six formats are read, and no others: of the dozens that Pillow knows some start programs (EPS starts Ghostscript), and most have
+never met a hostile file.
+"""
 
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from editbench import files
 from editbench.errors import UserError
 
-UNREADABLE = (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError)
-"""What Pillow's decoders raise on damaged files (found by flipping bytes in 18 kinds of file)."""
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+"""As Pillow names them. Of a GIF the first frame is taken."""
+LARGEST = 512 * 1024 * 1024
+"""Bytes of a file; beyond it a picture has more pixels than Pillow takes anyway."""
+
+UNREADABLE = (
+    *(OSError, SyntaxError, ValueError, RuntimeError, TypeError, ArithmeticError, LookupError, EOFError, MemoryError),
+    *(struct.error, zlib.error, Image.DecompressionBombError),
+)
+"""What Pillow's decoders raise on damaged files (found by changing bytes in files of all FORMATS)."""
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a picture's file. Raises UserError when it is missing, no regular file, too large, or can't be read."""
+    remedy = "Replace the picture."
+    with files.opened(path, remedy) as file:
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise UserError(f"{path} is larger than {LARGEST >> 20} MiB", remedy)
+    return data
 
 
 def decode(data: bytes, name: str) -> Image.Image:
@@ -48,10 +74,10 @@ def suffix(data: bytes, name: str) -> str | None:
 @contextmanager
 def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             yield image
     except UnidentifiedImageError:
-        raise UserError(f"{name} is not a picture that Pillow can read", "Replace the picture.") from None
+        raise UserError(f"{name} is not a picture ({', '.join(FORMATS)})", "Replace the picture.") from None
     except UNREADABLE as error:
         raise UserError(f"{name} is broken: {error}", "Replace the picture.") from None
 

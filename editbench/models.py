@@ -19,10 +19,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import orjson
-
+from editbench import files
 from editbench.errors import UserError
 from editbench.paths import CheckpointPaths, PipelinePaths
+
+
+@dataclass(frozen=True, slots=True)
+class _WeightsIndex:
+    """Which file holds each weight, as transformers and diffusers write it."""
+
+    weight_map: dict[str, str]
 
 
 class Kind(StrEnum):
@@ -91,11 +97,8 @@ def check_weights(folder: Path) -> None:
     # *.bin is not looked at beside *.safetensors: libraries then take those, and `fetch` leaves the others out.
     kind = "safetensors" if any(folder.glob("*.safetensors*")) else "bin"
     for index in sorted(folder.glob(f"*.{kind}.index.json")):
-        try:
-            names = set(orjson.loads(index.read_bytes())["weight_map"].values())
-        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{index} is broken: {error!r}", "Download the model again.") from None
-        if missing := sorted(name for name in names if not (folder / name).is_file()):
+        names = set(files.load(index, _WeightsIndex, "Download the model again.").weight_map.values())
+        if missing := sorted(name for name in names if Path(name).name != name or not (folder / name).is_file()):
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             raise UserError(f"{folder} lacks {missing[0]}{more}, which {index.name} names", "Download the model again.")
     if not any(folder.glob(f"*.{kind}")):

@@ -10,15 +10,23 @@ installed, and the two give different pixels.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
+from editbench import files
 from editbench.paths import CheckpointPaths
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, ProcessorMixin
+
+
+@dataclass(frozen=True, slots=True)
+class _ChatTemplate:
+    """chat_template.json, as older versions of transformers wrote it."""
+
+    chat_template: str
+
 
 _TOKENS = {"image": "<|image_pad|>", "video": "<|video_pad|>"}
 _TOKENS |= {name: f"<|{name}|>" for name in ("vision_start", "vision_end")}
@@ -67,5 +75,5 @@ def _chat_template(paths: CheckpointPaths, tokenizer: PreTrainedTokenizerBase) -
     if paths.chat_template.is_file():
         return paths.chat_template.read_text(encoding="utf-8")
     if paths.chat_template_json.is_file():
-        return orjson.loads(paths.chat_template_json.read_bytes())["chat_template"]
+        return files.load(paths.chat_template_json, _ChatTemplate, "Download the checkpoint again.").chat_template
     return tokenizer.chat_template

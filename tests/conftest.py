@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from editbench.edit.spool import Spool
 from editbench.manifests import Named
 from editbench.paths import EDITED, RECORD, EditPaths, TinyPaths
 from editbench.records import Failure, Sample
+
+# Models this small wait for each other's threads longer than they work, above all where other tests run beside them: one test
+# took ten minutes. Before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 KEYS = ("physical", "environmental", "social", "causal", "referential")
 

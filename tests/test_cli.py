@@ -221,7 +221,7 @@ def test_an_editor_without_weights_is_refused(run: Callable, benchmark: Path, ch
     ("options", "message"),
     [
         (["--rubric", "fvie"], "there is no rubric 'fvie'"),
-        (["--rubric", "none.toml"], "can't read rubric none.toml"),
+        (["--rubric", "none.toml"], "can't read none.toml"),
         (["--language", "fr"], "rubric five has no language fr"),
         (["--readout", "guess"], "readout guess is unknown"),
         (["--max-pixels", "10"], "a picture can't have"),

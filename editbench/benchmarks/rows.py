@@ -10,14 +10,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-UNCATEGORIZED = "uncategorized"
-KEY_LENGTH = 64
-"""Longest key. USTAR holds names of 100 bytes, and a key's longest member is `KEY.reference.webp`."""
+from editbench import images
+from editbench.paths import KEY_LENGTH, is_key
 
-_KEY = re.compile(rf"[A-Za-z0-9_-]{{1,{KEY_LENGTH}}}")
+UNCATEGORIZED = "uncategorized"
 _NOT_IN_KEY = re.compile(r"[^A-Za-z0-9_-]+")
 _CJK = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 
@@ -31,7 +31,7 @@ class Picture:
 
     @classmethod
     def file(cls, path: Path) -> Self:
-        return cls(str(path), path.read_bytes)
+        return cls(str(path), partial(images.read, path))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ def keys_of(ids: Iterable[str]) -> list[str]:
     """
     ids = list(ids)
     folded = Counter(name.lower() for name in ids)
-    return [name if _KEY.fullmatch(name) and folded[name.lower()] == 1 else _slug(name) for name in ids]
+    return [name if is_key(name) and folded[name.lower()] == 1 else _slug(name) for name in ids]
 
 
 def _slug(name: str) -> str:

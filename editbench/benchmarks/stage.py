@@ -95,10 +95,6 @@ def _check_picture(picture: Picture) -> _Checked:
         data = picture.read()
         decode(data, picture.name)
         return _Checked(hashlib.sha256(data).hexdigest(), suffix(data, picture.name))
-    except FileNotFoundError:
-        return _Checked(problem=f"no picture {picture.name}")
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in a path
-        return _Checked(problem=f"{picture.name} can't be read: {error}")
     except UserError as error:
         return _Checked(problem=str(error))
 
@@ -164,10 +160,7 @@ def _members(row: Row, checked: Mapping[str, _Checked]) -> Iterator[tuple[str, b
 
 def _encoded(picture: Picture, checked: _Checked) -> tuple[str, bytes]:
     """The picture's bytes as they come, or as PNG where WebDataset readers would not know the kind."""
-    try:
-        data = picture.read()
-    except OSError as error:
-        raise UserError(f"{picture.name} can't be read any more: {error}", "Import again.") from None
+    data = picture.read()
     if hashlib.sha256(data).hexdigest() != checked.sha256:
         raise UserError(f"{picture.name} changed while it was imported", "Import again.")
     if checked.suffix:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import orjson
-
+from editbench import files
 from editbench.errors import UserError
 from editbench.models import check_weights
 from editbench.paths import CheckpointPaths, PipelinePaths
@@ -24,12 +23,14 @@ def pipeline_class(folder: Path) -> str:
     path = PipelinePaths(folder).index
     if not path.is_file():
         raise UserError(f"{folder} is not a diffusers pipeline: it has no {path.name}", "Name the folder that holds that file.")
-    try:
-        index = orjson.loads(path.read_bytes())
-        components = [name for name, value in index.items() if isinstance(value, list) and value[0] is not None]
-        name = index["_class_name"]
-    except (orjson.JSONDecodeError, AttributeError, KeyError, IndexError) as error:
-        raise UserError(f"{path} is broken: {error!r}", "Download the model again.") from None
+    remedy = "Download the model again."
+    index = files.parse(files.read(path, remedy), str(path), remedy)
+    name = index.get("_class_name")
+    # A component is [library, class], or [null, null] where the pipeline goes without it.
+    pairs = {key: value for key, value in index.items() if isinstance(value, list) and len(value) == 2}
+    components = [key for key, (library, _) in pairs.items() if isinstance(library, str)]
+    if not isinstance(name, str) or any(not component or Path(component).name != component for component in components):
+        raise UserError(f"{path} names no pipeline class, or a component that is no folder's name", remedy)
     for component in components:
         if not (folder / component).is_dir():
             raise UserError(f"{folder} lacks the component {component}, which {path.name} names", "Download the model again.")

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import torch
 from diffusers import DiffusionPipeline
 from diffusers.image_processor import VaeImageProcessor
 from PIL import Image
 
+from editbench import files
 from editbench.edit.editor import Request, Result, Step, accepted
 from editbench.edit.settings import EditSettings
 from editbench.errors import UserError
@@ -106,7 +106,8 @@ def _arguments(settings: EditSettings, *, true_cfg: bool) -> dict[str, Any]:
 
 def _load(folder: Path, device: str, dtype: str) -> DiffusionPipeline:
     options: dict[str, Any] = {"dtype": getattr(torch, dtype)}
-    index = orjson.loads(PipelinePaths(folder).index.read_bytes())
+    path = PipelinePaths(folder).index
+    index = files.parse(files.read(path), str(path))
     if index.get("processor", [None, None])[1] == "Qwen2VLProcessor":
         from transformers import Qwen2VLProcessor
 

@@ -221,7 +221,10 @@ def _choice(node: ast.IfExp, kinds: _Kinds) -> _Part:
 
 
 def _mean(values: list[float]) -> float:
-    return math.fsum(values) / len(values)
+    try:
+        return math.fsum(values) / len(values)
+    except (OverflowError, ValueError):  # too large a sum, or infinities of both signs
+        raise FormulaError("mean of numbers that are too large") from None
 
 
 def _sqrt(value: float) -> float:

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import orjson
 from PIL import Image
 
+from editbench import files
 from editbench.errors import UserError
 from editbench.models import check_weights
 from editbench.paths import CheckpointPaths
@@ -169,9 +169,5 @@ def _has_chat_template(paths: CheckpointPaths) -> bool:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = orjson.loads(path.read_bytes())
-    except orjson.JSONDecodeError as error:
-        raise UserError(f"{path} is not JSON: {error}", "Download the checkpoint again.") from None
-    _need(isinstance(value, dict), f"{path} is not a JSON object", "Download the checkpoint again.")
-    return value
+    remedy = "Download the checkpoint again."
+    return files.parse(files.read(path, remedy), str(path), remedy)

@@ -95,7 +95,7 @@ class Estimate:
 def _size(picture: Picture, most: int) -> tuple[int, int] | None:
     """(width, height) of the file, as the header among its first `most` bytes tells; which way up does not matter here."""
     try:
-        with Image.open(io.BytesIO(picture.stored.head(picture.member, most))) as image:
+        with Image.open(io.BytesIO(picture.stored.head(picture.member, most)), formats=images.FORMATS) as image:
             return image.size
     except images.UNREADABLE:
         return None

@@ -15,12 +15,15 @@ from typing import Any
 
 import orjson
 
+from editbench import files
 from editbench.errors import UserError
 from editbench.score import rubrics
 from editbench.score.tables import meant
 
 SUFFIX = ".toml"
 EXTENDS = "extends"
+LONGEST_CHAIN = 8
+"""Rubrics that may extend each other, one after another."""
 _HIDDEN = "_"  # files of the package that are no rubric: the template
 
 
@@ -31,6 +34,8 @@ class Source:
     where: str
     text: str
     folder: Path
+    unique: str = ""
+    """The name of a shipped rubric, or a file's path with links and `..` resolved: one name for one source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +53,8 @@ class Whole:
 
 def names() -> tuple[str, ...]:
     """The rubrics that come with editbench."""
-    files = (entry.name for entry in resources.files(rubrics).iterdir())
-    return tuple(sorted(name.removesuffix(SUFFIX) for name in files if name.endswith(SUFFIX) and name[0] != _HIDDEN))
+    shipped_files = (entry.name for entry in resources.files(rubrics).iterdir())
+    return tuple(sorted(name.removesuffix(SUFFIX) for name in shipped_files if name.endswith(SUFFIX) and name[0] != _HIDDEN))
 
 
 def shipped(name: str) -> str:
@@ -59,18 +64,19 @@ def shipped(name: str) -> str:
 def find(name_or_path: str, folder: Path) -> Source:
     """A shipped rubric by name, or a file by its path, which starts from `folder`. Raises UserError."""
     if name_or_path.endswith(SUFFIX) or Path(name_or_path).name != name_or_path:
-        path = folder / Path(name_or_path).expanduser()
-        return Source(str(path), _read("rubric", path, f"Shipped rubrics: {', '.join(names())}."), path.parent)
+        path = _path(name_or_path, folder)
+        text = _read(path, f"Shipped rubrics: {', '.join(names())}.")
+        return Source(str(path), text, path.parent, str(path.resolve()))
     if name_or_path not in names():
         raise UserError(
             f"there is no rubric {name_or_path!r}",
             f"{meant(name_or_path, names())}Shipped: {', '.join(names())}. Your own: the path of a {SUFFIX} file.",
         )
-    return Source(f"{name_or_path}{SUFFIX}", shipped(name_or_path), Path())
+    return Source(f"{name_or_path}{SUFFIX}", shipped(name_or_path), Path(), name_or_path)
 
 
 def whole(source: Source, extended: tuple[str, ...] = ()) -> Whole:
-    """A source with all that it refers to. Raises UserError for a file that can't be read, and for a circle."""
+    """A source with all that it refers to. Raises UserError for a file that can't be read, and for a circle or a long chain."""
     own = _parse(source)
     base = _base(own, source, extended)
     inlined = _inline(own, source)
@@ -86,10 +92,13 @@ def whole(source: Source, extended: tuple[str, ...] = ()) -> Whole:
 
 def _parse(source: Source) -> dict[str, Any]:
     try:
-        if source.text.startswith("{"):  # what `whole` made; no TOML starts so
-            return orjson.loads(source.text)
-        return tomllib.loads(source.text)
-    except ValueError as error:  # of either format
+        # What `whole` made is JSON; no TOML starts so.
+        values = orjson.loads(source.text) if source.text.startswith("{") else tomllib.loads(source.text)
+        orjson.dumps(values)
+        return values
+    except orjson.JSONEncodeError as error:
+        raise UserError(f"{source.where} is nested too deeply, or has a number that is too large: {error}") from None
+    except (ValueError, RecursionError) as error:  # of either format
         raise UserError(f"{source.where} is not TOML: {error}", "Mend the file.") from None
 
 
@@ -98,9 +107,10 @@ def _base(own: Mapping[str, Any], source: Source, extended: tuple[str, ...]) -> 
         return None
     if not isinstance(own[EXTENDS], str):
         raise UserError(f"{source.where}: {EXTENDS}: must be a rubric's name or file, not {own[EXTENDS]!r:.60}")
-    if source.where in extended:
-        raise UserError(f"{source.where}: {EXTENDS}: goes round in a circle", "Extend a rubric that stands by itself.")
-    return whole(find(own[EXTENDS], source.folder), (*extended, source.where))
+    if source.unique in extended or len(extended) == LONGEST_CHAIN:
+        problem = "goes round in a circle" if source.unique in extended else f"is a chain of more than {LONGEST_CHAIN} files"
+        raise UserError(f"{source.where}: {EXTENDS}: {problem}", "Extend a rubric that stands by itself.")
+    return whole(find(own[EXTENDS], source.folder), (*extended, source.unique))
 
 
 def _inline(value: Any, source: Source) -> Any:
@@ -108,7 +118,7 @@ def _inline(value: Any, source: Source) -> Any:
     if not isinstance(value, dict):
         return value
     if isinstance(value.get("file"), str) and value.keys() <= {"file", "placeholders"}:
-        text = _read("text", source.folder / Path(value["file"]).expanduser(), f"{source.where} takes a text from it.")
+        text = _read(_path(value["file"], source.folder), f"{source.where} takes a text from it.")
         return {"text": text, **{key: entry for key, entry in value.items() if key != "file"}}
     return {key: _inline(entry, source) for key, entry in value.items()}
 
@@ -131,10 +141,17 @@ def _leaves(values: Mapping[str, Any], path: str = "") -> list[str]:
     ]
 
 
-def _read(what: str, path: Path, remedy: str) -> str:
+def _path(name: str, folder: Path) -> Path:
     try:
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise UserError(f"can't read {what} {path}: {error.strerror}", remedy) from None
+        path = folder / Path(name).expanduser()
+        path.resolve()
+    except (RuntimeError, ValueError, OSError) as error:  # no such user, a zero byte, a circle of links
+        raise UserError(f"{name!r} is no path of a file: {error}", "Name a file.") from None
+    return path
+
+
+def _read(path: Path, remedy: str) -> str:
+    try:
+        return files.read(path, remedy).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"{what} {path} is not UTF-8: byte {error.start}", "Save it as UTF-8.") from None
+        raise UserError(f"{path} is not UTF-8: byte {error.start}", "Save it as UTF-8.") from None

@@ -83,7 +83,7 @@ def test_further_pictures_and_a_reference(table, further):
 
 def test_csv_with_quoted_lines_and_a_nameless_index(table):
     rows = [{"": 0, **ROW, "instruction": "two\nlines"}, {"": 1, **ROW, "id": "b", "image": "none.png"}]
-    assert "table.csv:4: no picture" in refusal(table(*rows, suffix=".csv"))
+    assert "table.csv:4: can't read" in refusal(table(*rows, suffix=".csv"))
     sample = load(table(rows[0], suffix=".csv")).samples[0]
     assert (sample.instruction, sample.extra) == ("two\nlines", {})
 
@@ -113,14 +113,14 @@ def test_name_of_the_benchmark_is_given_or_the_folders(table, work):
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
-        ({**ROW, "image": "none.png"}, r"no picture \S*none\.png"),
+        ({**ROW, "image": "none.png"}, r"can't read \S*none\.png"),
         ({**ROW, "image": "broken.png"}, r"broken\.png is broken"),
         ({**ROW, "image": "table.jsonl"}, r"table\.jsonl is not a picture"),
-        ({**ROW, "image": "."}, "can't be read"),
-        ({**ROW, "image": "a\0b"}, "can't be read"),
+        ({**ROW, "image": "."}, "can't read"),
+        ({**ROW, "image": "a\0b"}, "can't read"),
         ({**ROW, "image": ""}, "no image"),
-        ({**ROW, "reference_image": "none.png"}, r"no picture \S*none\.png"),
-        ({**ROW, "images": ["none.png"]}, r"no picture \S*none\.png"),
+        ({**ROW, "reference_image": "none.png"}, r"can't read \S*none\.png"),
+        ({**ROW, "images": ["none.png"]}, r"can't read \S*none\.png"),
         ({**ROW, "images": 3}, "images is not a list of paths but 3"),
         ({**ROW, "instruction": " "}, "no instruction"),
         ({**ROW, "instruction": ["x"]}, r'instruction is not text but \["x"\]'),
@@ -149,7 +149,7 @@ def test_csv_row_of_another_length_is_named(work):
 def test_first_twenty_problems_are_listed_and_the_rest_counted(table):
     message = refusal(table(*({**ROW, "id": str(number), "image": "none.png"} for number in range(25))))
     assert message.startswith("25 problems in the 25 rows")
-    assert message.count("no picture") == 20
+    assert message.count("can't read") == 20
     assert "and 5 more" in message
 
 

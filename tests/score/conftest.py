@@ -44,14 +44,6 @@ def short_rubric() -> str:
     return SHORT
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> None:
-    """Models this small wait for each other's threads longer than they work, above all where other tests run beside them."""
-    import torch
-
-    torch.set_num_threads(1)
-
-
 @pytest.fixture
 def work(make_edits: Callable[..., Path], tmp_path: Path):
     """A worker on five edits, all in one chunk unless told otherwise."""

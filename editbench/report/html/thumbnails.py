@@ -91,7 +91,7 @@ def encode(data: bytes, name: str, edge: int) -> bytes:
 def _decode(data: bytes, name: str, edge: int) -> Image.Image:
     if images.suffix(data, name) == "jpg":
         try:
-            with Image.open(io.BytesIO(data)) as image:
+            with Image.open(io.BytesIO(data), formats=images.FORMATS) as image:
                 image.draft("RGB", (edge, edge))
                 return ImageOps.exif_transpose(image).convert("RGB")
         except images.UNREADABLE:
