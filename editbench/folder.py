@@ -15,7 +15,7 @@ from typing import Any
 
 from editbench import __version__, atomic, console, files, identity
 from editbench.errors import UserError
-from editbench.paths import RunPaths
+from editbench.paths import Folder, RunPaths
 from editbench.records import Environment
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "numpy", "pillow", "webdataset", "flash-attn")
@@ -26,19 +26,26 @@ def check(paths: RunPaths, wanted: dict[str, Any], *, fresh: bool) -> None:
 
     Raises:
         IdentityError: it holds results of other settings.
-        UserError: it is no folder, or holds files that are not a run's.
+        UserError: it is no folder, holds files that are not a run's, or links in place of a run's folders.
     """
     root = paths.root
     if root.exists() and not root.is_dir():
         raise UserError(f"{root} is not a folder", "Choose another --out.")
     if not root.exists():
         return
+    refuse_links(paths)
     if paths.identity.exists():
         if not fresh:
             remedy = "Choose another --out, or start over here with --fresh (the old is kept)."
             identity.compare(paths.identity, wanted, remedy=remedy)
     elif any(entry != paths.lock and not atomic.is_temporary(entry) for entry in root.iterdir()):
         raise UserError(f"{root} holds files, but no {paths.identity.name}: not a run of editbench", "Choose another --out.")
+
+
+def refuse_links(paths: Folder) -> None:
+    """Raises UserError when a folder that is written to is a link: nothing outside the folder given as --out is touched."""
+    if links := [path for path in paths.folders if path.is_symlink()]:
+        raise UserError(f"{links[0]} is a link to another folder", "Remove the link, or choose another --out.")
 
 
 def await_head(paths: RunPaths, wanted: dict[str, Any]) -> None:

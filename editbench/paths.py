@@ -55,6 +55,11 @@ class Folder:
     root: Path
 
     @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders in it. A link in place of one would have us write and delete elsewhere."""
+        return ()
+
+    @property
     def manifest(self) -> Path:
         """The marker of a finished stage; written last."""
         return self.root / "manifest.json"
@@ -82,6 +87,10 @@ class RunPaths(Folder):
     """What the folders of `edit` and of `score` have in common."""
 
     __slots__ = ()
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        return self.status, self.logs
 
     @property
     def identity(self) -> Path:
@@ -160,6 +169,10 @@ class AttemptPaths:
 class EditPaths(RunPaths):
     __slots__ = ()
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        return self.status, self.logs, self.spool
+
     def shard(self, number: int) -> Path:
         return self.root / f"edits-{number:05d}.tar"
 
@@ -190,6 +203,10 @@ class ScorePaths(RunPaths):
     __slots__ = ()
 
     @property
+    def folders(self) -> tuple[Path, ...]:
+        return self.status, self.logs, self.chunks
+
+    @property
     def scores(self) -> Path:
         return self.root / "scores.jsonl"
 
@@ -217,6 +234,10 @@ class ScorePaths(RunPaths):
 
 class ReportPaths(Folder):
     __slots__ = ()
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        return self.figures, self.pictures
 
     @property
     def json(self) -> Path:

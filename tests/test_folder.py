@@ -12,7 +12,7 @@ import pytest
 
 from editbench import folder, identity
 from editbench.errors import IdentityError, UserError
-from editbench.paths import RunPaths
+from editbench.paths import EditPaths, RunPaths
 
 WANTED = identity.make("edit", settings={"steps": 40})
 OTHER = identity.make("edit", settings={"steps": 20})
@@ -20,7 +20,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from editbench import folder, identity
-from editbench.paths import RunPaths
+from editbench.paths import EditPaths, RunPaths
 with folder.taken(RunPaths(Path(sys.argv[1])), identity.make("edit", settings={"steps": 40}), fresh=False):
     print("held", flush=True)
     time.sleep(60)
@@ -175,3 +175,16 @@ def test_changed_library_versions_are_reported_and_recorded(run: RunPaths, monke
     assert folder.record_environment(run, ["1 x cpu"]) == changed
     assert orjson.loads(run.environment.read_bytes())["packages"] == {"torch": "2.11", "numpy": "2.0", "webdataset": "1.0"}
     assert folder.record_environment(run, ["2 x cpu"]) == []
+
+
+@pytest.mark.parametrize("name", ["status", "logs", "spool"])
+def test_a_link_in_place_of_a_folder_is_refused(tmp_path: Path, name: str) -> None:
+    paths, precious = EditPaths(tmp_path / "run"), tmp_path / "precious"
+    with folder.taken(paths, WANTED, fresh=False):
+        pass
+    precious.mkdir()
+    (precious / "x.tar").touch()
+    (paths.root / name).symlink_to(precious)
+    with pytest.raises(UserError, match=f"{name} is a link to another folder"), folder.taken(paths, WANTED, fresh=False):
+        pass
+    assert (precious / "x.tar").exists()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import tarfile
 from pathlib import Path
 
@@ -149,3 +150,79 @@ def test_records_survive_as_they_were(tmp_path: Path) -> None:
     record = {"key": "a", "id": "a/ä 1", "text": "雪\n", "extra": {"n": 1.5}}
     shards.write_shard(tmp_path / "one.tar", [("a", {"json": orjson.dumps(record)})])
     assert shards.index(tmp_path / "one.tar")[0].record() == record
+
+
+def tar(path: Path, *members: str | tarfile.TarInfo, pax: dict[str, str] | None = None) -> Path:
+    """A tar file of empty members with these names, made by others."""
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT if pax else tarfile.USTAR_FORMAT) as file:
+        for member in members:
+            entry = tarfile.TarInfo(member) if isinstance(member, str) else member
+            entry.pax_headers = pax or {}
+            file.addfile(entry, io.BytesIO())
+    return path
+
+
+def special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname = kind, target
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        (["../a.json"], r"member '\.\./a\.json' is not named KEY\.EXTENSION"),
+        (["/abs/precious.json"], "is not named"),
+        (["folder/a.json"], "is not named"),
+        (["a"], "is not named"),
+        ([f"{'k' * 65}.json"], "is not named"),
+        (["a.source999999.png"], "is not named"),
+        (["a.JSON"], "is not named"),
+        (["a.json", "a.source.png", "a.json"], r"a\.json comes twice"),
+        (["a.json", "b.json", "a.source.png"], "key a comes twice"),
+        ([special("a.json", tarfile.SYMTYPE, "/etc/passwd")], r"a\.json is not a plain file"),
+        ([special("a.json", tarfile.FIFOTYPE)], "is not a plain file"),
+        ([special("a.json", tarfile.DIRTYPE)], "is not a plain file"),
+    ],
+)
+def test_members_that_no_shard_of_ours_has_are_refused(tmp_path: Path, members: list, message: str) -> None:
+    path = tar(tmp_path / "one.tar", *members)
+    with pytest.raises(UserError, match=message) as caught:
+        shards.index(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_size_that_a_header_makes_up_is_refused(tmp_path: Path) -> None:
+    for size in ("-512", "99999999999"):
+        with pytest.raises(UserError, match=r"ends inside|not a whole tar"):
+            shards.index(tar(tmp_path / "one.tar", "a.json", pax={"size": size}))
+
+
+def test_long_names_of_long_names_are_refused(tmp_path: Path) -> None:
+    header = special("././@LongLink", tarfile.GNUTYPE_LONGNAME).tobuf(tarfile.GNU_FORMAT)
+    (tmp_path / "one.tar").write_bytes(header * 5000 + bytes(1024))
+    with pytest.raises(UserError, match="not a whole tar"):
+        shards.index(tmp_path / "one.tar")
+
+
+def test_two_pictures_in_one_place_are_refused(tmp_path: Path) -> None:
+    (stored,) = shards.index(tar(tmp_path / "one.tar", "a.json", "a.source.jpg", "a.source.png"))
+    with pytest.raises(UserError, match=r"a has two pictures in one place: source\.jpg and source\.png"):
+        stored.images("source")
+
+
+def test_a_key_in_two_shards_and_a_wrong_count_are_refused(tmp_path: Path) -> None:
+    paths = [tar(tmp_path / f"edits-0000{number}.tar", "a.json") for number in range(2)]
+    for counts, message in (
+        ([1, 1], "key a is taken by a sample of edits-00000"),
+        ([2, 1], "holds 1 samples, manifest.json says 2"),
+    ):
+        with pytest.raises(UserError, match=message):
+            shards.open_listed(Folder(tmp_path), shards.describe(paths, counts), verify=True, remedy="")
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../edits-00000.tar", "edits-00000.tar\n", "manifest.json", ""])
+def test_a_shard_is_never_looked_for_outside_its_folder(tmp_path: Path, name: str) -> None:
+    entry = ShardEntry(name=name, samples=1, bytes=0, sha256="")
+    with pytest.raises(UserError, match="can have no shard"):
+        shards.open_listed(Folder(tmp_path), [entry], verify=False, remedy="")

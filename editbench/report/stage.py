@@ -55,7 +55,7 @@ from typing import Any
 import orjson
 from rich.console import RenderableType
 
-from editbench import atomic
+from editbench import atomic, folder
 from editbench.errors import UserError
 from editbench.files import SCHEMA
 from editbench.paths import ReportPaths
@@ -207,10 +207,11 @@ def _board(
 def _write(made: Report, roots: Mapping[str, Path]) -> None:
     """`roots`: the score folders, by label."""
     paths, options = made.paths, made.options
+    folder.refuse_links(paths)
     files = _files(made)  # all of them before any is written, and before those of an earlier report go
     try:
-        for folder in {paths.root: None, **{path.parent: None for path in files}}:
-            folder.mkdir(parents=True, exist_ok=True)
+        for needed in {paths.root: None, **{path.parent: None for path in files}}:
+            needed.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"can't make the folder {error.filename}: {error.strerror}", "Give another --out.") from None
     _clear(paths)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
 import pytest
 from PIL import Image
 
+from editbench import shards
 from editbench.benchmarks import folder
 from editbench.benchmarks.folder import Benchmark
 from editbench.errors import UserError
 from editbench.images import encode_png
+from editbench.manifests import BenchmarkManifest
+from editbench.paths import BenchmarkPaths, EditPaths
 from editbench.records import Sample
 
 PNG = encode_png(Image.new("RGB", (6, 4), "red"))
@@ -137,3 +141,23 @@ def test_same_samples_give_the_same_bytes(root, tmp_path):
     folder.write(again, "mine", ((entry, {"source.png": PNG}) for entry in benchmark.samples))
     folder.write(tmp_path / "more", "mine", ((entry, {"source.png": PNG}) for entry in benchmark.samples))
     assert (again / "bench-00000.tar").read_bytes() == (tmp_path / "more" / "bench-00000.tar").read_bytes()
+
+
+@pytest.mark.parametrize("key", ["PRECIOUS", "../precious", "a/b", "", "k" * 65, "é", "a.b"])
+def test_a_key_never_becomes_a_path(tmp_path: Path, key: str) -> None:
+    """What such a record named was once sealed into a shard as an edit, and deleted."""
+    precious = tmp_path / "precious.tar"
+    precious.write_bytes(b"precious")
+    key = key.replace("PRECIOUS", str(tmp_path / "precious"))
+    root = tmp_path / "bench"
+    folder.write(root, "x", [(sample("k"), {"source.png": PNG})])
+    record = replace(sample("k"), key=key).to_json()
+    shards.write_shard(BenchmarkPaths(root).shard(0), [("k", {"json": record, "source.png": PNG})])
+    BenchmarkManifest.of("x", {"c": 1}, shards.describe([BenchmarkPaths(root).shard(0)], [1])).dump(
+        BenchmarkPaths(root).manifest
+    )
+    with pytest.raises(UserError, match=r"bench-00000\.tar: k\.json is the record of"):
+        Benchmark.open(root)
+    with pytest.raises(UserError, match="can be no key of a sample"):
+        EditPaths(tmp_path / "edits").spooled(key)
+    assert precious.read_bytes() == b"precious"

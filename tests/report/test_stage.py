@@ -259,3 +259,11 @@ def test_charts_that_can_not_be_drawn_leave_an_earlier_report_as_it_was(
     with pytest.raises(UserError, match="figures need matplotlib"):
         report([root], out)
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_link_in_place_of_a_folder_is_refused(make_scores: Make, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "out" / "figures").symlink_to(tmp_path / "precious")
+    with pytest.raises(UserError, match="figures is a link to another folder"):
+        report([make_scores()], tmp_path / "out")
