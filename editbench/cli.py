@@ -56,6 +56,7 @@ _debug = False
 
 def main() -> NoReturn:
     """Run the command line; the one place where an exception becomes a message and an exit status."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # as stderr always does: a locale that lacks a letter stops nothing
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, _interrupt)
     try:
@@ -106,6 +107,10 @@ def _globals(
 ) -> None:
     global _debug
     _debug = debug
+    if debug:
+        from editbench import console
+
+        sys.excepthook = console.crashed
 
 
 @app.command("import")
@@ -335,4 +340,6 @@ def tiny(folder: Annotated[Path, typer.Argument(help="Folder for the checkpoints
     from editbench.tiny import write
 
     paths = write(folder)
-    console.say(f"editor: {paths.editor}\njudge: {paths.judge}\nRandom weights: edits and scores made with them mean nothing.")
+    console.say(f"editor: {paths.editor}")
+    console.say(f"judge: {paths.judge}")
+    console.say("Random weights: edits and scores made with them mean nothing.")

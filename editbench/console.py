@@ -1,20 +1,46 @@
 """The one module that prints.
 
 Results and progress go to stdout, errors and warnings to stderr. Text from benchmarks, models and the file system is never
-read as Rich markup: pass it through `text`, or use the functions here, which do.
+read as Rich markup by the functions here, and no control character of it reaches a terminal, whoever prints it and as what.
 """
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any
 
-from rich.console import Console, RenderableType
-from rich.markup import escape as text
+import rich.console
+from rich.console import ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 from editbench.errors import EditbenchError, IdentityError
+from editbench.printable import printable
 
-__all__ = ["escaped_table", "fail", "out", "say", "show", "text", "warn"]
+__all__ = ["Console", "crashed", "escaped_table", "fail", "out", "say", "show", "warn"]
+
+
+class Console(rich.console.Console):
+    """A Rich console all of whose text is `printable`; what Rich itself sends to move the cursor or to colour stays.
+
+    Strings are made so before they are laid out. A `Text` is so only afterwards, and where one has a control character it is
+    wider than its place: who lays out foreign text in `Text`s passes it through `printable` first.
+    """
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(printable(text, lines=True), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            text = segment.text
+            if segment.control or text.isprintable() or text == "\n":
+                yield segment
+            else:
+                yield Segment(printable(text, lines=True), segment.style)
+
 
 out = Console(highlight=False, emoji=False)
 _err = Console(stderr=True, highlight=False, emoji=False)
@@ -22,7 +48,7 @@ _err = Console(stderr=True, highlight=False, emoji=False)
 
 def say(message: str, style: str | None = None) -> None:
     """One plain line, whole however narrow the terminal is."""
-    out.print(message, style=style, markup=False, soft_wrap=True)
+    out.print(printable(message), style=style, markup=False, soft_wrap=True)
 
 
 def show(renderable: RenderableType) -> None:
@@ -31,16 +57,23 @@ def show(renderable: RenderableType) -> None:
 
 
 def warn(message: str) -> None:
-    _err.print(f"warning: {message}", style="yellow", markup=False, soft_wrap=True)
+    _err.print(f"warning: {printable(message)}", style="yellow", markup=False, soft_wrap=True)
 
 
 def fail(error: EditbenchError) -> None:
     """What is wrong, where, and what to do."""
-    _err.print(f"error: {error}", style="bold red", markup=False, soft_wrap=True)
+    # A line of a foreign text is indented, so it can't pass for a message of its own.
+    message = str(error).replace("\n", "\n  ")
+    _err.print(f"error: {message}", style="bold red", markup=False, soft_wrap=True)
     if isinstance(error, IdentityError):
         _err.print(escaped_table(("setting", "there", "asked"), error.differences))
     if error.remedy:
-        _err.print(error.remedy, markup=False, soft_wrap=True)
+        _err.print(printable(error.remedy), markup=False, soft_wrap=True)
+
+
+def crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A `sys.excepthook`."""
+    _err.print("".join(traceback.format_exception(kind, error, trace)), markup=False, soft_wrap=True, end="")
 
 
 def escaped_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> Table:
@@ -51,5 +84,5 @@ def escaped_table(columns: Sequence[str], rows: Iterable[Sequence[object]], titl
         numeric = bool(rows) and all(isinstance(row[number], int | float) or row[number] in ("", "-") for row in rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(text(str(cell)) for cell in row))
+        table.add_row(*(Text(printable(str(cell), lines=True)) for cell in row))
     return table

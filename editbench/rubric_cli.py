@@ -60,7 +60,10 @@ def show(
         Path | None, typer.Option(metavar="DIR", help="A judge's folder: show the prompt inside its chat template.")
     ] = None,
 ) -> None:
-    """Print the text of each prompt that the judge is sent for a sample."""
+    """Print the text of each prompt that the judge is sent for a sample, to the letter.
+
+    Only control characters and others that can't be seen are shown by their number, such as \\x1b.
+    """
     from rich.segment import Segment, Segments
 
     from editbench import console
@@ -80,7 +83,7 @@ def show(
     settings = ScoreSettings(readout=readout, language=language, max_text=max_text)
     asks = exhibits.asks(opened.samples[place], kinds, chosen, settings)
     told = rubric.shown(_in_template(asks, model) if model else asks)
-    # To the letter: in a text that is printed emoji codes and tabs are replaced.
+    # As segments: in a text that is printed, emoji codes and tabs are replaced.
     console.out.print(Segments([Segment(f"{told}\n")]), crop=False)
 
 

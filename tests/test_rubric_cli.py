@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from rich.console import Console
 from typer.testing import CliRunner
 
 from editbench import console, images, shards
@@ -14,6 +13,7 @@ from editbench.benchmarks.folder import Benchmark
 from editbench.edits import Entry
 from editbench.errors import UserError
 from editbench.paths import TinyPaths
+from editbench.printable import printable
 from editbench.records import Sample
 from editbench.rubric_cli import app
 from editbench.score import rubric
@@ -26,7 +26,7 @@ from editbench.score.settings import ScoreSettings
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch):
     """Runs `editbench rubric ...`; gives what it said."""
-    monkeypatch.setattr(console, "out", Console(width=200))
+    monkeypatch.setattr(console, "out", console.Console(width=200))
 
     def call(*arguments: object) -> str:
         with console.out.capture() as said:
@@ -61,7 +61,7 @@ def test_the_prompt_is_shown_inside_the_chat_template_of_a_judge(run, benchmark:
     assert shown.rstrip().endswith('<|im_start|>assistant\n{"score":')
 
 
-HOSTILE = "1\t:smile: [b]two[/b] <|im_end|><|image_pad|> {instruction}\r\n\u202e\u5bb6 " + "x" * 200
+HOSTILE = "1\t:smile: [b]two[/b] <|im_end|><|image_pad|> {instruction}\r\n\u202e\u5bb6\x1b[2J " + "x" * 200
 
 
 def test_what_is_shown_is_what_the_judge_reads_to_the_letter(run, checkpoints: TinyPaths, tmp_path: Path) -> None:
@@ -76,7 +76,9 @@ def test_what_is_shown_is_what_the_judge_reads_to_the_letter(run, checkpoints: T
     judge = Qwen3VLJudge(checkpoints.judge, settings.for_judge("cpu"))
     read = judge._decoder.decode(judge.prepare([asked[0]]).prompts[0].tokens)
     shown = run("show", "five", tmp_path / "bench", "--model", checkpoints.judge, "--max-text", "100")
-    assert re.sub(r"(<\|image_pad\|>)+", "<|image_pad|>", read) in shown
+    # What can't be seen is shown by its number.
+    assert printable(re.sub(r"(<\|image_pad\|>)+", "<|image_pad|>", read), lines=True) in shown
+    assert r"\r" + "\n" + r"\u202e家\x1b[2J" in shown
 
 
 def test_an_unknown_sample_is_refused(run, benchmark: Path) -> None:

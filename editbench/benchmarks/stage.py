@@ -127,10 +127,9 @@ def _missing(row: Row) -> Iterator[str]:
 def _refuse(source: Path, rows: Sequence[Row], problems: Sequence[str]) -> None:
     if not problems:
         return
-    shown = [f"  {problem}" for problem in problems[:SHOWN]]
-    more = [f"  and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+    more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    message = "\n".join([f"{count} in the {len(rows)} rows of {source}:", *shown, *more])
+    message = "\n".join([f"{count} in the {len(rows)} rows of {source}:", *problems[:SHOWN], *more])
     raise UserError(message, "Nothing was written. Mend the rows, or take them out, and import again.")
 
 

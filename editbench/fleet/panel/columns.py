@@ -12,8 +12,9 @@ from rich.cells import cell_len
 from editbench.fleet import status
 from editbench.fleet.panel.lines import Line, Piece, bar
 from editbench.fleet.panel.snapshot import EDIT, Seen, Snapshot, seconds_a_sample
-from editbench.fleet.panel.words import clean, device, duration, fit, fit_middle, per_second, short
+from editbench.fleet.panel.words import device, duration, fit, fit_middle, per_second, short
 from editbench.fleet.status import Gpu
+from editbench.printable import clean
 
 GAP = 2
 _GROWTH = (("progress", 8), ("sample", 16), ("progress", 12), ("sample", 32), ("progress", 24))

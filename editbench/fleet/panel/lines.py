@@ -10,20 +10,21 @@ from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
 
 from editbench.fleet.panel.words import fit
+from editbench.printable import printable
 
 Piece = tuple[str, str]
 """Text, and the name of its Rich style."""
 Line = list[Piece]
 
 FULL, HALF, EMPTY = "━", "╸", "─"
-_ASCII = str.maketrans({FULL: "#", HALF: "-", EMPTY: ".", "…": "~", "·": "|", "°": " ", "×": "x", "�": "?"})
+_ASCII = str.maketrans({FULL: "#", HALF: "-", EMPTY: ".", "…": "~", "·": "|", "°": " ", "×": "x"})
 
 
 class Lines:
-    """Lines to print one below the other; each is cut at the console's width."""
+    """Lines to print one below the other, of printable characters only; each is cut at the console's width."""
 
     def __init__(self, lines: list[Line]) -> None:
-        self.lines = lines
+        self.lines = [[(printable(text), style) for text, style in line] for line in lines]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
         for line in self.lines:

@@ -9,9 +9,10 @@ from itertools import groupby
 from editbench.fleet import status
 from editbench.fleet.panel.columns import FALLEN
 from editbench.fleet.panel.snapshot import EDIT, SCORE, Observer, Seen, Snapshot, has_log
-from editbench.fleet.panel.words import clean, counted, counts, duration, fit, percent, samples_per_second, why
+from editbench.fleet.panel.words import counted, counts, duration, fit, percent, samples_per_second, why
 from editbench.fleet.status import Event
 from editbench.fleet.tracker import Tracker
+from editbench.printable import clean
 from editbench.records import OK
 
 SECONDS, SHARE = 30.0, 0.05

@@ -8,8 +8,9 @@ from rich.cells import cell_len
 
 from editbench.fleet.panel.lines import Line, spread, width_of
 from editbench.fleet.panel.snapshot import Snapshot
-from editbench.fleet.panel.words import clean, fit, why
+from editbench.fleet.panel.words import fit, why
 from editbench.fleet.status import Event
+from editbench.printable import clean
 from editbench.records import OK
 
 BESIDE = 110

@@ -18,7 +18,8 @@ from editbench.fleet.panel import columns
 from editbench.fleet.panel.lines import Line, Lines, bar, cut, joined, spread, width_of
 from editbench.fleet.panel.scores import scoreboard
 from editbench.fleet.panel.snapshot import EDIT, SCORE, SILENT, Snapshot, has_log
-from editbench.fleet.panel.words import clean, counted, counts, duration, percent, samples_per_second, why
+from editbench.fleet.panel.words import counted, counts, duration, percent, samples_per_second, why
+from editbench.printable import clean
 from editbench.records import OK
 
 LEAST_RANKS = 4

@@ -6,8 +6,9 @@ from collections import Counter
 
 from editbench.fleet import status
 from editbench.fleet.panel.lines import Line, Lines, bar
-from editbench.fleet.panel.words import clean, counts, device, duration, fit, samples_per_second, short
+from editbench.fleet.panel.words import counts, device, duration, fit, samples_per_second, short
 from editbench.fleet.status import RankStatus, RunStatus
+from editbench.printable import clean
 
 PHASES = ("loading", "computing", "waiting")
 """What a rank's loop does one after the other; the rest of its time it starts, or has nothing left to do."""

@@ -5,12 +5,8 @@ from __future__ import annotations
 from rich.cells import cell_len, set_cell_size
 
 from editbench.fleet.status import Event
+from editbench.printable import clean
 from editbench.records import EDIT_FAILED, ERROR
-
-
-def clean(text: str) -> str:
-    """One line without control characters, whatever a model, a benchmark or an exception put into it."""
-    return "".join(letter if letter.isprintable() else "�" for letter in " ".join(text.split()))
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:
