@@ -24,16 +24,14 @@ __all__ = ["Console", "crashed", "escaped_table", "fail", "out", "say", "show", 
 
 
 class Console(rich.console.Console):
-    """A Rich console all of whose text is `printable`; what Rich itself sends to move the cursor or to colour stays.
-
-    Strings are made so before they are laid out. A `Text` is so only afterwards, and where one has a control character it is
-    wider than its place: who lays out foreign text in `Text`s passes it through `printable` first.
-    """
+    """A Rich console all of whose text is `printable`; what Rich itself sends to move the cursor or to colour stays."""
 
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(printable(text, lines=True), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        if isinstance(renderable, Text) and (shown := printable(renderable.plain, lines=True)) != renderable.plain:
+            renderable = renderable.blank_copy(shown)  # before it is laid out, so that it keeps to its place
         for segment in super().render(renderable, options):
             text = segment.text
             if segment.control or text.isprintable() or text == "\n":

@@ -1,19 +1,20 @@
 """The charts as files for papers and slides: SVG and PNG, drawn with matplotlib.
 
-Equal input gives equal bytes with one version of matplotlib. In SVG text stays text, so that it can be edited and searched. A
-PNG shows Chinese names where the machine has a font for them.
+Equal input gives equal bytes with one version of matplotlib and the same fonts. In SVG text stays text, so that it can be
+edited and searched. A PNG shows Chinese names where the machine has a font for them.
 """
 
 from __future__ import annotations
 
 import io
-import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from editbench.errors import UserError
+from editbench.printable import clean
+from editbench.report import fonts
 from editbench.report.aggregate import Macro, RunSummary, Summary
 from editbench.report.compare import Comparison
 
@@ -27,10 +28,10 @@ DPI = 200
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Told apart by the colour-blind (Okabe and Ito 2008, "Color Universal Design")."""
 
-_FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Microsoft YaHei", "PingFang SC", "SimHei")
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "editbench",
+    "text.parse_math": False,
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -41,12 +42,15 @@ _STYLE = {
 }
 _MOST_RUNS = 8
 """Side by side in one chart; with more, the first ones of the leaderboard are drawn."""
+_LONGEST = 60
+"""Characters of a name; a longer one would leave no room for the chart."""
 
 
-def render(boards: Sequence[Sequence[RunSummary]], comparisons: Sequence[Comparison]) -> dict[str, bytes]:
-    """File contents by name: `means.svg`, `means.png`, `scores.*`, and `differences.*` where runs are compared.
+def render(boards: Sequence[Sequence[RunSummary]], comparisons: Sequence[Comparison]) -> tuple[dict[str, bytes], list[str]]:
+    """File contents by name, and what is wrong with them in sentences: names for which this machine has no font.
 
-    Runs of a second leaderboard, which can't be compared with those of the first, are in `means-2.*` and `scores-2.*`.
+    The files are `means.svg`, `means.png`, `scores.*`, and `differences.*` where runs are compared. Runs of a second
+    leaderboard, which can't be compared with those of the first, are in `means-2.*` and `scores-2.*`.
 
     Args:
         boards: runs of each leaderboard, the best first.
@@ -58,10 +62,12 @@ def render(boards: Sequence[Sequence[RunSummary]], comparisons: Sequence[Compari
         import matplotlib
     except ModuleNotFoundError:
         raise UserError("figures need matplotlib", "Install it with: pip install 'editbench[report]'") from None
-    # A name that no font can show is drawn as boxes; matplotlib would say so on the terminal for every letter.
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-    with matplotlib.rc_context({**_STYLE, "font.family": _fonts()}), warnings.catch_warnings(action="ignore"):
-        return {f"{name}.{kind}": data for name, figure in _figures(boards, comparisons) for kind, data in _saved(figure)}
+    runs = [run for board in boards for run in board]
+    chosen, missing = fonts.families("".join([*_categories(runs), *(run.label for run in runs)]))
+    # matplotlib would tell of a missing character for every time that it is drawn.
+    with matplotlib.rc_context({**_STYLE, "font.family": chosen}), warnings.catch_warnings(action="ignore"):
+        files = {f"{name}.{kind}": data for name, figure in _figures(boards, comparisons) for kind, data in _saved(figure)}
+    return files, [fonts.lacking(missing)] if missing else []
 
 
 def _figures(boards: Sequence[Sequence[RunSummary]], comparisons: Sequence[Comparison]) -> Iterator[tuple[str, Figure]]:
@@ -71,13 +77,6 @@ def _figures(boards: Sequence[Sequence[RunSummary]], comparisons: Sequence[Compa
         yield f"{SCORES}{suffix}", _scores(runs[:_MOST_RUNS])
     if comparisons:
         yield DIFFERENCES, _differences(comparisons[:_MOST_RUNS])
-
-
-def _fonts() -> list[str]:
-    from matplotlib.font_manager import fontManager
-
-    known = set(fontManager.get_font_names())
-    return [name for name in _FONTS if name in known]
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -107,22 +106,21 @@ def _means(runs: Sequence[RunSummary]) -> Figure:
     axes = figure.subplots()
     for place, run in enumerate(runs):
         parts = [*map(run.categories.get, names), run.micro, run.macro]
-        _dots(axes, [(row, part) for row, part in enumerate(parts) if part], place, len(runs), run.label)
+        _dots(axes, [(row, part) for row, part in enumerate(parts) if part], place, len(runs))
     _lines(axes, rows)
     axes.axhline(len(names) - 0.5, color="0.8", linewidth=0.8)
     axes.set_xlabel("mean score with 95 % interval")
     if scale := runs[0].facts.rubric.scale:
         axes.set_xlim(*scale)
-    if len(runs) > 1:
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    _legend(figure, runs)
     return figure
 
 
-def _dots(axes: Axes, parts: Sequence[tuple[int, Summary | Macro]], place: int, count: int, label: str) -> None:
+def _dots(axes: Axes, parts: Sequence[tuple[int, Summary | Macro]], place: int, count: int) -> None:
     shift = 0.6 * ((place + 0.5) / count - 0.5)
     colour = COLOURS[place % len(COLOURS)]
     known = [(row + shift, part) for row, part in parts if part.mean is not None]
-    axes.plot([part.mean for _, part in known], [y for y, _ in known], "o", color=colour, markersize=4, label=label)
+    axes.plot([part.mean for _, part in known], [y for y, _ in known], "o", color=colour, markersize=4)
     for y, part in known:
         if part.interval:
             axes.plot(part.interval, [y, y], color=colour, linewidth=1.2)
@@ -139,21 +137,20 @@ def _scores(runs: Sequence[RunSummary]) -> Figure:
         if name is None:
             panel.set_axis_off()
             continue
-        panel.set_title(name)
+        panel.set_title(_shown(name))
         panel.tick_params(labelbottom=number + columns >= len(names))  # the lowest of each column
         for place, run in enumerate(runs):
             _steps(panel, run, name, COLOURS[place % len(COLOURS)])
     figure.supxlabel("score", fontsize=9)
     figure.supylabel("share of samples", fontsize=9)
-    if len(runs) > 1:
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    _legend(figure, runs)
     return figure
 
 
 def _steps(panel: Axes, run: RunSummary, name: str, colour: str) -> None:
     counts = run.histogram.counts.get(name, ())
     if total := sum(counts):
-        panel.stairs([count / total for count in counts], run.histogram.edges, color=colour, label=run.label)
+        panel.stairs([count / total for count in counts], run.histogram.edges, color=colour)
 
 
 def _differences(comparisons: Sequence[Comparison]) -> Figure:
@@ -163,7 +160,7 @@ def _differences(comparisons: Sequence[Comparison]) -> Figure:
     ratios = [len(each) + 1 for each in lines]
     panels = figure.subplots(len(lines), 1, squeeze=False, sharex=True, height_ratios=ratios).ravel()
     for panel, comparison, each in zip(panels, comparisons, lines, strict=True):
-        panel.set_title(f"{comparison.runs[1]} minus {comparison.runs[0]}")
+        panel.set_title(" minus ".join(map(_shown, reversed(comparison.runs))))
         panel.axvline(0, color="0.6", linewidth=0.8)
         for row, (_, found) in enumerate(each):
             if found.difference is not None:
@@ -182,9 +179,23 @@ def _pairs(comparison: Comparison) -> Iterator[tuple[str, Any]]:
 
 
 def _lines(axes: Axes, names: Sequence[str]) -> None:
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), map(_shown, names))
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
+
+
+def _legend(figure: Figure, runs: Sequence[RunSummary]) -> None:
+    """Of several runs; all of them, whatever each has of a category, and whatever its label begins with."""
+    from matplotlib.lines import Line2D
+
+    if len(runs) > 1:
+        lines = [Line2D([], [], color=COLOURS[place % len(COLOURS)]) for place in range(len(runs))]
+        figure.legend(lines, [_shown(run.label) for run in runs], loc="outside upper center", ncols=2)
+
+
+def _shown(name: str) -> str:
+    name = clean(name)
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
 def _categories(runs: Sequence[RunSummary]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from editbench.printable import clean
 from editbench.report.aggregate import Macro, RunSummary, Summary
 from editbench.report.words import number, share
 
@@ -29,7 +30,7 @@ def _table(runs: Sequence[RunSummary]) -> str:
     header = ("run", *names, "micro", "macro", "coverage")
     rubrics = dict.fromkeys(f"{run.facts.judge.name}, {run.facts.rubric}, {run.facts.benchmark.name}" for run in runs)
     lines = [
-        *(f"% judge, rubric, benchmark: {' '.join(each.split())}" for each in rubrics),
+        *(f"% judge, rubric, benchmark: {clean(each)}" for each in rubrics),
         rf"\begin{{tabular}}{{l{'c' * (len(header) - 1)}}}",
         r"\toprule",
         _row(map(escape, header)),
@@ -43,7 +44,7 @@ def _table(runs: Sequence[RunSummary]) -> str:
 
 def escape(text: str) -> str:
     """Text from outside as LaTeX prints it, on one line."""
-    return "".join(_ESCAPES.get(character, character) for character in " ".join(text.split()))
+    return "".join(_ESCAPES.get(character, character) for character in clean(text))
 
 
 def _cells(run: RunSummary, names: Sequence[str]) -> Iterable[str]:

@@ -1,4 +1,7 @@
-"""leaderboard.csv: a row a run, by board and the best first; numbers as in report.json, empty where there is none."""
+"""leaderboard.csv: a row a run, by board and the best first; numbers as in report.json, empty where there is none.
+
+A text that a spreadsheet would compute, since it begins with =, +, - or @, has an apostrophe before it. Numbers are numbers.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from editbench.printable import printable
 from editbench.report.aggregate import RunSummary
 
 if TYPE_CHECKING:
@@ -42,19 +46,30 @@ COLUMNS = (
 `identical=20; uniform=1`) and `warnings`."""
 
 
+_FORMULA = tuple("=+-@＝＋－＠")
+"""What a formula begins with (OWASP, "CSV Injection"); tabs and line breaks, which may stand before it, are shown by number."""
+
+
 def render(places: Sequence[Place], run_warnings: Mapping[str, Sequence[str]]) -> str:
     """The whole file. `run_warnings` are by label, those on the comparison included."""
     names = sorted({name for place in places for name in place.run.categories})
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*COLUMNS, *(f"mean:{name}" for name in names), "flags", "warnings"])
+    rows = [[*COLUMNS, *(f"mean:{name}" for name in names), "flags", "warnings"]]
     for place in places:
         run = place.run
         means = [run.categories[name].mean if name in run.categories else None for name in names]
         notes = ["; ".join(f"{flag}={count}" for flag, count in run.flags.items()), "; ".join(run_warnings[run.label])]
         could = place.rank_range or (None, None)
-        writer.writerow([place.board, place.rank, *could, run.label, *_facts(run), *_numbers(run), *means, *notes])
+        rows.append([place.board, place.rank, *could, run.label, *_facts(run), *_numbers(run), *means, *notes])
+    csv.writer(text, lineterminator="\n").writerows(map(_cell, row) for row in rows)
     return text.getvalue()
+
+
+def _cell(value: float | str | None) -> float | str | None:
+    if not isinstance(value, str):
+        return value
+    shown = printable(value)
+    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
 
 
 def _facts(run: RunSummary) -> tuple[str, ...]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from editbench.printable import printable
 from editbench.records import STATUSES
 from editbench.report import markdown_sections as sections
 from editbench.report.aggregate import Macro, RunSummary, Summary
-from editbench.report.markdown_text import escape, table, warnings
+from editbench.report.markdown_text import Markdown, bold, bullets, escape, table, warnings
 from editbench.report.words import estimate, number, ranks, share, span
 
 if TYPE_CHECKING:
@@ -33,20 +34,20 @@ def render(report: Report) -> str:
     for run in report.runs:
         blocks += _run(run, report.run_warnings[run.label])
     blocks += sections.agreement(report.agreement)
-    return "\n\n".join([*blocks, NOTES]) + "\n"
+    return printable("\n\n".join([*blocks, NOTES]), lines=True) + "\n"
 
 
 def _run(run: RunSummary, told: Sequence[str]) -> Iterator[str]:
     yield f"## {escape(run.label)}"
     yield from warnings(told)
-    yield "\n".join(f"- {name}: {escape(value)}" for name, value in _facts(run))
-    overall = [_row("**overall, micro**", run.micro), _macro_row("**overall, macro**", run.macro)]
+    yield bullets(f"{name}: {value}" for name, value in _facts(run))
+    overall = [_row(bold("overall, micro"), run.micro), _macro_row(bold("overall, macro"), run.macro)]
     yield table(("category", *_COLUMNS), [*_rows(run.categories), *overall])
     if len(run.languages) > 1:
-        macros = [_macro_row(f"{escape(name)}, macro", macro) for name, macro in run.language_macros.items()]
+        macros = [_macro_row(f"{name}, macro", macro) for name, macro in run.language_macros.items()]
         yield table(("language", *_COLUMNS), [*_rows(run.languages), *macros])
     for name, subset in run.subsets.items():
-        rows = [_row(f"{escape(name)}, micro", subset.micro), _macro_row(f"{escape(name)}, macro", subset.macro)]
+        rows = [_row(f"{name}, micro", subset.micro), _macro_row(f"{name}, macro", subset.macro)]
         yield table(("subset", *_COLUMNS), rows)
     yield from sections.protocol(run.protocol)
     if run.micro.scored < run.micro.n:
@@ -74,7 +75,7 @@ def _leaderboard(places: Sequence[Place]) -> str:
     names = sorted({name for place in places for name in place.run.categories})
     headline = places[0].run.headline.name
     other = "micro mean" if headline == "macro mean" else "macro mean"
-    header = ("rank", "run", "could be", headline, "95 % interval", "coverage", "micro floor", other, *map(escape, names))
+    header = ("rank", "run", "could be", headline, "95 % interval", "coverage", "micro floor", other, *names)
     return table(header, (_place(place, other, names) for place in places), texts=3)
 
 
@@ -83,19 +84,19 @@ def _place(place: Place, other: str, names: Sequence[str]) -> tuple[str, ...]:
     overall = (number(run.headline.value), span(run.headline.interval), share(run.micro.coverage), _floor(run.micro))
     beside = run.micro if other == "micro mean" else run.macro
     means = [number(run.categories[name].mean) if name in run.categories else "-" for name in names]
-    return (str(place.rank), escape(run.label), ranks(place.rank_range), *overall, number(beside.mean), *means)
+    return (str(place.rank), run.label, ranks(place.rank_range), *overall, number(beside.mean), *means)
 
 
 def _statuses(run: RunSummary) -> str:
     present = [status for status in STATUSES if status in run.micro.statuses]
     languages = run.languages.items() if len(run.languages) > 1 else ()
     parts = [*run.categories.items(), *languages, ("overall", run.micro)]
-    rows = [(escape(name), *(str(part.statuses.get(status, 0)) for status in present)) for name, part in parts]
+    rows = [(name, *(str(part.statuses.get(status, 0)) for status in present)) for name, part in parts]
     return table(("samples by status", *present), rows)
 
 
 def _rows(parts: Mapping[str, Summary]) -> Iterable[tuple[str, ...]]:
-    return (_row(escape(name), part) for name, part in parts.items())
+    return (_row(name, part) for name, part in parts.items())
 
 
 def _row(name: str, part: Summary) -> tuple[str, ...]:
@@ -106,7 +107,7 @@ def _row(name: str, part: Summary) -> tuple[str, ...]:
 
 def _macro_row(name: str, macro: Macro) -> tuple[str, ...]:
     blank = [""] * 3
-    name = f"{name} over {macro.categories}"
+    name = Markdown(f"{escape(name)} over {macro.categories}")
     return (name, *blank, number(macro.mean), span(macro.interval), *blank, *blank, "", _floor(macro))
 
 

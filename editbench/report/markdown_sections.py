@@ -8,7 +8,7 @@ from editbench.report.agreement import STATISTICS, Estimate
 from editbench.report.anchors import Anchors
 from editbench.report.audit import LEAST_GROUPS, Audit
 from editbench.report.compare import Comparison, Difference
-from editbench.report.markdown_text import escape, table
+from editbench.report.markdown_text import Markdown, bold, bullets, escape, table
 from editbench.report.protocol import Mean, Part, Protocol
 from editbench.report.raters import Dispute, Pair
 from editbench.report.words import estimate, number, p_value, share, signed, span
@@ -47,8 +47,8 @@ def comparisons(found: Sequence[Comparison]) -> Iterator[str]:
     yield "## Comparisons"
     for each in found:
         first, second = map(escape, each.runs)
-        rows = [_difference(escape(name), part) for name, part in each.rows.categories.items()]
-        rows += [_difference("**overall**", each.rows.overall), _difference("**macro**", each.rows.macro)]
+        rows = [_difference(name, part) for name, part in each.rows.categories.items()]
+        rows += [_difference(bold("overall"), each.rows.overall), _difference(bold("macro"), each.rows.macro)]
         yield f"### {second} against {first}"
         yield table(("category", *_DIFFERENCES), rows)
         yield _unseen([*each.rows.categories.items(), ("all together", each.rows.overall)])
@@ -78,7 +78,7 @@ def _difference(name: str, part: Difference) -> tuple[str, ...]:
 def protocol(found: Protocol) -> Iterator[str]:
     """The rubric's own numbers; nothing where they are just the score."""
     parts = [("criterion", found.criteria), ("step", found.steps), ("pool", found.pools)]
-    rows = [_mean(f"{kind} {escape(name)}", part) for kind, means in parts for name, part in means.items()]
+    rows = [_mean(f"{kind} {name}", part) for kind, means in parts for name, part in means.items()]
     if found.accuracy:
         accuracy = found.accuracy
         interval = f"{share(accuracy.interval[0])} to {share(accuracy.interval[1])}" if accuracy.interval else "-"
@@ -90,7 +90,7 @@ def protocol(found: Protocol) -> Iterator[str]:
         yield POOL_NOTES
     columns = [*found.criteria, *found.steps]
     if len(columns) <= _MOST_COLUMNS:
-        header = ("means by category", *map(escape, columns), *(["percent"] if found.percent else []))
+        header = ("means by category", *columns, *(["percent"] if found.percent else []))
         header += ("accuracy",) if found.accuracy else ()
         several = [found.categories, *([found.languages] if len(found.languages) > 1 else [])]
         yield table(header, [_part(name, part, columns, found) for parts in several for name, part in parts.items()])
@@ -105,7 +105,7 @@ def _part(name: str, part: Part, columns: Sequence[str], whole: Protocol) -> tup
     cells = [number(means[column].mean) if column in means else "-" for column in columns]
     cells += [number(part.percent)] if whole.percent else []
     cells += [share(part.accuracy.mean if part.accuracy else None)] if whole.accuracy else []
-    return (escape(name), *cells)
+    return (name, *cells)
 
 
 def audit(found: Audit | None) -> Iterator[str]:
@@ -123,7 +123,7 @@ def audit(found: Audit | None) -> Iterator[str]:
         facts.append(f"asked again, {found.repeat.n} samples: {same} got the same score, {apart} apart on average")
     if found.mean_mass is not None:
         facts.append(f"mean probability of allowed answers {number(found.mean_mass)}")
-    yield "\n".join(f"- {fact}" for fact in facts)
+    yield bullets(facts)
 
 
 def _auc(found: Estimate | None) -> tuple[str, str]:
@@ -134,8 +134,8 @@ def anchors(found: Anchors | None) -> Iterator[str]:
     if found is None:
         return
     shift = f"{signed(found.shift.value)} ({span(found.shift.interval)})"
-    told = f"{found.n} anchor edits score {shift} against {escape(found.reference)}; correlation {number(found.correlation)}"
-    yield f"- Anchors: {told}"
+    told = f"{found.n} anchor edits score {shift} against {found.reference}; correlation {number(found.correlation)}"
+    yield bullets([f"Anchors: {told}"])
 
 
 def agreement(pairs: Sequence[Pair]) -> Iterator[str]:
@@ -143,12 +143,12 @@ def agreement(pairs: Sequence[Pair]) -> Iterator[str]:
         return
     yield "## Agreement"
     raters = dict.fromkeys(rater for pair in pairs for rater in pair.raters)
-    yield "\n".join(f"- {escape(rater)}" for rater in raters)
+    yield bullets(raters)
     header = ("raters", "n", *(name.replace("_", " ") for name in STATISTICS))
     yield table(header, [_agreement_row(pair) for pair in pairs])
     for pair in pairs:
         if pair.disputed:
-            names = [escape(rater.name) for rater in pair.raters]
+            names = [rater.name for rater in pair.raters]
             header = ("key", "category", *(f"{name} wrote" for name in names), *names, "difference on 0..1")
             yield f"### Most disputed: {_names(pair)}"
             yield table(header, [_dispute(each) for each in pair.disputed], texts=4)
@@ -159,10 +159,10 @@ def _agreement_row(pair: Pair) -> tuple[str, ...]:
     return (_names(pair), str(pair.n), *(estimate(getattr(pair.agreement, name)) for name in STATISTICS))
 
 
-def _names(pair: Pair) -> str:
-    return " and ".join(escape(rater.name) for rater in pair.raters)
+def _names(pair: Pair) -> Markdown:
+    return escape(" and ".join(rater.name for rater in pair.raters))
 
 
 def _dispute(dispute: Dispute) -> tuple[str, ...]:
-    texts = map(escape, (dispute.key, dispute.category, *dispute.responses))
+    texts = (dispute.key, dispute.category, *dispute.responses)
     return (*texts, *map(number, (*dispute.scores, dispute.difference)))

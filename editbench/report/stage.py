@@ -122,7 +122,7 @@ class Report:
     agreement: Sequence[Pair]
     """Of raters of the same edits."""
     missing: list[str] = field(default_factory=list)
-    """Pictures that the page could not show, in sentences."""
+    """What the charts and the page could not show, in sentences."""
 
     @property
     def places(self) -> list[Place]:
@@ -240,7 +240,9 @@ def _files(made: Report) -> dict[Path, bytes]:
     if made.options.latex:
         files[paths.latex] = latex.render(on_boards).encode()
     if made.options.figures:
-        files |= {paths.figures / name: data for name, data in figures.render(on_boards, made.comparisons).items()}
+        drawn, missing = figures.render(on_boards, made.comparisons)
+        files |= {paths.figures / name: data for name, data in drawn.items()}
+        made.missing.extend(missing)
     return files
 
 

@@ -11,6 +11,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from editbench.printable import clean
 from editbench.report.aggregate import Macro, RunSummary, Summary
 from editbench.report.agreement import STATISTICS
 from editbench.report.compare import Comparison, Difference
@@ -76,27 +77,27 @@ def _bar(mean: float | None, scale: Scale) -> RenderableType:
 def _notes(run: RunSummary) -> Iterator[Text]:
     facts, headline = run.facts, run.headline
     percent = f", {number(headline.percent.value)} as a percentage" if headline.percent else ""
-    yield Text(f"headline: {headline.name} {number(headline.value)}{percent}")
-    yield Text(f"editor {facts.editor} | judge {facts.judge}", style="dim")
-    yield Text(f"rubric {facts.rubric} | readout {facts.readout} | benchmark {facts.benchmark}", style="dim")
+    yield _text(f"headline: {headline.name} {number(headline.value)}{percent}")
+    yield _text(f"editor {facts.editor} | judge {facts.judge}", style="dim")
+    yield _text(f"rubric {facts.rubric} | readout {facts.readout} | benchmark {facts.benchmark}", style="dim")
     counts = ", ".join(f"{count:,} {status}" for status, count in run.micro.statuses.items())
-    yield Text(f"{run.micro.n:,} samples: {counts} | floor: mean with failures at the lowest score", style="dim")
+    yield _text(f"{run.micro.n:,} samples: {counts} | floor: mean with failures at the lowest score", style="dim")
     yield from _protocol(run)
     if run.flags:
         flags = ", ".join(f"{count:,} {flag}" for flag, count in run.flags.items())
-        yield Text(f"flagged edits: {flags}", style="yellow")
+        yield _text(f"flagged edits: {flags}", style="yellow")
     if run.anchors:
         shift = run.anchors.shift
-        yield Text(f"anchors: {signed(shift.value)} ({span(shift.interval)}) against {run.anchors.reference}")
+        yield _text(f"anchors: {signed(shift.value)} ({span(shift.interval)}) against {run.anchors.reference}")
 
 
 def _protocol(run: RunSummary) -> Iterator[Text]:
     found = run.protocol
     for kind, means in (("criteria", found.criteria), ("steps", found.steps), ("pools", found.pools)):
         if len(means) > 1 or (means and kind != "criteria"):
-            yield Text(f"{kind}: " + ", ".join(f"{name} {number(part.mean)}" for name, part in means.items()))
+            yield _text(f"{kind}: " + ", ".join(f"{name} {number(part.mean)}" for name, part in means.items()))
     if found.accuracy:
-        yield Text(f"accuracy: {share(found.accuracy.mean)} of {found.accuracy.n} samples at the top of every criterion")
+        yield _text(f"accuracy: {share(found.accuracy.mean)} of {found.accuracy.n} samples at the top of every criterion")
 
 
 def _side_by_side(places: Sequence[Place]) -> RenderableType:
@@ -105,12 +106,12 @@ def _side_by_side(places: Sequence[Place]) -> RenderableType:
     if len(places) > _IN_COLUMNS:
         return _titled(f"leaderboard, by {headline}", _in_rows(places))
     table = _table(("run", *(place.run.label for place in places)))
-    table.add_row(Text("rank"), *(Text(_rank(place)) for place in places))
+    table.add_row(_text("rank"), *(_text(_rank(place)) for place in places))
     for name in sorted({name for place in places for name in place.run.categories}):
-        table.add_row(Text(name), *(_mean(place.run.categories.get(name)) for place in places))
+        table.add_row(_text(name), *(_mean(place.run.categories.get(name)) for place in places))
     table.add_section()
-    table.add_row(Text("micro"), *(_mean(place.run.micro) for place in places), style="bold")
-    table.add_row(Text("macro"), *(_mean(place.run.macro) for place in places), style="bold")
+    table.add_row(_text("micro"), *(_mean(place.run.micro) for place in places), style="bold")
+    table.add_row(_text("macro"), *(_mean(place.run.macro) for place in places), style="bold")
     return _titled(f"mean ± half of the 95 % interval, by {headline}", table)
 
 
@@ -118,8 +119,8 @@ def _in_rows(places: Sequence[Place]) -> Table:
     table = _table(("run", "rank", "ok", "micro", "macro", "floor"))
     for place in places:
         run = place.run
-        overall = (_mean(run.micro), _mean(run.macro), Text(number(run.micro.mean_failures_lowest)))
-        table.add_row(Text(run.label), Text(_rank(place)), Text(share(run.micro.coverage)), *overall)
+        overall = (_mean(run.micro), _mean(run.macro), _text(number(run.micro.mean_failures_lowest)))
+        table.add_row(_text(run.label), _text(_rank(place)), _text(share(run.micro.coverage)), *overall)
     return table
 
 
@@ -150,14 +151,14 @@ def _difference(name: str, part: Difference) -> tuple[Text, ...]:
         p_value(part.p),
         p_value(part.p_holm),
     )
-    return tuple(map(Text, cells))
+    return tuple(map(_text, cells))
 
 
 def _agreement(pairs: Sequence[Pair]) -> RenderableType:
     table = _table(("raters", "n", *(name.replace("_", " ") for name in STATISTICS)))
     for pair in pairs:
         found = (estimate(getattr(pair.agreement, name), "..") for name in STATISTICS)
-        table.add_row(*map(Text, (_names(pair), str(pair.n), *found)))
+        table.add_row(*map(_text, (_names(pair), str(pair.n), *found)))
     return _titled("agreement, with 95 % intervals", table)
 
 
@@ -165,14 +166,14 @@ def _scales(pairs: Sequence[Pair]) -> Text:
     raters = dict.fromkeys(rater for pair in pairs for rater in pair.raters)
     each = "; ".join(map(str, raters))
     told = "; alpha and differences after each is rescaled to 0..1" if any(pair.rescaled for pair in pairs) else ""
-    return Text(f"scales: {each}{told}", style="dim")
+    return _text(f"scales: {each}{told}", style="dim")
 
 
 def _disputed(pair: Pair) -> RenderableType:
     names = (rater.name for rater in pair.raters)
     table = _table(("key", "category", *names, "of 0..1"))
     for each in pair.disputed:
-        table.add_row(Text(each.key), Text(each.category), *map(Text, map(number, (*each.scores, each.difference))))
+        table.add_row(_text(each.key), _text(each.category), *map(_text, map(number, (*each.scores, each.difference))))
     return _titled(f"most disputed: {_names(pair)}", table)
 
 
@@ -180,35 +181,39 @@ def _names(pair: Pair) -> str:
     return " and ".join(rater.name for rater in pair.raters)
 
 
+def _text(text: str, style: str = "") -> Text:
+    return Text(clean(text), style=style)
+
+
 def _titled(title: str, table: Table) -> RenderableType:
     """A table's own title would break at the table's width."""
-    return Group(Text(title, style="italic"), table)
+    return Group(_text(title, style="italic"), table)
 
 
 def _table(columns: Sequence[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), collapse_padding=True)
     table.show_edge = table.pad_edge = False
     for place, column in enumerate(columns):
-        table.add_column(Text(column), justify="right" if place else "left", overflow="fold")
+        table.add_column(_text(column), justify="right" if place else "left", overflow="fold")
     return table
 
 
 def _row(name: str, part: Summary) -> tuple[Text, ...]:
     spread = map(number, (part.std, part.median, part.min, part.max, part.mean_failures_lowest))
-    return tuple(map(Text, (name, str(part.n), share(part.coverage), number(part.mean), span(part.interval, ".."), *spread)))
+    return tuple(map(_text, (name, str(part.n), share(part.coverage), number(part.mean), span(part.interval, ".."), *spread)))
 
 
 def _macro_row(name: str, macro: Macro) -> tuple[Text, ...]:
     numbers = (number(macro.mean), span(macro.interval, ".."), "", "", "", "", number(macro.mean_failures_lowest))
-    return tuple(map(Text, (name, "", "", *numbers)))
+    return tuple(map(_text, (name, "", "", *numbers)))
 
 
 def _mean(part: Summary | Macro | None) -> Text:
     """`7.12 ±0.34`; a narrow terminal breaks it at the space."""
     if part is None or part.interval is None:
-        return Text(number(part.mean if part else None))
-    return Text(f"{number(part.mean)} ±{(part.interval[1] - part.interval[0]) / 2:.2f}")
+        return _text(number(part.mean if part else None))
+    return _text(f"{number(part.mean)} ±{(part.interval[1] - part.interval[0]) / 2:.2f}")
 
 
 def _warnings(warnings: Sequence[str]) -> list[Text]:
-    return [Text(f"warning: {warning}", style="yellow") for warning in warnings]
+    return [_text(f"warning: {warning}", style="yellow") for warning in warnings]

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
+from editbench.report import fonts
 from editbench.report.stage import Options, Report, report
 
 from .conftest import ROWS
@@ -21,8 +22,8 @@ def pair(make_scores: Make, tmp_path: Path) -> Report:
     return report(folders, tmp_path / "out", Options(names=["a <b>", "物理"], latex=True, html=False))
 
 
-def _texts(path: Path) -> str:
-    return " ".join(text for text in ElementTree.parse(path).getroot().itertext() if text.strip())
+def _texts(path: Path, joint: str = " ") -> str:
+    return joint.join(text for text in ElementTree.parse(path).getroot().itertext() if text.strip())
 
 
 def test_there_is_a_chart_of_means_scores_and_differences_in_both_formats(pair: Report) -> None:
@@ -39,6 +40,25 @@ def test_text_in_svg_stays_text(pair: Report) -> None:
 def test_a_run_without_any_score_has_charts_without_points(make_scores: Make, tmp_path: Path) -> None:
     made = report([make_scores(rows=[("a", "g", None)])], tmp_path / "out", Options(html=False))
     assert "a" in _texts(made.paths.figures / "means.svg")
+
+
+def test_names_that_no_font_here_has_are_told_in_one_sentence(
+    make_scores: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fonts, "_installed", list)
+    made = report([make_scores(rows=[("物理", "g", 1.0)])], tmp_path / "out", Options(html=False))
+    assert [sentence.partition(",")[0] for sentence in made.missing] == ["figures: no font here has 物 理"]
+
+
+def test_names_of_any_kind_are_drawn_as_they_are(make_scores: Make, tmp_path: Path) -> None:
+    names = ["_hidden", r"$\frac{$ ^_{}", "\x1b[2J\x00\u202e\n&<b>", "long " * 900]
+    rows = [(category, f"g{place}", float(place)) for place, category in enumerate(names)]
+    folders = [make_scores(name, rows, editor=name) for name in ("one", "two")]
+    made = report(folders, tmp_path / "out", Options(names=names[:2], html=False))
+    told = _texts(made.paths.figures / "means.svg")
+    assert all(name in told for name in [*names[:2], r"\x1b[2J\x00\u202e &<b>"])
+    assert "long long…" in told
+    assert {"_hidden", r"$\frac{$ ^_{}"} <= set(_texts(made.paths.figures / "scores.svg", "\n").split("\n"))
 
 
 def test_charts_can_be_left_out(make_scores: Make, tmp_path: Path) -> None:
@@ -61,4 +81,5 @@ def test_latex_shows_every_special_character_as_text() -> None:
     from editbench.report.latex import escape
 
     assert escape("[a]*") == "{[}a{]}{*}"
+    assert escape("\x1b[2J\u202e\n") == r"\textbackslash{}x1b{[}2J\textbackslash{}u202e"
     assert escape("50% of_a\\b {x} ~^$#&") == r"50\% of\_a\textbackslash{}b \{x\} \textasciitilde{}\textasciicircum{}\$\#\&"

@@ -20,6 +20,7 @@ import orjson
 from editbench import atomic
 from editbench.errors import UserError
 from editbench.paths import ReportPaths
+from editbench.printable import printable
 from editbench.report import words
 from editbench.report.html import charts, data, gallery, thumbnails, verdict, view
 from editbench.report.html.charts import Axis
@@ -123,6 +124,7 @@ def _environment() -> Environment:
         loader=jinja2.PackageLoader(__package__),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=lambda value: printable(value, lines=True) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
