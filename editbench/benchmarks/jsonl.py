@@ -2,7 +2,8 @@
 
 Columns: id, image, instruction; and if there are any: category, language, reference_text, reference_image, images (further
 input pictures: a list, or text separated by ";"), group. A mapping {"instruction": "en"} says that the table calls the
-instruction "en". Other columns go into the sample's `extra`. Numbers are taken as text; null and an empty cell are absent.
+instruction "en". Other columns go into the sample's `extra`. Numbers are taken as text, and an integer of more
+than 64 bits is text in `extra` too; null and an empty cell are absent.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from editbench.benchmarks import strict_json
 from editbench.benchmarks.rows import Picture, Row
 from editbench.errors import UserError
 
@@ -23,6 +25,8 @@ PATHS = ("image", "reference_image")
 COLUMNS = (*TEXTS, *PATHS, "images")
 
 _BOM = b"\xef\xbb\xbf"
+_LARGEST_CELL = 2**31 - 1
+"""Characters of a CSV cell, the most that the parser takes on every system. Its own limit is 131,072."""
 
 
 class _Line(NamedTuple):
@@ -114,9 +118,11 @@ def _read_jsonl(source: Path) -> Iterator[_Line]:
 
 def _parse(where: str, line: bytes) -> _Line:
     try:
-        return _object(where, orjson.loads(line))
+        return _object(where, strict_json.loads(line))
     except orjson.JSONDecodeError as error:
         return _Line(where, {}, f"not JSON: {error.msg} at column {error.colno}")
+    except ValueError as error:
+        return _Line(where, {}, str(error))
 
 
 def _object(where: str, value: Any) -> _Line:
@@ -127,9 +133,11 @@ def _object(where: str, value: Any) -> _Line:
 
 def _read_json(source: Path) -> Iterator[_Line]:
     try:
-        value = orjson.loads(source.read_bytes().removeprefix(_BOM))
+        value = strict_json.loads(source.read_bytes().removeprefix(_BOM))
     except orjson.JSONDecodeError as error:
         raise UserError(f"{source}:{error.lineno}: not JSON: {error.msg}", "Mend the file.") from None
+    except ValueError as error:
+        raise UserError(f"{source}: {error}", "Mend the file.") from None
     lists = [value] if isinstance(value, list) else []
     if isinstance(value, dict):
         lists = [inner for inner in value.values() if isinstance(inner, list)]
@@ -140,6 +148,7 @@ def _read_json(source: Path) -> Iterator[_Line]:
 
 
 def _read_csv(source: Path) -> Iterator[_Line]:
+    csv.field_size_limit(_LARGEST_CELL)
     with open(source, encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True)
         try:

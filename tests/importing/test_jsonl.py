@@ -46,6 +46,28 @@ def test_json_object_with_one_list_is_a_table(work):
     assert load(work / "table.json").samples[0].id == "7"
 
 
+@pytest.mark.parametrize("suffix", [".jsonl", ".json"])
+def test_integers_keep_all_digits(work, suffix):
+    large = "12345678901234567890123"
+    row = (
+        f'{{"id": {large}, "image": "red.png", "instruction": "x", "n": {large}, "exact": [18446744073709551615, -7, {large}]}}'
+    )
+    (work / f"table{suffix}").write_text(f"[{row}]" if suffix == ".json" else row)
+    sample = load(work / f"table{suffix}").samples[0]
+    assert (sample.id, sample.key, sample.extra) == (large, large, {"n": large, "exact": [18446744073709551615, -7, large]})
+
+
+def test_a_cell_of_csv_may_be_long(table):
+    text = "paint it blue, " * 20_000
+    assert load(table({**ROW, "instruction": text}, suffix=".csv")).samples[0].instruction == text
+
+
+def test_values_may_be_nested_as_deep_as_a_record_holds_them(work):
+    value = "[" * 251 + "]" * 251
+    (work / "table.jsonl").write_text(f'{{"id": "a", "image": "red.png", "instruction": "x", "n": {value}}}')
+    assert len(str(load(work / "table.jsonl").samples[0].extra["n"])) == len(value)
+
+
 def test_defaults_of_what_the_table_does_not_say(table, work):
     sample = load(table({**ROW, "category": None, "note": None})).samples[0]
     digest = hashlib.sha256((work / "red.png").read_bytes()).hexdigest()
@@ -127,6 +149,15 @@ def test_name_of_the_benchmark_is_given_or_the_folders(table, work):
         ({**ROW, "id": None}, "no id"),
         ({**ROW, "id": "first"}, r"id first is taken by \S*table\.jsonl:1"),
         ('{"id": "a", ', "not JSON: .* at column 13"),
+        (
+            '{"id": "a", "image": "red.png", "instruction": "x", "id": "b"}',
+            'columns with the same name: id .*begins {"id": "a"',
+        ),
+        ('{"id": "a", "n": [{"x": 1, "y": 2, "x": 3}]}', 'columns with the same name: x .*begins {"x": 1'),
+        ('{"id": "a", "n": NaN}', "not JSON"),
+        ('{"id": "a", "n": "\\ud800"}', "not JSON"),
+        ('{"id": "a", "n": ' + "[" * 253 + "]" * 253 + "}", "values are nested too deeply"),
+        ('{"id": "a", "n": ' + "[" * 1020 + "]" * 1020 + "}", "values are nested too deeply"),
         ("[1]", r"not an object with columns but \[1\]"),
         ("{}", "not an object with columns"),
     ],
@@ -162,6 +193,8 @@ def test_first_twenty_problems_are_listed_and_the_rest_counted(table):
         ("table.json", "[", r"table.json:1: not JSON"),
         ("table.json", '{"a": [], "b": []}', "neither a list of objects nor an object with one list"),
         ("table.csv", "id,id\n1,2\n", "columns with the same name: id"),
+        ("table.json", '{"a": [{"id": 1}], "a": []}', "columns with the same name: a"),
+        ("table.json", '[{"id": 1}, {"id": 2, "b": 1, "b": 2}]', 'same name: b (in the object that begins {"id": 2)'),
         ("table.csv", 'id,image,instruction\na,"b"c,d\n', "table.csv:2: not CSV"),
         ("table.jsonl", '{"id": "a", "picture": "red.png", "en": "x"}', "has no column image, instruction"),
     ],
