@@ -33,6 +33,8 @@ from editbench.options import (
     Nnodes,
     NodeRank,
     Nproc,
+    PathArgument,
+    PathOption,
     Progress,
     RdzvEndpoint,
     RdzvId,
@@ -115,10 +117,10 @@ def _globals(
 
 @app.command("import")
 def import_(
-    source: Annotated[Path, typer.Argument(help="The benchmark's table: .jsonl, .json or .csv.")],
-    out: Annotated[Path, typer.Option(help="Folder for the benchmark's shards.")],
+    source: Annotated[Path, PathArgument(help="The benchmark's table: .jsonl, .json or .csv.")],
+    out: Annotated[Path, PathOption(help="Folder for the benchmark's shards.")],
     format: Annotated[str, typer.Option(help="Format of SOURCE: jsonl (also .json and .csv).")] = "jsonl",  # noqa: A002
-    images: Annotated[Path | None, typer.Option(help="Where relative picture paths start; default: beside SOURCE.")] = None,
+    images: Annotated[Path | None, PathOption(help="Where relative picture paths start; default: beside SOURCE.")] = None,
     map: Annotated[  # noqa: A002
         list[str] | None, typer.Option(metavar="NAME=COLUMN", help="Take NAME from another column; repeatable.")
     ] = None,
@@ -140,9 +142,9 @@ def import_(
 @app.command()
 def edit(
     context: typer.Context,
-    benchmark: Annotated[Path, typer.Argument(help="Folder of benchmark shards.")],
+    benchmark: Annotated[Path, PathArgument(help="Folder of benchmark shards.")],
     model: Annotated[str, typer.Option(help="Hub id, local folder, copy, or package.module:Class.")],
-    out: Annotated[Path, typer.Option(help="Folder for the edits.")],
+    out: Annotated[Path, PathOption(help="Folder for the edits.")],
     steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps; default: the model's published number.")] = None,
     cfg: Annotated[float | None, typer.Option(help="Guidance scale; default: the model's published one.")] = None,
     negative_prompt: Annotated[str | None, typer.Option(help="Default: what keeps true CFG on.")] = None,
@@ -192,9 +194,9 @@ def edit(
 @app.command()
 def score(
     context: typer.Context,
-    edits: Annotated[Path, typer.Argument(help="Folder of edits.")],
+    edits: Annotated[Path, PathArgument(help="Folder of edits.")],
     model: Annotated[str, typer.Option(help="The judge: hub id, local folder, or package.module:Class.")],
-    out: Annotated[Path, typer.Option(help="Folder for the scores.")],
+    out: Annotated[Path, PathOption(help="Folder for the scores.")],
     rubric: Annotated[str, typer.Option(metavar="NAME|FILE.toml", help="What the judge is asked.")] = "five",
     readout: Annotated[
         str, typer.Option(metavar="generate|expected", help="Read a written score, or its distribution.")
@@ -254,13 +256,13 @@ def score(
 
 @app.command()
 def report(
-    scores: Annotated[list[Path], typer.Argument(help="Folders of scores; several are compared.")],
-    out: Annotated[Path, typer.Option(help="Folder for the report.")],
+    scores: Annotated[list[Path], PathArgument(help="Folders of scores; several are compared.")],
+    out: Annotated[Path, PathOption(help="Folder for the report.")],
     name: Annotated[
         list[str] | None, typer.Option(help="A name for each folder of scores, in their order; repeatable.")
     ] = None,
     baseline: Annotated[
-        Path | None, typer.Option(help="Which of the folders the others are compared with; default: each with each.")
+        Path | None, PathOption(help="Which of the folders the others are compared with; default: each with each.")
     ] = None,
     ratings: Annotated[
         list[str] | None,
@@ -270,7 +272,7 @@ def report(
         ),
     ] = None,
     reference: Annotated[
-        Path | None, typer.Option(help="Folder of scores that the anchors are measured against; default: the first given.")
+        Path | None, PathOption(help="Folder of scores that the anchors are measured against; default: the first given.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Compare what can't be compared, with a warning.")] = False,
     resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap.")] = 10_000,
@@ -281,7 +283,7 @@ def report(
     pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Show the edits in it.")] = True,
     full_pictures: Annotated[bool, typer.Option("--full-pictures", help="Show them large too, from files beside it.")] = False,
     edits: Annotated[
-        list[Path] | None, typer.Option(help="Where the edits lie now, if they were moved since they were scored; repeatable.")
+        list[Path] | None, PathOption(help="Where the edits lie now, if they were moved since they were scored; repeatable.")
     ] = None,
 ) -> None:
     """Aggregate and compare scores: report.html, .md and .json, leaderboard.csv, charts, and tables here."""
@@ -312,7 +314,7 @@ def report(
 
 
 @app.command()
-def verify(folders: Annotated[list[Path], typer.Argument(help="Benchmarks, edits or scores.")]) -> None:
+def verify(folders: Annotated[list[Path], PathArgument(help="Benchmarks, edits or scores.")]) -> None:
     """Check that what lies on disk is whole: every shard and file against its manifest."""
     from editbench import console
     from editbench.verify import verify as run_verify
@@ -323,7 +325,7 @@ def verify(folders: Annotated[list[Path], typer.Argument(help="Benchmarks, edits
 
 @app.command()
 def watch(
-    folder: Annotated[Path, typer.Argument(help="Folder of edits or scores.")],
+    folder: Annotated[Path, PathArgument(help="Folder of edits or scores.")],
     progress: Progress = "auto",
     once: Annotated[bool, typer.Option("--once", help="Show how it stands, and end.")] = False,
 ) -> None:
@@ -334,7 +336,7 @@ def watch(
 
 
 @app.command()
-def tiny(folder: Annotated[Path, typer.Argument(help="Folder for the checkpoints.")]) -> None:
+def tiny(folder: Annotated[Path, PathArgument(help="Folder for the checkpoints.")]) -> None:
     """Write a tiny editor and judge with random weights, for trying things out without a GPU. Their results mean nothing."""
     from editbench import console
     from editbench.tiny import write

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,22 +12,33 @@ import typer
 from editbench.errors import UserError
 
 
-def read_config(context: typer.Context, path: Path | None) -> Path | None:
+def path(text: str) -> Path:
+    """A path of the command line. Raises typer.BadParameter for an empty one, which Path takes for the current folder."""
+    if not text:
+        raise typer.BadParameter("it is empty; for the current folder give .")
+    return Path(text)
+
+
+PathArgument, PathOption = partial(typer.Argument, parser=path), partial(typer.Option, parser=path)
+"""What every path of a command is declared with."""
+
+
+def read_config(context: typer.Context, file: Path | None) -> Path | None:
     """Make the file's values the defaults of this command's options; the command line wins."""
-    if path is None:
+    if file is None:
         return None
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
+        values = tomllib.loads(file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"--config {path}: {error}", "Give a TOML file with options as names, such as steps = 40.") from None
+        raise UserError(f"--config {file}: {error}", "Give a TOML file with options as names, such as steps = 40.") from None
     options = {
         option.lstrip("-").replace("-", "_"): parameter for parameter in context.command.params for option in parameter.opts
     }
     given = {name.replace("-", "_"): value for name, value in values.items()}
     if unknown := sorted(given.keys() - options.keys()):
-        raise UserError(f"--config {path}: no option {', '.join(unknown)}", f"Options: {', '.join(sorted(options))}.")
+        raise UserError(f"--config {file}: no option {', '.join(unknown)}", f"Options: {', '.join(sorted(options))}.")
     context.default_map = {options[name].name: _as_text(value, options[name]) for name, value in given.items()}
-    return path
+    return file
 
 
 def _as_text(value: Any, parameter: Any) -> Any:
@@ -39,7 +51,7 @@ def _as_text(value: Any, parameter: Any) -> Any:
 
 Config = Annotated[
     Path | None,
-    typer.Option("--config", callback=read_config, is_eager=True, metavar="FILE.toml", help="Options from a file."),
+    PathOption("--config", callback=read_config, is_eager=True, metavar="FILE.toml", help="Options from a file."),
 ]
 Nproc = Annotated[str, typer.Option(metavar="auto|N", help="Ranks; auto: one an accelerator, else 1.")]
 Devices = Annotated[str | None, typer.Option(metavar="0,2,5", help="Which accelerators.")]
@@ -63,7 +75,7 @@ Forced = Annotated[
 ]
 MaxText = Annotated[int, typer.Option(min=1, help="Characters of an instruction or reference text the judge is shown.")]
 Audit = Annotated[str, typer.Option(metavar="P%", help="Test the judge with controls on this share of the samples.")]
-Anchors = Annotated[Path | None, typer.Option(metavar="EDITS", help="Other edits, judged along as anchors.")]
+Anchors = Annotated[Path | None, PathOption(metavar="EDITS", help="Other edits, judged along as anchors.")]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Samples judged together; default: 8.")]
 BatchTokens = Annotated[
     int | None, typer.Option(min=1, help="In its place: as many together as stay within N tokens, by an estimate.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from editbench.errors import UserError
+from editbench.options import PathArgument, PathOption
 
 if TYPE_CHECKING:
     from editbench.score.question import Ask
@@ -47,7 +48,7 @@ def _few(names: Sequence[str]) -> str:
 @app.command()
 def show(
     name: Name,
-    benchmark: Annotated[Path, typer.Argument(help="The benchmark that the sample is from.")],
+    benchmark: Annotated[Path, PathArgument(help="The benchmark that the sample is from.")],
     key: Annotated[str | None, typer.Option(help="Which sample; default: the first.")] = None,
     readout: Annotated[
         str, typer.Option(metavar="generate|expected", help="Read a written score, or its distribution.")
@@ -57,7 +58,7 @@ def show(
         int, typer.Option(min=1, help="Characters of an instruction or reference text the judge is shown.")
     ] = 4_000,
     model: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A judge's folder: show the prompt inside its chat template.")
+        Path | None, PathOption(metavar="DIR", help="A judge's folder: show the prompt inside its chat template.")
     ] = None,
 ) -> None:
     """Print the text of each prompt that the judge is sent for a sample, to the letter.
@@ -107,7 +108,7 @@ def check(name: Name) -> None:
 
 
 @app.command()
-def new(file: Annotated[Path, typer.Argument(help="File to write.")]) -> None:
+def new(file: Annotated[Path, PathArgument(help="File to write.")]) -> None:
     """Write a commented rubric to start from."""
     from editbench import atomic, console
     from editbench.score import rubric

@@ -8,11 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 import typer.main
 
-from editbench import cli
+from editbench import cli, options, rubric_cli
 from editbench.errors import BUG, INCOMPLETE, OK, USAGE, Incomplete, Interrupted
 from editbench.paths import BenchmarkPaths, CheckpointPaths, EditPaths, PipelinePaths, TinyPaths
 
@@ -82,6 +83,35 @@ def test_the_options_are_these() -> None:
     commands = typer.main.get_command(cli.app).commands
     found = {name: [option for entry in command.params for option in entry.opts] for name, command in commands.items()}
     assert found == {name: options.split() for name, options in COMMANDS.items()}
+
+
+def test_every_path_is_taken_by_the_same_rule() -> None:
+    functions = [entry.callback for group in (cli.app, rubric_cli.app) for entry in group.registered_commands]
+    hints = {(each.__name__, name): hint for each in functions for name, hint in get_type_hints(each, None, None, True).items()}
+    paths = {name: hint.__metadata__[0] for name, hint in hints.items() if "Path" in str(get_args(hint)[:1])}
+    assert len(paths) > 15
+    assert {name for name, info in paths.items() if info.parser is not options.path} == set()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("edit", "bench", "--model", "copy", "--out", ""),
+        ("edit", "", "--model", "copy", "--out", "out"),
+        ("report", "scores", "", "--out", "out"),
+        ("report", "scores", "--out", "out", "--edits", ""),
+        ("rubric", "new", ""),
+        ("edit", "bench", "--model", "copy", "--config", "empty.toml"),
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(
+    run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "empty.toml").write_text('out = ""')
+    monkeypatch.chdir(tmp_path)
+    status, _, said = run(*arguments)
+    assert (status, "it is empty; for the current folder give ." in said) == (USAGE, True), said
+    assert [path.name for path in tmp_path.iterdir()] == ["empty.toml"]
 
 
 def test_help_imports_nothing_heavy() -> None:
