@@ -86,6 +86,62 @@ def test_a_row_says_what_the_rank_does():
     assert re.search(r"3  3 H200 +editing +key-3 .*28/40 +5 +13\.2 +98 % +57/141 GB +640 W +61 °C", row)
 
 
+def monsters(stage: str) -> Snapshot:
+    """Ranks with every number as large as it may be, and names as long; none of the names has a digit."""
+    gpu = Gpu("NVIDIA RTX Ada Generation Max-Q", 100.0, 1400 * 2**30, 1536 * 2**30, 1200.0, 101.0)
+    common = {
+        "gpu": gpu,
+        "device": "cuda",
+        "held": "a-name-without-an-end" * 3,
+        "failed": 123_456,
+        "reasons": {"error": 123_456},
+    }
+    common |= {"seconds": {"computing": 9e9}, "done": 7_654_321, "scores": {"category-without-end": [7_654_321, 7e7]}}
+    steps = {"step": 999, "steps": 1000} if stage == "edit" else {}
+    events = [scored("a-key-without-an-end" * 3, number=place, note="words " * 99) for place in range(1, 9)]
+    ranks = [rank(1000 + number, host=f"host-{'ab'[number % 2]}", events=events, **steps, **common) for number in range(6)]
+    ranks += [rank(1006, state=status.DEAD, message="died " * 30, **common), rank(1007, updated=NOW - 400_000, **common)]
+    return look(*ranks, run=run_of(stage, total=99_999_999, ranks=8, title="title " * 30))
+
+
+@pytest.mark.parametrize("stage", ["edit", "score"])
+def test_no_number_is_cut_in_a_terminal_of_60_columns_or_more(stage):
+    seen = monsters(stage)
+    for width in range(60, 201):
+        lines = str(screen(seen, width, 40)).split("\n")
+        assert not [line for line in lines if re.search(r"\d[.,:/]?…(?! \d+ more)|…\d", line)], width
+        row = next(line for line in lines if line.startswith("1000"))
+        assert "7654321" in row, width
+        heading = next(line for line in lines if line.startswith("rank"))
+        shown = {
+            "s/sample": "1157",
+            "gpu": "100 %",
+            "memory": "1400/1536 GB",
+            "power": "1200 W",
+            "temp": "101 °C",
+            "failed": "123456",
+        }
+        assert [number for title, number in shown.items() if title in heading.split() and number not in row] == [], width
+
+
+def test_names_give_way_before_a_column_of_numbers_goes():
+    gpu = Gpu("NVIDIA RTX 6000 Ada Generation", memory_used=57 * 2**30, memory_total=141 * 2**30)
+    texts = [shown(rank(step=3, steps=40, gpu=gpu), width=width) for width in range(60, 161)]
+    assert any("memory" in text and "0 RTX…" in text for text in texts)
+    assert "0 RTX 6000 Ada …" in texts[-1]
+
+
+@pytest.mark.parametrize("width", [60, 80, 110, 140])
+def test_the_line_on_which_a_terminal_echoes_has_room_and_its_numbers_whole(width):
+    out = Console(file=io.StringIO(), force_terminal=True, width=width, height=24, color_system=None)
+    tracker = Tracker(100)
+    tracker.update([rank(step=3, steps=40, gpu=H200, done=7, seconds={"computing": 92.4})])
+    Panel(Observer(run_of(), RunPaths(Path("out")), wall=lambda: NOW), out).end(tracker)
+    last = out.file.getvalue().rstrip("\n").rpartition("\n")[2]
+    assert (cell_len(last) <= width - 2, "…" in last) == (True, False)
+    assert last.split()[-2:] in (["98", "%"], ["61", "°C"])
+
+
 def test_power_goes_before_memory_and_memory_before_utilisation():
     texts = {width: shown(rank(step=1, steps=40, gpu=H200), width=width) for width in range(50, 161)}
     needs = {title: min(width for width, text in texts.items() if title in text) for title in ("power", "memory", "gpu")}

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import io
 import re
+
+from rich.console import Console
 
 from editbench.fleet import status
 from editbench.fleet.panel.summary import ALL_RANKS, summary
-from editbench.fleet.status import RankStatus, RunStatus
+from editbench.fleet.status import Gpu, RankStatus, RunStatus
 
 
 def text(*ranks: RankStatus, **values) -> str:
@@ -33,7 +36,16 @@ def test_phases_are_shares_of_all_ranks_time_and_writing_is_no_part_of_it():
 
 
 def test_a_rank_is_as_busy_as_it_computed_of_the_runs_time():
-    assert re.search(r"^0 +cpu +40 +0 +2\.00 +80\.0 %", text(rank()), re.MULTILINE)
+    assert re.search(r"^0 +40 +0 +2\.00 +80\.0 %  cpu", text(rank()), re.MULTILINE)
+
+
+def test_a_narrow_terminal_cuts_no_number_of_a_rank():
+    gpu = Gpu("NVIDIA RTX 6000 Ada Generation Max-Q Workstation")
+    ranks = [rank(number, computing=float(number), gpu=gpu, done=100_000) for number in range(ALL_RANKS + 1)]
+    run = RunStatus(stage="edit", title="t", total=9, before=0, attempt=1, ranks=17, began=1000.0, ended=1100.0)
+    out = Console(file=io.StringIO(), width=60)
+    out.print(summary(run, ranks))
+    assert re.search(r"^max +16 +100000 +0 +0\.00 +16\.0 %", out.file.getvalue(), re.MULTILINE)
 
 
 def test_many_ranks_are_least_middle_and_most():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 
@@ -17,8 +17,11 @@ from editbench.fleet.status import Gpu
 from editbench.printable import clean
 
 GAP = 2
-_GROWTH = (("progress", 8), ("sample", 16), ("progress", 12), ("sample", 32), ("progress", 24))
-"""Cells that the bar and the sample's name grow to, in this order, while there is room."""
+_GROWTH = (
+    *(("progress", 8), ("device", 16), ("node", 14)),
+    *(("sample", 16), ("progress", 12), ("sample", 32), ("progress", 24)),
+)
+"""Cells that names and the bar grow to, in this order, while there is room."""
 _DRIVEN = ("gpu", "memory", "power", "temp")
 """What the driver said last of a rank that is gone is no longer true."""
 _STYLES = {
@@ -45,13 +48,18 @@ FALLEN = (status.FATAL, status.GIVEN_UP, status.DEAD, status.STALLED)
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """`yields`: the higher, the earlier it goes when there is no room; 0 never goes."""
+    """`width`: the least, beyond which names are cut. `yields`: the higher, the earlier it goes when there is no room; 0 never.
+
+    `right`: holds numbers, which are never cut.
+    """
 
     title: str
     cell: Callable[[Seen], str]
     width: int
     yields: int
     right: bool = True
+    most: int = 0
+    """Cells of the longest name, where it is known; the column does not grow beyond it."""
 
 
 def rows(snapshot: Snapshot, width: int, height: int) -> list[Line]:
@@ -93,10 +101,11 @@ class _Layout:
         self._label = {rank.status.rank: _label(snapshot, rank) for rank in snapshot.ranks}
         self._columns = _fitting(_columns(snapshot, self._label), width)
         self._widths = {column.title: column.width for column in self._columns}
+        longest = {column.title: column.most for column in self._columns}
         room = width - _width(self._columns)
         for title, cells in _GROWTH:
             if title in self._widths:
-                most = cells + _digits(snapshot) if title == "progress" else cells
+                most = cells + _digits(snapshot) if title == "progress" else min(cells, longest[title] or cells)
                 grown = min(max(self._widths[title], most), self._widths[title] + room)
                 room -= grown - self._widths[title]
                 self._widths[title] = grown
@@ -140,16 +149,16 @@ def _dimmed(title: str, state: str) -> str:
 def _columns(snapshot: Snapshot, labels: dict[int, str]) -> list[_Column]:
     ranks = [rank.status for rank in snapshot.ranks]
     names = {rank.rank: device(rank.device, rank.gpu.name if rank.gpu else None) for rank in ranks}
-    node = max(cell_len(clean(rank.host)) for rank in ranks)
+    node, kind = _longest(clean(rank.host) for rank in ranks), _longest(names.values())
     several, ended = len({rank.host for rank in ranks}) > 1, snapshot.run.ended is not None
     stepping = snapshot.run.stage == EDIT and not ended
     found = [
         _Column("rank", lambda rank: str(rank.status.rank), 4, 0),
-        _Column("node", lambda rank: clean(rank.status.host), min(node, 14), 6, right=False) if several else None,
-        _Column("device", lambda rank: names[rank.status.rank], _between(names.values(), 6, 16), 4, right=False),
-        _Column("state", lambda rank: labels[rank.status.rank], _between(labels.values(), 8, 14), 0, right=False),
-        _Column("sample", lambda rank: clean(rank.status.held), 10, 0, right=False),
-        _Column("progress", str, 4 + _digits(snapshot), 1, right=False) if stepping else None,
+        _Column("node", lambda rank: clean(rank.status.host), min(node, 6), 6, False, node) if several else None,
+        _Column("device", lambda rank: names[rank.status.rank], 6, 4, False, kind),
+        _Column("state", lambda rank: labels[rank.status.rank], min(max(8, _longest(labels.values())), 20), 0, False),
+        _Column("sample", lambda rank: clean(rank.status.held), 10, 0, False),
+        _Column("progress", str, 4 + _digits(snapshot), 1, False) if stepping else None,
         _Column("speed", _pace, 9, 8) if stepping else None,
         _Column("done", lambda rank: str(rank.status.done), 5, 0),
         _Column("failed", lambda rank: str(rank.status.failed or ""), 6, 7) if any(rank.failed for rank in ranks) else None,
@@ -162,7 +171,13 @@ def _columns(snapshot: Snapshot, labels: dict[int, str]) -> list[_Column]:
             _Column("power", _gpu(lambda gpu: gpu.power, "{:.0f} W"), 6, 11),
             _Column("temp", _gpu(lambda gpu: gpu.temperature, "{:.0f} °C"), 6, 10),
         ]
-    return [column for column in found if column]
+    return [_wide_enough(column, snapshot.ranks) for column in found if column]
+
+
+def _wide_enough(column: _Column, ranks: list[Seen]) -> _Column:
+    if not column.right:
+        return column
+    return replace(column, width=max(column.width, _longest(map(column.cell, ranks))))
 
 
 def _fitting(columns: list[_Column], width: int) -> list[_Column]:
@@ -175,8 +190,8 @@ def _width(columns: list[_Column]) -> int:
     return sum(column.width for column in columns) + GAP * (len(columns) - 1)
 
 
-def _between(texts: object, least: int, most: int) -> int:
-    return min(max([least, *(cell_len(text) for text in texts)]), most)
+def _longest(texts: Iterable[str]) -> int:
+    return max(map(cell_len, texts), default=0)
 
 
 def _label(snapshot: Snapshot, rank: Seen) -> str:

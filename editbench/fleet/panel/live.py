@@ -14,7 +14,7 @@ from rich.live import Live
 
 from editbench import console
 from editbench.fleet.launch import Watch
-from editbench.fleet.panel.lines import Lines, cut
+from editbench.fleet.panel.lines import Lines
 from editbench.fleet.panel.plain import Plain
 from editbench.fleet.panel.screen import screen
 from editbench.fleet.panel.snapshot import Observer
@@ -88,9 +88,8 @@ class Panel:
         self._live.update(self._frame(tracker), refresh=True)
 
     def _frame(self, tracker: Tracker) -> Lines:
-        frame = screen(self._observer.look(tracker), self._size.width, self._size.height - 1)
-        frame.lines[-1:] = [cut(line, self._size.width - len("^C")) for line in frame.lines[-1:]]  # a terminal echoes it there
-        return frame
+        # A terminal echoes ^C at the end of the last line.
+        return screen(self._observer.look(tracker), self._size.width - len("^C"), self._size.height - 1)
 
     def _clear(self) -> None:
         """A terminal of another width has wrapped the old frame anew, and nobody knows over how many lines."""

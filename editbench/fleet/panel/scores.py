@@ -13,7 +13,7 @@ from editbench.fleet.status import Event
 from editbench.printable import clean
 from editbench.records import OK
 
-BESIDE = 110
+BESIDE = 108
 """From this width on the means stand beside the scores, not above them."""
 _NAME, _KEY, _GAP = 14, 24, 2
 _ALL = "all"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from rich.cells import cell_len
+
 from editbench.fleet import status
 from editbench.fleet.panel.lines import Line, Lines, bar
 from editbench.fleet.panel.words import counts, device, duration, fit, samples_per_second, short
@@ -78,18 +80,19 @@ def _utilisation(ranks: list[RankStatus], wall: float) -> list[Line]:
     if len(ranks) > ALL_RANKS:
         ordered = sorted(ranks, key=lambda rank: busy[rank.rank])
         shown = list(zip(("min", "median", "max"), (ordered[0], ordered[len(ordered) // 2], ordered[-1]), strict=True))
-    width = max(len(_device(rank)) for _, rank in shown)
+    width = max(cell_len(_device(rank)) for _, rank in shown)
     first = 14 if len(ranks) > ALL_RANKS else 7
-    heading = f"{'rank':<{first}}{'device':<{width}}   done  failed  s/sample  computing"
+    heading = f"{'rank':<{first}} done  failed  s/sample  computing  device"
     return [[(heading, "dim")], *(_rank(label, rank, busy[rank.rank], (first, width)) for label, rank in shown)]
 
 
 def _rank(label: str, rank: RankStatus, busy: float, widths: tuple[int, int]) -> Line:
-    through = rank.done + rank.failed
-    pace = short(rank.seconds.get("computing", 0.0) / through) if through else "-"
+    """Numbers first: what a narrow terminal cuts off is at the end."""
+    done = rank.done + rank.failed
+    pace = short(rank.seconds.get("computing", 0.0) / done) if done else "-"
     name = f"{label:<8}{rank.rank}" if label else str(rank.rank)
     text = (
-        f"{name:<{widths[0]}}{fit(_device(rank), widths[1])}  {rank.done:5}  {rank.failed:6}  {pace:>8}  {100 * busy:5.1f} %  "
+        f"{name:<{widths[0]}}{rank.done:5}  {rank.failed:6}  {pace:>8}  {100 * busy:7.1f} %  {fit(_device(rank), widths[1])}  "
     )
     return [(text, ""), *bar(_BAR, 1000, [(min(1000, int(1000 * busy)), "cyan")])]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.cells import cell_len, set_cell_size
 
 from editbench.fleet.status import Event
@@ -10,10 +12,15 @@ from editbench.records import EDIT_FAILED, ERROR
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:
-    """`text` in exactly `width` cells: padded, or cut with an ellipsis."""
+    """`text` in exactly `width` cells: padded, or cut with an ellipsis. A number is there whole or not at all."""
     length = cell_len(text)
-    if length > width:
-        return set_cell_size(text, width - 1) + "…" if width > 0 else ""
+    if length > width > 0:
+        kept = set_cell_size(text, width - 1)
+        if re.match(r"[.,:/]?\d", text[len(kept) :]):
+            kept = re.sub(r"\d[\d.,:/]*$", "", kept)
+        text, length = f"{kept}…", cell_len(kept) + 1
+    elif length > width:
+        return ""
     return " " * (width - length) + text if right else text + " " * (width - length)
 
 
