@@ -31,20 +31,47 @@ EDIT_CMD ?= $(EDITBENCH) edit
 SCORE_CMD ?= $(EDITBENCH) score
 REPORT_CMD ?= $(EDITBENCH) report
 
+report: ## benchmark -> edits -> scores -> report, only what is not done yet: MODEL=... JUDGE=... [RUBRIC=five]
+	$(if $(and $(MODEL),$(JUDGE)),,$(error make report needs MODEL=... and JUDGE=..., for example MODEL=Qwen/Qwen-Image-Edit-2511 JUDGE=Qwen/Qwen3-VL-30B-A3B-Instruct))
+	@echo "report: $(SCORED)/report/report.html"
+
+ifneq ($(filter-out demo test lint bench soak clean help chromium,$(or $(MAKECMDGOALS),help)),)
+
+# What is given is taken to the letter, and refused before anything runs where make or the shell would take it for something else.
+# Names and paths: make splits them at blanks. Flags: words as one types them behind a command, in quotes where that takes some.
+NAMES := MODEL JUDGE RUBRIC BENCH SOURCE RUNS
+FLAGS := IMPORT_FLAGS EDIT_FLAGS SCORE_FLAGS EDIT_RUN SCORE_RUN
+COMMANDS := EDITBENCH IMPORT_CMD EDIT_CMD SCORE_CMD REPORT_CMD
+SPECIAL := ' " ` $$ \# ; & | < > ( ) * ? [
+given = $(filter command environment,$(firstword $(origin $(1))))
+$(foreach name,$(NAMES) $(FLAGS) $(COMMANDS),$(if $(call given,$(name)),$(eval override $(name) := $$(value $(name)))))
+
+define newline :=
+
+
+endef
+quoted = '$(subst ','\'',$(1))'
+any-of = $(strip $(foreach each,$(1),$(findstring $(each),$(2))))
+outside-quotes = $(shell printf '%s\n' $(call quoted,$(1)) | sed -E "s/'[^']*'|\"([^\"\\\$$\`]|\\\\.)*\"|\\\\.//g")
+refuse = $(error $(1)=$(call quoted,$($(1))): $(2))
+$(foreach name,$(NAMES) $(FLAGS) $(COMMANDS),$(if $(findstring $(newline),$($(name))),$(call refuse,$(name),a line break)))
+$(foreach name,$(NAMES),$(if $(or $(word 2,x$($(name))x),$(call any-of,$(SPECIAL) ] { } \ ! % =,$($(name)))),\
+  $(call refuse,$(name),no blanks and none of $(SPECIAL) ] { } \ ! % = in names and paths; a link with a plain name will do)))
+$(foreach name,BENCH SOURCE RUNS,$(if $(findstring :,$($(name))),$(call refuse,$(name),no colon in paths)))
+$(foreach name,RUBRIC BENCH RUNS,$(if $($(name)),,$(call refuse,$(name),empty)))
+$(foreach name,$(FLAGS),$(if $(call any-of,$(SPECIAL),$(call outside-quotes,$($(name)))),\
+  $(call refuse,$(name),a quote does not end or one of $(SPECIAL) is for the shell; put such words in single quotes)))
+$(foreach name,$(COMMANDS),$(if $(shell sh -nc $(call quoted,$($(name))) 2>&1),$(call refuse,$(name),not a command)))
+
 # A folder a setting: what is in the name is a model, a judge, a rubric file's contents (with the .toml and .txt beside it, which it
 # may extend or include), or flags, so other settings never meet.
 slug = $(subst :,-,$(subst /,--,$(1)))
-sum = $(if $(strip $(1)),-$(shell printf '%s' '$(1)' | cksum | cut -d' ' -f1))
-bench-name := $(if $(SOURCE),$(basename $(notdir $(SOURCE))),$(notdir $(BENCH)))
-rubric-name = $(basename $(notdir $(RUBRIC)))$(if $(wildcard $(RUBRIC)),-$(shell cat $(RUBRIC) $(wildcard $(dir $(RUBRIC))*.toml $(dir $(RUBRIC))*.txt) | cksum | cut -d' ' -f1))
-RUN = $(RUNS)/$(bench-name)/$(call slug,$(MODEL))$(call sum,$(EDIT_FLAGS))
-SCORED = $(RUN)/$(call slug,$(JUDGE))-$(rubric-name)$(call sum,$(SCORE_FLAGS))
+sum = $(if $(strip $(1)),-$(shell printf '%s' $(call quoted,$(1)) | cksum | cut -d' ' -f1))
+rubric-sum = $(shell LC_ALL=C; export LC_ALL; cat $(RUBRIC) $(dir $(RUBRIC))*.toml $(dir $(RUBRIC))*.txt 2>/dev/null | cksum | cut -d' ' -f1)
+bench-name := $(if $(SOURCE),$(basename $(notdir $(SOURCE))),$(notdir $(patsubst %/,%,$(BENCH))))
+RUN := $(RUNS)/$(bench-name)/$(call slug,$(MODEL))$(call sum,$(EDIT_FLAGS))
+SCORED := $(RUN)/$(call slug,$(JUDGE))-$(basename $(notdir $(RUBRIC)))$(if $(wildcard $(RUBRIC)),-$(rubric-sum))$(call sum,$(SCORE_FLAGS))
 READY := $(if $(findstring $(BIN)/editbench,$(EDIT_CMD) $(SCORE_CMD) $(REPORT_CMD) $(IMPORT_CMD)),$(VENV)/all)
-
-report: ## benchmark -> edits -> scores -> report, only what is not done yet: MODEL=... JUDGE=... [RUBRIC=five]
-	$(if $(and $(MODEL),$(JUDGE)),,$(error make report needs MODEL=... and JUDGE=..., for example MODEL=Qwen/Qwen-Image-Edit-2511 JUDGE=Qwen/Qwen3-VL-30B-A3B-Instruct))
-	@$(MAKE) --no-print-directory $(SCORED)/report/report.json
-	@echo "report: $(SCORED)/report/report.html"
 
 ifneq ($(SOURCE),)
 $(BENCH)/manifest.json: $(SOURCE) | $(READY)
@@ -53,6 +80,8 @@ $(BENCH)/manifest.json: $(SOURCE) | $(READY)
 endif
 
 ifneq ($(and $(MODEL),$(JUDGE)),)
+report: $(SCORED)/report/report.json
+
 $(RUN)/edits/manifest.json: $(BENCH)/manifest.json | $(READY)
 	$(EDIT_CMD) $(BENCH) --model $(MODEL) --out $(@D) $(EDIT_FLAGS) $(EDIT_RUN)
 	@touch $@
@@ -63,6 +92,7 @@ $(SCORED)/scores/manifest.json: $(RUN)/edits/manifest.json | $(READY)
 
 $(SCORED)/report/report.json: $(SCORED)/scores/manifest.json | $(READY)
 	$(REPORT_CMD) $(SCORED)/scores --out $(@D)
+endif
 endif
 
 # ---- the demo: the sample benchmark, a tiny editor with random weights beside the unedited control, on the CPU
