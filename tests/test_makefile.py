@@ -108,6 +108,11 @@ def test_names_in_any_script_reach_the_commands(make: Make, work: Path) -> None:
     }
 
 
+def test_a_benchmark_is_the_same_with_a_slash_behind_it(make: Make, work: Path) -> None:
+    assert make(BENCH="bench/").returncode == 0
+    assert [path.name for path in (work / "runs").iterdir()] == ["bench"]
+
+
 @pytest.mark.parametrize("exported", [False, True])
 def test_quoted_flags_reach_the_command_as_they_are(make: Make, work: Path, exported: bool) -> None:
     word = 'a  b "$5" ;#&|<>()*?[]%\\ $(shell touch pwned) `touch pwned` 物理'
