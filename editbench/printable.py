@@ -17,13 +17,12 @@ _KEPT = {"\u200c", "\u200d", *map(chr, _SIGNS)}
 
 
 class _Table(dict[int, str]):
-    """For `str.translate`: what each character is shown as, decided when it first occurs."""
+    """For `str.translate`: what each character is shown as; those that it holds, as it says."""
 
     def __missing__(self, code: int) -> str:
         letter = chr(code)
         hidden = unicodedata.category(letter) in _HIDDEN and letter not in _KEPT
-        self[code] = shown = letter.encode("unicode_escape").decode() if hidden else letter
-        return shown
+        return letter.encode("unicode_escape").decode() if hidden else letter
 
 
 _ALL, _IN_LINES = _Table(), _Table({ord("\n"): "\n", ord("\t"): "\t"})

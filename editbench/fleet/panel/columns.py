@@ -150,15 +150,16 @@ def _columns(snapshot: Snapshot, labels: dict[int, str]) -> list[_Column]:
     ranks = [rank.status for rank in snapshot.ranks]
     names = {rank.rank: device(rank.device, rank.gpu.name if rank.gpu else None) for rank in ranks}
     node, kind = _longest(clean(rank.host) for rank in ranks), _longest(names.values())
+    state = min(max(8, _longest(labels.values())), 20)
     several, ended = len({rank.host for rank in ranks}) > 1, snapshot.run.ended is not None
     stepping = snapshot.run.stage == EDIT and not ended
     found = [
         _Column("rank", lambda rank: str(rank.status.rank), 4, 0),
-        _Column("node", lambda rank: clean(rank.status.host), min(node, 6), 6, False, node) if several else None,
-        _Column("device", lambda rank: names[rank.status.rank], 6, 4, False, kind),
-        _Column("state", lambda rank: labels[rank.status.rank], min(max(8, _longest(labels.values())), 20), 0, False),
-        _Column("sample", lambda rank: clean(rank.status.held), 10, 0, False),
-        _Column("progress", str, 4 + _digits(snapshot), 1, False) if stepping else None,
+        _Column("node", lambda rank: clean(rank.status.host), min(node, 6), 6, right=False, most=node) if several else None,
+        _Column("device", lambda rank: names[rank.status.rank], 6, 4, right=False, most=kind),
+        _Column("state", lambda rank: labels[rank.status.rank], state, 0, right=False),
+        _Column("sample", lambda rank: clean(rank.status.held), 10, 0, right=False),
+        _Column("progress", str, 4 + _digits(snapshot), 1, right=False) if stepping else None,
         _Column("speed", _pace, 9, 8) if stepping else None,
         _Column("done", lambda rank: str(rank.status.done), 5, 0),
         _Column("failed", lambda rank: str(rank.status.failed or ""), 6, 7) if any(rank.failed for rank in ranks) else None,
@@ -177,7 +178,7 @@ def _columns(snapshot: Snapshot, labels: dict[int, str]) -> list[_Column]:
 def _wide_enough(column: _Column, ranks: list[Seen]) -> _Column:
     if not column.right:
         return column
-    return replace(column, width=max(column.width, _longest(map(column.cell, ranks))))
+    return replace(column, width=max(column.width, *(len(column.cell(rank)) for rank in ranks)))
 
 
 def _fitting(columns: list[_Column], width: int) -> list[_Column]:

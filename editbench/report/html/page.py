@@ -124,7 +124,7 @@ def _environment() -> Environment:
         loader=jinja2.PackageLoader(__package__),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        finalize=lambda value: printable(value, lines=True) if type(value) is str else value,
+        finalize=lambda value: printable(value, lines=True) if type(value) is str else value,  # Markup is ours
         trim_blocks=True,
         lstrip_blocks=True,
     )
