@@ -30,7 +30,7 @@ Samples taken one by one, as if they were independent, would cover 65 % to 90 %.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -116,7 +116,7 @@ def studentised(influences: Floats, resamples: int, seed: int) -> Interval:
     """
     count = len(influences)
     centred = influences - influences.mean()
-    usual = np.sqrt(centred @ centred)
+    usual = np.sqrt(np.square(centred).sum())
     sums, squares = np.concatenate(list(_draw(centred, resamples, seed)), axis=1)
     spreads = np.sqrt(np.maximum(squares - sums**2 / count, 0) * count / (count - 1))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -127,18 +127,36 @@ def studentised(influences: Floats, resamples: int, seed: int) -> Interval:
 
 
 def joint(influences: Floats, resamples: int, seed: int) -> Floats:
-    """By how much k statistics move together when groups are resampled: shape (resamples, k).
+    """By how much k statistics move together when groups are resampled: shape (resamples, k). Equal statistics move alike.
 
     Of more than FEW_GROUPS groups, drawn from the normal limit of their sums.
 
     Args:
         influences: shape (G, k).
     """
-    random, (count, width) = np.random.default_rng(seed), influences.shape
-    centred = influences - influences.mean(axis=0)
+    random, count = np.random.default_rng(seed), len(influences)
+    columns = [column - column.mean() for column in np.ascontiguousarray(influences.T)]
     if count > FEW_GROUPS:
-        return random.multivariate_normal(np.zeros(width), centred.T @ centred, size=resamples, method="eigh")
-    return np.concatenate([_times(drawn, count) @ centred for drawn in _drawn(random, count, resamples)])
+        normal = random.standard_normal((resamples, len(columns)))
+        return np.stack([(normal * factors).sum(axis=1) for factors in cholesky(columns)], axis=1)
+    blocks = [[column.take(drawn).sum(axis=1) for column in columns] for drawn in _drawn(random, count, resamples)]
+    return np.concatenate(blocks, axis=1).T
+
+
+def cholesky(columns: Sequence[Floats]) -> Floats:
+    """The lower triangular L, shape (k, k), of L L' = the products of k columns with each other.
+
+    Columns may depend on each other, as those of equal runs do, which then have equal rows of L. numpy's own wants them
+    independent, and goes through a BLAS.
+    """
+    rest = np.array([[(one * other).sum() for other in columns] for one in columns])
+    least = _NOTHING * rest.diagonal()
+    factors = np.zeros_like(rest)
+    for place in range(len(columns)):
+        if rest[place, place] > least[place]:
+            factors[place:, place] = rest[place:, place] / np.sqrt(rest[place, place])
+            rest -= np.multiply.outer(factors[:, place], factors[:, place])
+    return factors
 
 
 def _draw(values: Floats, resamples: int, seed: int) -> Iterator[Floats]:
@@ -150,12 +168,13 @@ def _draw(values: Floats, resamples: int, seed: int) -> Iterator[Floats]:
     """
     random, count = np.random.default_rng(seed), len(values)
     if count > FEW_GROUPS:
-        sizes, columns = _cells(values)
-        yield (random.multinomial(count, sizes / count, size=resamples) @ columns).T
+        sizes, *columns = _cells(values)
+        times = random.multinomial(count, sizes / count, size=resamples)
+        yield np.stack([(times * column).sum(axis=1) for column in columns])
         return
     for places in _drawn(random, count, resamples):
-        drawn = values[places]
-        yield np.stack([drawn.sum(axis=1), np.einsum("bg,bg->b", drawn, drawn)])
+        drawn = values.take(places)
+        yield np.stack([drawn.sum(axis=1), np.square(drawn, out=drawn).sum(axis=1)])
 
 
 def _drawn(random: np.random.Generator, count: int, resamples: int) -> Iterator[Codes]:
@@ -165,16 +184,10 @@ def _drawn(random: np.random.Generator, count: int, resamples: int) -> Iterator[
         yield random.integers(count, size=(min(step, resamples - start), count))
 
 
-def _times(drawn: Codes, count: int) -> Floats:
-    """How often each of 0 .. count - 1 was drawn, shape (b, count)."""
-    rows = drawn + count * np.arange(len(drawn))[:, None]
-    return np.bincount(rows.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(np.float64)
-
-
-def _cells(values: Floats) -> tuple[Codes, Floats]:
-    """How many values each cell of equal width has, and their mean and mean square, shape (cells, 2)."""
+def _cells(values: Floats) -> tuple[Codes, Floats, Floats]:
+    """How many values each cell of equal width has, their mean, and their mean square; shape (cells,)."""
     low, width = values.min(), np.ptp(values) / CELLS
     cell = np.minimum((values - low) / width, CELLS - 1).astype(np.int64)
     sizes = np.bincount(cell)
-    sums = np.stack([np.bincount(cell, values), np.bincount(cell, values**2)], axis=1)
-    return sizes[sizes > 0], sums[sizes > 0] / sizes[sizes > 0][:, None]
+    taken, sums, squares = sizes > 0, np.bincount(cell, values), np.bincount(cell, values**2)
+    return sizes[taken], sums[taken] / sizes[taken], squares[taken] / sizes[taken]

@@ -143,7 +143,7 @@ def _compare(labels: tuple[str, str], runs: Mapping[str, Run], resamples: int, s
 
 
 def _align(first: Run, second: Run) -> _Pair:
-    """Pair the samples that both runs scored, in the first one's order, with its groups and categories."""
+    """Pair the samples that both runs scored, with the first one's groups and categories."""
     one, other = first.rows, second.rows
     if list(one.keys) == list(other.keys):
         here = there = np.flatnonzero(one.scored & other.scored)
@@ -196,7 +196,7 @@ def _effect(differences: Floats, weights: Floats, mean: float) -> float | None:
     n = len(differences)
     if n < 2:
         return None
-    spread = math.sqrt(weights @ (differences - mean) ** 2 * n / (n - 1))
+    spread = math.sqrt((weights * (differences - mean) ** 2).sum() * n / (n - 1))
     return mean / spread if spread > SAME else None
 
 
@@ -223,8 +223,8 @@ def flip_test(differences: Floats, groups: Codes, flips: int = RESAMPLES, seed: 
     sizes = sizes[sizes > _EVEN * sizes.max(initial=0.0)]
     least = observed - _EVEN * sizes.sum()
     if len(sizes) <= FEW_FLIPS:
-        signs = 1 - 2 * (np.arange(2 ** len(sizes))[:, None] >> np.arange(len(sizes)) & 1)
-        return float((np.abs(signs @ sizes) >= least).mean())
+        flipped = np.arange(2 ** len(sizes))[:, None] >> np.arange(len(sizes)) & 1
+        return float((np.abs(_signed_sums(flipped, sizes)) >= least).mean())
     count = sum(int((np.abs(sums) >= least).sum()) for sums in _flipped(sizes, flips, np.random.default_rng(seed)))
     return (1 + count) / (1 + flips)
 
@@ -235,11 +235,16 @@ def _flipped(sizes: Floats, flips: int, random: np.random.Generator) -> Iterator
         cell = np.minimum(sizes / sizes.max() * CELLS, CELLS - 1).astype(np.int64)
         counts = np.bincount(cell)
         roots = np.sqrt(np.bincount(cell, sizes**2) / np.maximum(counts, 1))
-        yield (2 * random.binomial(counts, 0.5, size=(flips, len(counts))) - counts) @ roots
+        yield ((2 * random.binomial(counts, 0.5, size=(flips, len(counts))) - counts) * roots).sum(axis=1)
         return
     step = max(1, _BLOCK // len(sizes))
     for start in range(0, flips, step):
-        yield (2 * random.integers(2, size=(min(step, flips - start), len(sizes))) - 1) @ sizes
+        yield _signed_sums(random.integers(2, size=(min(step, flips - start), len(sizes))), sizes)
+
+
+def _signed_sums(positive: Codes, sizes: Floats) -> Floats:
+    """Of each row of `positive`, shape (b, groups): the sum of `sizes`, negative where it is 0."""
+    return np.where(positive, sizes, -sizes).sum(axis=1)
 
 
 def holm(p: Sequence[float | None]) -> list[float | None]:

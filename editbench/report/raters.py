@@ -139,32 +139,28 @@ def _rated(name: str, kind: str, scale: Scale | None, scale_from: str, scores: M
     return _Rated(Rater(name, kind, scale, scale_from), scores)
 
 
-def _facts(runs: Iterable[Run]) -> tuple[dict[str, int], dict[str, str]]:
-    """Of every key: a number for its group, one for all runs, and its category."""
-    groups: dict[str, int] = {}
+def _facts(runs: Iterable[Run]) -> tuple[dict[str, str], dict[str, str]]:
+    """Of every key: its group's name, and its category's."""
+    groups: dict[str, str] = {}
     categories: dict[str, str] = {}
     for run in runs:
         table = run.rows
-        local = dict(zip(table.keys, table.group.tolist(), strict=True))
-        # A run numbers groups in its own way; samples that it shares with those before tell which is which.
-        same = {number: groups[key] for key, number in local.items() if key in groups}
-        fresh = max(groups.values(), default=-1) + 1
-        for key, number in local.items():
-            groups.setdefault(key, same.setdefault(number, fresh + number))
+        groups |= {key: table.group_names[code] for key, code in zip(table.keys, table.group.tolist(), strict=True)}
         categories |= {key: table.categories[code] for key, code in zip(table.keys, table.category.tolist(), strict=True)}
     return groups, categories
 
 
-def _pair(first: _Rated, second: _Rated, groups: Mapping[str, int], categories: Mapping[str, str]) -> Pair:
+def _pair(first: _Rated, second: _Rated, groups: Mapping[str, str], categories: Mapping[str, str]) -> Pair:
     keys = [key for key in first.scores if key in second.scores]
     scores = [np.array([each.scores[key] for key in keys], dtype=np.float64) for each in (first, second)]
-    codes = np.array([groups[key] for key in keys], dtype=np.int64)
+    names = {name: code for code, name in enumerate(sorted({groups[key] for key in keys}))}
+    codes = np.array([names[groups[key]] for key in keys], dtype=np.int64)
     scales = first.rater.scale, second.rater.scale
     units = None if None in scales else np.stack([_rescale(*each) for each in zip(scores, scales, strict=True)], axis=1)
     return Pair(
         raters=(first.rater, second.rater),
         n=len(keys),
-        groups=len(set(codes.tolist())),
+        groups=len(names),
         rescaled=scales[0] != scales[1],
         agreement=_rounded(agreement.agree(*scores, codes, units)),
         disputed=[] if units is None else _disputed(keys, scores, units, categories),

@@ -74,12 +74,12 @@ def test_groups_keep_their_names(tmp_path: Path) -> None:
 
 def test_an_audit_has_a_row_a_key_and_control(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
-    path.write_bytes(b"\n".join(orjson.dumps(GOOD | {"audit": kind}) for kind in ("unedited", "repeat")))
+    path.write_bytes(b"\n".join(orjson.dumps(GOOD | {"audit": kind}) for kind in ("repeat", "unedited")))
     table = rows.read(path, audit=True)
     assert list(table.keys) == ["a", "a"]
     assert {kind: chosen.tolist() for kind, chosen in table.controls.items()} == {
-        "unedited": [True, False],
-        "repeat": [False, True],
+        "repeat": [True, False],
+        "unedited": [False, True],
     }
     path.write_bytes(orjson.dumps(GOOD))
     with pytest.raises(UserError, match=r"audit\.jsonl, line 1: not a row of the audit"):
