@@ -30,7 +30,7 @@ Samples taken one by one, as if they were independent, would cover 65 % to 90 %.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -134,20 +134,27 @@ def joint(influences: Floats, resamples: int, seed: int) -> Floats:
     Args:
         influences: shape (G, k).
     """
-    random, count = np.random.default_rng(seed), len(influences)
     columns = [column - column.mean() for column in np.ascontiguousarray(influences.T)]
+    # Rounding may set even equal ones apart in a product.
+    different = {column.tobytes(): column for column in columns}
+    moves = dict(zip(different, _joint(list(different.values()), resamples, seed), strict=True))
+    return np.stack([moves[column.tobytes()] for column in columns], axis=1)
+
+
+def _joint(columns: Sequence[Floats], resamples: int, seed: int) -> Iterable[Floats]:
+    """The moves of each, shape (resamples,); `columns`: centred, shape (G,)."""
+    random, count = np.random.default_rng(seed), len(columns[0])
     if count > FEW_GROUPS:
         normal = random.standard_normal((resamples, len(columns)))
-        return np.stack([(normal * factors).sum(axis=1) for factors in cholesky(columns)], axis=1)
+        return [(normal * factors).sum(axis=1) for factors in cholesky(columns)]
     blocks = [[column.take(drawn).sum(axis=1) for column in columns] for drawn in _drawn(random, count, resamples)]
-    return np.concatenate(blocks, axis=1).T
+    return np.concatenate(blocks, axis=1)
 
 
 def cholesky(columns: Sequence[Floats]) -> Floats:
     """The lower triangular L, shape (k, k), of L L' = the products of k columns with each other.
 
-    Columns may depend on each other, as those of equal runs do, which then have equal rows of L. numpy's own wants them
-    independent, and goes through a BLAS.
+    Columns may depend on each other. numpy's own wants them independent, and goes through a BLAS.
     """
     rest = np.array([[(one * other).sum() for other in columns] for one in columns])
     least = _NOTHING * rest.diagonal()

@@ -32,7 +32,7 @@ def render(report: Report) -> str:
     blocks += sections.comparisons(report.comparisons)
     for run in report.runs:
         blocks += _run(run, report.run_warnings[run.label])
-    blocks += sections.agreement(report.agreement)
+    blocks += sections.agreement(report.agreement, report.reliability)
     return "\n\n".join([*blocks, NOTES]) + "\n"
 
 

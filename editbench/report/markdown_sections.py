@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from editbench.report.agreement import STATISTICS, Estimate
+from editbench.report.agreement import ALPHAS, STATISTICS, Estimate
 from editbench.report.anchors import Anchors
 from editbench.report.audit import LEAST_GROUPS, Audit
 from editbench.report.compare import Comparison, Difference
 from editbench.report.markdown_text import escape, table
 from editbench.report.protocol import Mean, Part, Protocol
-from editbench.report.raters import Dispute, Pair
-from editbench.report.words import estimate, number, p_value, share, signed, span
+from editbench.report.raters import Dispute, Pair, Several, scales
+from editbench.report.words import AGREEMENT, estimate, number, p_value, share, signed, span
 
 COMPARISON_NOTES = (
     "A difference is the second run minus the first, over the samples that both scored; win, tie and loss are the second's. "
@@ -20,11 +20,12 @@ COMPARISON_NOTES = (
     "four times out of five."
 )
 AGREEMENT_NOTES = (
-    "Agreement is over the samples that both raters scored, with 95 % intervals by bootstrap over groups of samples of "
-    "one source picture. Krippendorff's alpha is for interval data. Pairwise accuracy is the share of pairs of samples "
+    "Agreement is over the samples that both raters rated, with 95 % intervals by bootstrap over groups of samples of "
+    "one source picture. Krippendorff's alpha is given for interval and for ordinal data, of all raters together over the "
+    "samples that at least two of them rated. Pairwise accuracy is the share of pairs of samples "
     "that both order alike or both tie; a pair that only one ties counts against it (acc_eq, Deutsch, Foster and Freitag "
     "2023), so that a rater whose scores never tie can't reach 1 beside one whose scores do. Scores are tied when they "
-    "are equal to six decimals. Where scales differ, alpha and differences are on scores taken linearly from each "
+    "are equal to six decimals. Where scales differ, alphas and differences are on scores taken linearly from each "
     "rater's scale to 0..1; an observed scale spans the scores that the rater gave. Undefined (`-`): a rater who gives "
     "everyone the same has no ranks to correlate."
 )
@@ -138,29 +139,29 @@ def anchors(found: Anchors | None) -> Iterator[str]:
     yield f"- Anchors: {told}"
 
 
-def agreement(pairs: Sequence[Pair]) -> Iterator[str]:
+def agreement(pairs: Sequence[Pair], several: Sequence[Several]) -> Iterator[str]:
     if not pairs:
         return
     yield "## Agreement"
-    raters = dict.fromkeys(rater for pair in pairs for rater in pair.raters)
-    yield "\n".join(f"- {escape(rater)}" for rater in raters)
-    header = ("raters", "n", *(name.replace("_", " ") for name in STATISTICS))
-    yield table(header, [_agreement_row(pair) for pair in pairs])
+    yield "\n".join(f"- {escape(rater)}" for rater in scales(pairs))
+    if several:
+        yield table(("all raters", "n", *map(AGREEMENT.get, ALPHAS)), [_reliability_row(raters) for raters in several])
+    yield table(("raters", "n", *map(AGREEMENT.get, STATISTICS)), [_agreement_row(pair) for pair in pairs])
     for pair in pairs:
         if pair.disputed:
             names = [escape(rater.name) for rater in pair.raters]
             header = ("key", "category", *(f"{name} wrote" for name in names), *names, "difference on 0..1")
-            yield f"### Most disputed: {_names(pair)}"
+            yield f"### Most disputed: {escape(pair)}"
             yield table(header, [_dispute(each) for each in pair.disputed], texts=4)
     yield AGREEMENT_NOTES
 
 
 def _agreement_row(pair: Pair) -> tuple[str, ...]:
-    return (_names(pair), str(pair.n), *(estimate(getattr(pair.agreement, name)) for name in STATISTICS))
+    return (escape(pair), str(pair.n), *(estimate(getattr(pair.agreement, name)) for name in STATISTICS))
 
 
-def _names(pair: Pair) -> str:
-    return " and ".join(escape(rater.name) for rater in pair.raters)
+def _reliability_row(raters: Several) -> tuple[str, ...]:
+    return (escape(raters), str(raters.n), *(estimate(getattr(raters.reliability, name)) for name in ALPHAS))
 
 
 def _dispute(dispute: Dispute) -> tuple[str, ...]:

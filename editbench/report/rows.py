@@ -253,8 +253,10 @@ class _Table:
         categories, category = self.category.sorted()
         languages, language = self.language.sorted()
         group_names, group = self.group.sorted()
-        flagged, scored = self.flags.columns(), self.status.are(OK.__eq__)
-        reads = {read: int((scored & self.read.are(read.__eq__)).sum()) for read in sorted(filter(None, self.read.known))}
+        flagged, scored = self.flags.columns(), self.status.are({OK}.__contains__)
+        reads = {
+            read: int((scored & self.read.are({read}.__contains__)).sum()) for read in sorted(filter(None, self.read.known))
+        }
         return Rows(
             keys=self.keys,
             score=self.score.column(),
@@ -271,7 +273,7 @@ class _Table:
             steps=self.steps.columns(),
             subsets=self.subsets.columns(),
             flagged=flagged,
-            controls={kind: self.audit.are(kind.__eq__) for kind in filter(None, self.audit.known)},
+            controls={kind: self.audit.are({kind}.__contains__) for kind in filter(None, self.audit.known)},
             group_names=group_names,
         )
 
@@ -310,7 +312,7 @@ class _Table:
     def _check_scores(self, scale: Scale) -> None:
         """Rows of status ok have a score on the scale, and no others have any."""
         statuses, status, score = list(self.status.known), self.status.codes(), self.score.column()
-        ok, missing = self.status.are(OK.__eq__), np.isnan(score)
+        ok, missing = self.status.are({OK}.__contains__), np.isnan(score)
         known = f"is none of {', '.join(STATUSES)}"
         _refuse(~self.status.are(_CODES.__contains__), lambda place: f"status {statuses[status[place]]!r} {known}")
         _refuse(ok & missing, lambda _: "status ok without a score")

@@ -1,4 +1,4 @@
-"""The numbers of a report are the same to the last byte whatever adds them up: another BLAS kernel, other threads, other SIMD."""
+"""A report is the same to the last byte whatever adds its numbers up: another BLAS kernel, other threads, other SIMD."""
 
 from __future__ import annotations
 
@@ -71,6 +71,8 @@ def test_the_numbers_are_the_same_on_every_machine(inputs: list[str], tmp_path: 
         done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         paths = [ReportPaths(tmp_path / name / groups) for groups in ("few", "many")]
-        written[name] = [file.read_bytes() for each in paths for file in (each.json, each.markdown, each.leaderboard, each.latex)]
+        written[name] = [
+            file.read_bytes() for each in paths for file in (each.json, each.markdown, each.leaderboard, each.latex)
+        ]
     usual, *others = written
     assert [name for name in others if written[name] != written[usual]] == []

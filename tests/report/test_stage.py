@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 from rich.console import Console
@@ -58,6 +59,26 @@ def test_equal_input_gives_equal_bytes(make_scores: Make, tmp_path: Path) -> Non
     first, again = (report(scores, tmp_path / name) for name in ("first", "again"))
     assert [path.read_bytes() for path in first.files] == [path.read_bytes() for path in again.files]
     assert str(tmp_path).encode() not in b"".join(path.read_bytes() for path in first.files)
+
+
+def test_the_order_of_the_rows_changes_nothing(make_scores: Make, tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    rows = [
+        judgement(f"k{place}", "abc"[place % 3], f"g{place // 2}", round(chance.normal(5, 2) % 10, 6)) for place in range(60)
+    ]
+    audit = [judgement(row.key, row.category, row.group, 3.0, audit="stranger") for row in rows]
+    written = []
+    for name in ("in order", "shuffled"):
+        others = [judgement(row.key, row.category, row.group, round(row.score / 2, 6)) for row in rows]
+        folders = [
+            make_scores(f"{name} {editor}", judgements=made, editor="e", judge=editor, audit=audit, anchors=made)
+            for editor, made in (("one", rows), ("two", others))
+        ]
+        made = tables(folders, tmp_path / name, names=["one", "two"], force=True, resamples=200)
+        written.append([path.read_bytes() for path in made.files])
+        chance.shuffle(rows)
+        chance.shuffle(audit)
+    assert written[0] == written[1]
 
 
 def test_warnings_are_in_every_output(make_scores: Make, tmp_path: Path) -> None:

@@ -100,6 +100,8 @@ def _render(template: Template, document: Mapping[str, Any], found: Gallery, blo
             for comparison in document["comparisons"]
         ],
         agreement=document["agreement"],
+        reliability=document["reliability"],
+        statistics=words.AGREEMENT,
         samples=len(found.samples),
         drawn_of=found.drawn_of,
         controls=view.CONTROLS,
