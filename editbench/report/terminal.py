@@ -155,11 +155,12 @@ def _difference(name: str, part: Difference) -> tuple[Text, ...]:
 
 
 def _agreement(pairs: Sequence[Pair]) -> RenderableType:
-    table = _table(("raters", "n", *map(AGREEMENT.get, STATISTICS)))
+    table = _table(("raters", "n", *(AGREEMENT[name].removeprefix("Krippendorff's ") for name in STATISTICS)))
     for pair in pairs:
-        found = (estimate(getattr(pair.agreement, name), "..") for name in STATISTICS)
-        table.add_row(*map(Text, (str(pair), str(pair.n), *found)))
-    return _titled("agreement, with 95 % intervals", table)
+        found = (getattr(pair.agreement, name) for name in STATISTICS)
+        cells = (f"{number(each.value)} {span(each.interval, '..') if each.interval else ''}" for each in found)
+        table.add_row(*map(Text, (str(pair), str(pair.n), *cells)))
+    return _titled("agreement, with 95 % intervals; alpha is Krippendorff's", table)
 
 
 def _reliability(raters: Several) -> Text:
