@@ -1,8 +1,9 @@
 """What the judge can tell apart: its scores of controls beside those of the edits that they are about.
 
 A judge is worth believing when an edit scores above its unedited source, above a stranger (another sample's edit) and above
-the same pair swapped, and when the very same pair gets the same score again. How often an edit wins, ties counting one half, is
-the area under the ROC curve of paired scores (AUC): 0.5 is what a judge gives that does not look.
+the same pair swapped, and when the very same pair gets the same score again. The win rate of the edits is how often one scores
+above its own control, ties counting one half: 0.5 is what a judge gives that does not look. (The area under a ROC curve would
+compare each edit with the controls of all samples.)
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class Control:
     """Of the controls."""
     edit_mean: float | None
     """Of their edits."""
-    auc: Estimate | None
+    win_rate: Estimate | None
     """Share of samples whose edit scores above its control, ties counting one half; None without samples."""
 
 
@@ -178,7 +179,7 @@ def _control(pairs: _Pairs, bootstrap: Bootstrap) -> Control:
         n=int(both.sum()),
         mean=mean(pairs.control[both]),
         edit_mean=mean(pairs.edit[both]),
-        auc=None if value is None else estimate(value, within(bootstrap.mean(wins, both), (0.0, 1.0))),
+        win_rate=None if value is None else estimate(value, within(bootstrap.mean(wins, both), (0.0, 1.0))),
     )
 
 
@@ -198,14 +199,12 @@ def _unread(statuses: Mapping[str, int]) -> float | None:
 def _rivals(pairs: Mapping[str, _Pairs], controls: Mapping[str, Control]) -> Iterator[str]:
     for kind, control in controls.items():
         words = _WORDS[kind]
-        if control.auc is None:
+        if control.win_rate is None:
             yield _nothing(words, pairs[kind].skipped)
             continue
-        told = (
-            f"{words.wins} in {_percent(control.auc.value)} of {control.n} samples{_doubt(pairs[kind], control.auc.interval)}"
-        )
+        interval, won = control.win_rate.interval, _percent(control.win_rate.value)
+        told = f"{words.wins} in {won} of {control.n} samples{_doubt(pairs[kind], interval)}"
         groups = len(np.unique(pairs[kind].group[pairs[kind].both]))
-        interval = control.auc.interval
         if interval is None or groups < LEAST_GROUPS:
             yield f"too few source pictures ({groups}) to say whether the judge can tell {words.apart}: {told}"
         elif interval[1] < CHANCE:

@@ -31,6 +31,7 @@ AGREEMENT_NOTES = (
 )
 AUDIT_PASSED = "Nothing is wrong: the judge tells its controls from the edits, and repeats itself."
 AUDIT_FAILED = "What is wrong stands among the warnings above."
+AUDIT_NOTES = "Win rate: the share of samples whose edit scores above its own control, ties counting one half; 0.50 is chance."
 POOL_NOTES = (
     "A pool takes all values of all criteria of its samples alike; the means of the scores, above, take each sample's mean "
     "first. Published summaries differ in just this."
@@ -115,9 +116,11 @@ def audit(found: Audit | None) -> Iterator[str]:
     yield f"### Audit of the judge, on {found.samples} samples"
     yield AUDIT_FAILED if found.verdicts else AUDIT_PASSED
     rows = [
-        (name, str(part.n), number(part.edit_mean), number(part.mean), *_auc(part.auc)) for name, part in found.controls.items()
+        (name, str(part.n), number(part.edit_mean), number(part.mean), *_win_rate(part.win_rate))
+        for name, part in found.controls.items()
     ]
-    yield table(("control", "n", "mean of the edits", "mean of the control", "edit beats it (AUC)", "95 % interval"), rows)
+    yield table(("control", "n", "mean of the edits", "mean of the control", "win rate of the edits", "95 % interval"), rows)
+    yield AUDIT_NOTES
     facts = [f"{share(found.unread_share)} of the controls' replies could not be read"]
     if found.repeat:
         same, apart = share(found.repeat.same_share), number(found.repeat.mean_difference)
@@ -127,7 +130,7 @@ def audit(found: Audit | None) -> Iterator[str]:
     yield "\n".join(f"- {fact}" for fact in facts)
 
 
-def _auc(found: Estimate | None) -> tuple[str, str]:
+def _win_rate(found: Estimate | None) -> tuple[str, str]:
     return (number(found.value), span(found.interval)) if found else ("-", "-")
 
 

@@ -37,7 +37,7 @@ to six decimals (two in texts). `report.json`, where null stands for what can't 
     SUMMARY      {n, scored, coverage, mean, std, q1, median, q3, min, max, top_share, interval, mean_failures_lowest, statuses}
     MACRO        {mean, interval, mean_failures_lowest, categories, left_out}
     MEAN         {n, mean, interval, percent, macro}
-    AUDIT        {samples, rows, statuses, controls: {kind: {n, mean, edit_mean, auc: {value, interval} | null}},
+    AUDIT        {samples, rows, statuses, controls: {kind: {n, mean, edit_mean, win_rate: {value, interval} | null}},
                   repeat: {n, same_share, mean_difference} | null, unread_share, mean_mass, skipped_identical, verdicts: [text]}
     DIFFERENCE   {n, groups, first_mean, second_mean, difference (second minus first), interval, wins, ties, losses, p, p_holm,
                   effect, detectable}; see the module `compare`

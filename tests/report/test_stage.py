@@ -221,7 +221,10 @@ def test_markdown_tells_a_verdict_on_the_judge_once(make_scores: Make, tmp_path:
     audit = [judgement(f"k{place}", *row, audit="unedited") for place, row in enumerate(FIVE)]
     made = tables([make_scores(rows=FIVE, audit=audit)], tmp_path / "out")
     (verdict,) = made.runs[0].audit.verdicts
-    assert made.paths.markdown.read_text(encoding="utf-8").count(verdict) == 1
+    text = made.paths.markdown.read_text(encoding="utf-8")
+    assert text.count(verdict) == 1
+    assert "win rate of the edits" in text
+    assert "ROC" not in text
 
 
 def test_statuses_are_counted_where_some_samples_failed(make_scores: Make, tmp_path: Path) -> None:
