@@ -20,6 +20,7 @@ from editbench.paths import ScorePaths
 from editbench.records import EDIT_FAILED, OK, REPEAT, STATUSES, STRANGER, SWAPPED, UNEDITED
 from editbench.report.agreement import Estimate
 from editbench.report.bootstrap import Bootstrap
+from editbench.report.power import LEAST_GROUPS
 from editbench.report.rounding import estimate, mean, rounded, within
 from editbench.report.rows import Scale
 from editbench.report.runs import Run
@@ -34,8 +35,6 @@ IDENTICAL = "identical"
 SAME = 1e-3
 """Scores that differ by less look alike in every table."""
 CHANCE = 0.5
-LEAST_GROUPS = 6
-"""Fewer can't tell: all of five win by chance alone in one case out of 16, counting both sides."""
 LEAST_SAME = 0.9
 MOST_APART = 0.01
 """Mean difference of repeats, as a share of the scale's width, that the last bits of a batch may make."""

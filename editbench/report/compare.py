@@ -12,7 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
-from editbench.report import ranks, stats
+from editbench.report import power, ranks, stats
 from editbench.report.bootstrap import CELLS, FEW_GROUPS, RESAMPLES, SEED, Bootstrap
 from editbench.report.rounding import rounded, rounded_pair, within
 from editbench.report.runs import Run
@@ -24,8 +24,6 @@ FEW_FLIPS = 13
 """Up to so many groups every way to flip their signs is tried; 2^13 is less than the usual number of random flips."""
 SAME = 1e-6
 """Scores that differ by less are a tie."""
-DETECTED = 1.96 + 0.84
-"""Standard errors of the smallest difference that a two-sided test at 5 % finds with a power of 80 %."""
 _EVEN = 1e-9
 """Sums of flipped differences that are nearer than this share of their greatest are equal."""
 _BLOCK = 1_000_000  # signs held at once
@@ -53,7 +51,7 @@ class Difference:
     effect: float | None
     """d_z: the mean over the standard deviation of the paired differences (Cohen 1988); None when all are the same."""
     detectable: float | None
-    """The smallest difference that so many samples show with a power of 80 %: DETECTED clustered standard errors."""
+    """The smallest true difference that so many groups show four times out of five (see `power.detectable`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +165,10 @@ def _measure(pair: _Pair, macro: bool, resamples: int, seed: int) -> Difference:
     found = stats.influence(differences, pair.groups, strata)
     mean = stats.macro_mean(differences, strata)
     weights = weigh(strata)
+    groups = stats.dense(pair.groups)[0] if len(pair.groups) else 0
     return Difference(
         n=len(differences),
-        groups=stats.dense(pair.groups)[0] if len(pair.groups) else 0,
+        groups=groups,
         first_mean=rounded(stats.macro_mean(pair.first, strata)),
         second_mean=rounded(stats.macro_mean(pair.second, strata)),
         difference=rounded(mean),
@@ -180,7 +179,7 @@ def _measure(pair: _Pair, macro: bool, resamples: int, seed: int) -> Difference:
         p=None if mean is None else rounded(flip_test(weights * differences, pair.groups, resamples, seed)),
         p_holm=None,
         effect=None if mean is None else rounded(_effect(differences, weights, mean)),
-        detectable=None if found is None else rounded(DETECTED * found.error),
+        detectable=None if found is None else rounded(power.detectable(found, groups)),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from editbench.report.agreement import ALPHAS, STATISTICS, Estimate
 from editbench.report.anchors import Anchors
-from editbench.report.audit import LEAST_GROUPS, Audit
+from editbench.report.audit import Audit
 from editbench.report.compare import Comparison, Difference
 from editbench.report.markdown_text import escape, table
 from editbench.report.protocol import Mean, Part, Protocol
@@ -61,7 +61,7 @@ def _unseen(parts: Iterable[tuple[str, Difference]]) -> str:
     """How small a difference so many samples can't show, in plain words."""
     told, few = [], []
     for name, part in parts:
-        if part.detectable is None or part.groups < LEAST_GROUPS:
+        if part.detectable is None:
             few.append(f"{escape(name)} ({part.groups})")
         else:
             told.append(f"{part.n} samples of {escape(name)} can't show less than {number(part.detectable)}")

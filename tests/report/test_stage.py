@@ -217,6 +217,19 @@ def test_markdown_says_which_differences_so_many_samples_can_not_show(make_score
     assert "Too few source pictures for p = 0.05, however large the difference: few (5)." in text
 
 
+def test_four_source_pictures_show_no_difference_in_any_output(make_scores: Make, tmp_path: Path) -> None:
+    rows = [("causal", f"g{place % 4}", float(place % 9)) for place in range(12)]
+    other = [(category, group, score + 1) for category, group, score in rows]
+    folders = [make_scores("one", rows, editor="one"), make_scores("two", other, editor="two")]
+    made = report(folders, tmp_path / "out", Options(figures=False, pictures=False))
+    rows = _json(made)["comparisons"][0]["rows"]
+    assert [part["detectable"] for part in (rows["overall"], rows["macro"], *rows["categories"].values())] == [None] * 3
+    assert "however large the difference: causal (4), all together (4)." in made.paths.markdown.read_text(encoding="utf-8")
+    page = made.paths.html.read_text(encoding="utf-8")
+    assert "Too few source pictures (4) for p = 0.05, however large the difference." in page
+    assert "would often go unseen" not in page
+
+
 def test_markdown_tells_a_verdict_on_the_judge_once(make_scores: Make, tmp_path: Path) -> None:
     audit = [judgement(f"k{place}", *row, audit="unedited") for place, row in enumerate(FIVE)]
     made = tables([make_scores(rows=FIVE, audit=audit)], tmp_path / "out")
