@@ -60,7 +60,7 @@ def show(
         Path | None, typer.Option(metavar="DIR", help="A judge's folder: show the prompt inside its chat template.")
     ] = None,
 ) -> None:
-    """Print the text of each prompt that the judge is sent for a sample."""
+    """Print the prompts that the judge is sent for a sample, and what differs on purpose from the official scripts."""
     from rich.segment import Segment, Segments
 
     from editbench import console
@@ -79,9 +79,9 @@ def show(
     kinds = (*("source" for _ in stored.images("source")), "edited", *("reference" for _ in stored.images("reference")))
     settings = ScoreSettings(readout=readout, language=language, max_text=max_text)
     asks = exhibits.asks(opened.samples[place], kinds, chosen, settings)
-    told = rubric.shown(_in_template(asks, model) if model else asks)
+    told = (rubric.shown(_in_template(asks, model) if model else asks), rubric.differences(chosen))
     # To the letter: in a text that is printed emoji codes and tabs are replaced.
-    console.out.print(Segments([Segment(f"{told}\n")]), crop=False)
+    console.out.print(Segments([Segment("\n\n".join(filter(None, told)) + "\n")]), crop=False)
 
 
 def _in_template(asks: list[Ask], folder: Path) -> list[Ask]:

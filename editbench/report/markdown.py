@@ -45,9 +45,11 @@ def _run(run: RunSummary, told: Sequence[str]) -> Iterator[str]:
     if len(run.languages) > 1:
         macros = [_macro_row(f"{escape(name)}, macro", macro) for name, macro in run.language_macros.items()]
         yield table(("language", *_COLUMNS), [*_rows(run.languages), *macros])
+    yield from sections.cells(run.cells, run.protocol.cells)
     for name, subset in run.subsets.items():
         rows = [_row(f"{escape(name)}, micro", subset.micro), _macro_row(f"{escape(name)}, macro", subset.macro)]
         yield table(("subset", *_COLUMNS), rows)
+        yield from sections.subset(name, subset, run.protocol.subsets[name])
     yield from sections.protocol(run.protocol)
     if run.micro.scored < run.micro.n:
         yield _statuses(run)

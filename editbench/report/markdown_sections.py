@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from editbench.report.aggregate import Macro, Subset, Summary
 from editbench.report.agreement import ALPHAS, STATISTICS, Estimate
 from editbench.report.anchors import Anchors
 from editbench.report.audit import Audit
 from editbench.report.compare import Comparison, Difference
 from editbench.report.markdown_text import escape, table
-from editbench.report.protocol import Mean, Part, Protocol
+from editbench.report.protocol import Cells, Mean, Part, Protocol, SubsetParts
 from editbench.report.raters import Dispute, Pair, Several, scales
 from editbench.report.words import AGREEMENT, estimate, number, p_value, share, signed, span
 
@@ -77,6 +78,43 @@ def _difference(name: str, part: Difference) -> tuple[str, ...]:
     return (*counts, *means, record, p_value(part.p), p_value(part.p_holm), signed(part.effect), number(part.detectable))
 
 
+def cells(summaries: Mapping[str, Mapping[str, Summary]], parts: Cells, among: str = "") -> Iterator[str]:
+    """Categories by language, with the rubric's steps; nothing for a single language."""
+    if len(summaries) < 2:
+        return
+    steps = list(dict.fromkeys(name for row in parts.values() for part in row.values() for name in part.steps))
+    columns = [(language, step) for language in summaries for step in (None, *steps)]
+    names = dict.fromkeys(name for row in summaries.values() for name in row)
+    header = (f"category{among}", *(escape(" ".join(filter(None, column))) for column in columns))
+    yield table(header, [(escape(name), *(_cell(summaries, parts, name, *column) for column in columns)) for name in names])
+
+
+def _cell(summaries: Mapping[str, Mapping[str, Summary]], parts: Cells, category: str, language: str, step: str | None) -> str:
+    summary = summaries[language].get(category)
+    if summary is None:
+        return "-"
+    if step is None:
+        return estimate(Estimate(summary.mean, summary.interval))
+    found = parts[language][category].steps.get(step)
+    return number(found.mean if found else None)
+
+
+def subset(name: str, found: Subset, parts: SubsetParts) -> Iterator[str]:
+    """The macro means of a subset, of the score and of the rubric's steps, by language; and its cells."""
+    steps = list(parts.whole.steps)
+    languages = parts.languages.items() if len(parts.languages) > 1 else ()
+    rows = [("all", found.macro, parts.whole), *((each, found.language_macros[each], part) for each, part in languages)]
+    if steps or languages:
+        header = (f"macro means in {escape(name)}", "score", "95 % interval", *map(escape, steps))
+        yield table(header, [_macros(label, macro, part, steps) for label, macro, part in rows])
+    yield from cells(found.cells, parts.cells, f" in {escape(name)}")
+
+
+def _macros(label: str, macro: Macro, part: Part, steps: Sequence[str]) -> tuple[str, ...]:
+    means = (number(part.steps[name].macro if name in part.steps else None) for name in steps)
+    return (escape(label), number(macro.mean), span(macro.interval), *means)
+
+
 def protocol(found: Protocol) -> Iterator[str]:
     """The rubric's own numbers; nothing where they are just the score."""
     parts = [("criterion", found.criteria), ("step", found.steps), ("pool", found.pools)]
@@ -85,6 +123,8 @@ def protocol(found: Protocol) -> Iterator[str]:
         accuracy = found.accuracy
         interval = f"{share(accuracy.interval[0])} to {share(accuracy.interval[1])}" if accuracy.interval else "-"
         rows.append(("accuracy", str(accuracy.n), share(accuracy.mean), interval, "", ""))
+        if accuracy.mean_failures_lowest != accuracy.mean:
+            rows.append(("accuracy, failures below the top", "", share(accuracy.mean_failures_lowest), "", "", ""))
     if len(rows) < 2:
         return
     yield table(("by the rubric's protocol", "n", "mean", "95 % interval", "macro mean", "percent"), rows)

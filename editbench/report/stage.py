@@ -9,15 +9,18 @@ to six decimals (two in texts). `report.json`, where null stands for what can't 
     runs         in the order given, each:
         label, scores (digest of the score folder's identity), edits (digest of the edits), readout
         editor, judge, benchmark    {name, version}: version is a revision or a digest
-        rubric      {name, version, digest, scale: [lowest, highest] | null}
+        rubric      {name, version, digest, scale: [lowest, highest] | null,
+                     partial: "drop" | "keep" (the criteria that could be read, where others could not)}
         board       number of the leaderboard it stands on, from 0
         headline    {name: "micro mean" | "macro mean", value, interval, percent: {value, interval} | null}
         overall     {micro: SUMMARY, macro: MACRO}
         categories, languages   {name: SUMMARY}
         language_macros         {language: MACRO}
-        subsets     {name: {micro: SUMMARY, macro: MACRO, language_macros}}: samples in which a field named by the rubric is set
+        cells       {language: {category: SUMMARY}}
+        subsets     {name: {micro: SUMMARY, macro: MACRO, language_macros, cells}}: samples with a field that the rubric names
         protocol    {percent: [offset, factor] | null, criteria, steps, pools: {name: MEAN}, accuracy: MEAN of 0..1 | null,
-                     categories, languages: {name: {percent, criteria, steps, accuracy}}}
+                     categories, languages: {name: PART}, cells: {language: {category: PART}},
+                     subsets: {name: {whole: PART, languages: {name: PART}, cells}}}
         histogram   {edges: [k + 1 scores], counts: {category: [k counts]}}
         statuses    {status: samples}
         mean_mass   mean probability of allowed answers, 0..1 | null
@@ -36,7 +39,8 @@ to six decimals (two in texts). `report.json`, where null stands for what can't 
 
     SUMMARY      {n, scored, coverage, mean, std, q1, median, q3, min, max, top_share, interval, mean_failures_lowest, statuses}
     MACRO        {mean, interval, mean_failures_lowest, categories, left_out}
-    MEAN         {n, mean, interval, percent, macro}
+    MEAN         {n, mean, interval, percent, macro, mean_failures_lowest: of an accuracy, else null}
+    PART         {percent, criteria, steps: {name: MEAN}, accuracy: MEAN | null}
     AUDIT        {samples, rows, statuses, controls: {kind: {n, mean, edit_mean, win_rate: {value, interval} | null}},
                   repeat: {n, same_share, mean_difference} | null, unread_share, mean_mass, skipped_identical, verdicts: [text]}
     DIFFERENCE   {n, groups, first_mean, second_mean, difference (second minus first), interval, wins, ties, losses, p, p_holm,

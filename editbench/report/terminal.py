@@ -97,7 +97,10 @@ def _protocol(run: RunSummary) -> Iterator[Text]:
         if len(means) > 1 or (means and kind != "criteria"):
             yield Text(f"{kind}: " + ", ".join(f"{name} {number(part.mean)}" for name, part in means.items()))
     if found.accuracy:
-        yield Text(f"accuracy: {share(found.accuracy.mean)} of {found.accuracy.n} samples at the top of every criterion")
+        accuracy = found.accuracy
+        told = f"accuracy: {share(accuracy.mean)} of {accuracy.n} samples at the top of every criterion"
+        lowest = f"; {share(accuracy.mean_failures_lowest)} with failures below it"
+        yield Text(told + (lowest if accuracy.mean_failures_lowest != accuracy.mean else ""))
 
 
 def _side_by_side(places: Sequence[Place]) -> RenderableType:

@@ -112,6 +112,8 @@ def _render(template: Template, document: Mapping[str, Any], found: Gallery, blo
         distributions=charts.distributions,
         bars=charts.bars,
         protocol=view.protocol,
+        cells=view.cells,
+        languages=view.languages,
         difference_axis=view.difference_axis,
     )
 
