@@ -31,6 +31,7 @@ Samples taken one by one, as if they were independent, would cover 65 % to 90 %.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -143,11 +144,11 @@ def joint(influences: Floats, resamples: int, seed: int) -> Floats:
 
 def _joint(columns: Sequence[Floats], resamples: int, seed: int) -> Iterable[Floats]:
     """The moves of each, shape (resamples,); `columns`: centred, shape (G,)."""
-    random, count = np.random.default_rng(seed), len(columns[0])
+    count = len(columns[0])
     if count > FEW_GROUPS:
-        normal = random.standard_normal((resamples, len(columns)))
+        normal = np.random.default_rng(seed).standard_normal((resamples, len(columns)))
         return [(normal * factors).sum(axis=1) for factors in cholesky(columns)]
-    blocks = [[column.take(drawn).sum(axis=1) for column in columns] for drawn in _drawn(random, count, resamples)]
+    blocks = [[column.take(drawn).sum(axis=1) for column in columns] for drawn in _drawn(count, resamples, seed)]
     return np.concatenate(blocks, axis=1)
 
 
@@ -173,22 +174,29 @@ def _draw(values: Floats, resamples: int, seed: int) -> Iterator[Floats]:
     mean square. This moves the ends of an interval by at most 0.02 standard errors, as another seed does by itself
     (tests/benchmarks/coverage.py: 1,001 and 10,000 groups, values 0..10 or heavy-tailed, 100,000 resamples).
     """
-    random, count = np.random.default_rng(seed), len(values)
+    count = len(values)
     if count > FEW_GROUPS:
         sizes, *columns = _cells(values)
-        times = random.multinomial(count, sizes / count, size=resamples)
+        times = np.random.default_rng(seed).multinomial(count, sizes / count, size=resamples)
         yield np.stack([(times * column).sum(axis=1) for column in columns])
         return
-    for places in _drawn(random, count, resamples):
+    for places in _drawn(count, resamples, seed):
         drawn = values.take(places)
         yield np.stack([drawn.sum(axis=1), np.square(drawn, out=drawn).sum(axis=1)])
 
 
-def _drawn(random: np.random.Generator, count: int, resamples: int) -> Iterator[Codes]:
+def _drawn(count: int, resamples: int, seed: int) -> Iterable[Codes]:
     """For each of b resamples, `count` draws of 0 .. count - 1: (b, count), in blocks whose size changes no draw."""
-    step = max(1, _BLOCK // count)
-    for start in range(0, resamples, step):
-        yield random.integers(count, size=(min(step, resamples - start), count))
+    if count * resamples <= _BLOCK:
+        return (_block(count, resamples, seed),)
+    step, random = max(1, _BLOCK // count), np.random.default_rng(seed)
+    return (random.integers(count, size=(min(step, resamples - start), count)) for start in range(0, resamples, step))
+
+
+@lru_cache(maxsize=4)
+def _block(count: int, resamples: int, seed: int) -> Codes:
+    """Kept: score, criteria and steps of a part are mostly over equally many groups, and drawing takes the most time."""
+    return np.random.default_rng(seed).integers(count, size=(resamples, count))
 
 
 def _cells(values: Floats) -> tuple[Codes, Floats, Floats]:
