@@ -11,7 +11,7 @@ AGREEMENT = {
     "kendall_tau_b": "Kendall's tau-b",
     "krippendorff_alpha": "Krippendorff's alpha, interval",
     "krippendorff_alpha_ordinal": "Krippendorff's alpha, ordinal",
-    "pairwise_accuracy": "pairwise accuracy",
+    "pairwise_accuracy": "Pairwise accuracy",
 }
 """What people call its statistics."""
 
