@@ -268,7 +268,7 @@ def report(
         list[str] | None,
         typer.Option(
             metavar="[NAME[:LOW-HIGH]=]FILE.csv",
-            help="Ratings of these edits by people, for the agreement: columns key,score; repeatable.",
+            help="Ratings of these edits by people, for the agreement: columns key and score, criteria or steps.",
         ),
     ] = None,
     reference: Annotated[

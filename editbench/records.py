@@ -39,6 +39,10 @@ Key = Annotated[str, Meta(pattern=rf"\A{paths.KEY_PATTERN}\Z")]
 Index = Annotated[int, Meta(ge=0)]
 
 
+PARTIAL = "partial"
+"""Flag of a judgement whose score leaves out criteria that could not be read, by a rubric's partial = "keep"."""
+
+
 class _Record:
     __slots__ = ()
 
@@ -140,7 +144,7 @@ class Judgement(_Record):
     shard: str | None = None
     """File name of the shard that holds the pictures; None when there is no edit."""
     flags: list[str] = field(default_factory=list)
-    """What is odd about the edit, as its record says."""
+    """What is odd about the edit, as its record says, and about the judgement, as PARTIAL."""
     steps: dict[str, float] | None = None
     """The rubric's steps on the way to the score, by name: the mean over the votes. None without a score."""
     subsets: list[str] = field(default_factory=list)

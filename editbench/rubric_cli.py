@@ -61,7 +61,7 @@ def show(
         Path | None, PathOption(metavar="DIR", help="A judge's folder: show the prompt inside its chat template.")
     ] = None,
 ) -> None:
-    """Print the text of each prompt that the judge is sent for a sample, to the letter.
+    """Print the prompts that the judge is sent for a sample, to the letter, and what differs from the official scripts.
 
     Only control characters and others that can't be seen are shown by their number, such as \\x1b.
     """
@@ -83,9 +83,9 @@ def show(
     kinds = (*("source" for _ in stored.images("source")), "edited", *("reference" for _ in stored.images("reference")))
     settings = ScoreSettings(readout=readout, language=language, max_text=max_text)
     asks = exhibits.asks(opened.samples[place], kinds, chosen, settings)
-    told = rubric.shown(_in_template(asks, model) if model else asks)
+    told = (rubric.shown(_in_template(asks, model) if model else asks), rubric.differences(chosen))
     # As segments: in a text that is printed, emoji codes and tabs are replaced.
-    console.out.print(Segments([Segment(f"{told}\n")]), crop=False)
+    console.out.print(Segments([Segment("\n\n".join(filter(None, told)) + "\n")]), crop=False)
 
 
 def _in_template(asks: list[Ask], folder: Path) -> list[Ask]:

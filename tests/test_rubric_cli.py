@@ -51,6 +51,13 @@ def test_the_prompt_is_shown_as_the_judge_is_sent_it(run, benchmark: Path) -> No
     assert rubric.load("five").asks(sample, None, "expected")[0].text in shown
 
 
+def test_what_differs_from_the_official_scripts_follows_the_prompts(run, benchmark: Path) -> None:
+    shown = run("show", "viescore", benchmark, "--key", "social")
+    assert shown.rstrip("\n").endswith(rubric.differences(rubric.load("viescore")))
+    assert "random whole number" in shown
+    assert "differs on purpose" not in run("show", "five", benchmark)
+
+
 def test_texts_are_shown_cut_as_the_judge_is_sent_them(run, benchmark: Path) -> None:
     assert "\nedi [...]\n" in run("show", "five", benchmark, "--max-text", "3")
 

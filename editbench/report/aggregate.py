@@ -93,6 +93,8 @@ class Subset:
     micro: Summary
     macro: Macro
     language_macros: Mapping[str, Macro]
+    cells: Mapping[str, Mapping[str, Summary]]
+    """By language and category."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,8 @@ class RunSummary:
     macro: Macro
     categories: Mapping[str, Summary]
     languages: Mapping[str, Summary]
+    cells: Mapping[str, Mapping[str, Summary]]
+    """By language and category."""
     subsets: Mapping[str, Subset]
     language_macros: Mapping[str, Macro]
     """Over the categories within each language."""
@@ -143,7 +147,7 @@ class RunSummary:
             "judge": facts.judge,
             "benchmark": facts.benchmark,
             "edits": facts.edits,
-            "rubric": {name: getattr(facts.rubric, name) for name in ("name", "version", "digest", "scale")},
+            "rubric": {name: getattr(facts.rubric, name) for name in ("name", "version", "digest", "scale", "partial")},
             "board": board,
             "headline": self.headline,
             "overall": {"micro": self.micro, "macro": self.macro},
@@ -154,7 +158,7 @@ class RunSummary:
 
 
 _DUMPED = (
-    *("categories", "languages", "subsets", "language_macros", "protocol", "histogram"),
+    *("categories", "languages", "cells", "subsets", "language_macros", "protocol", "histogram"),
     *("mean_mass", "reads", "flags", "audit", "anchors"),
 )
 
@@ -177,6 +181,7 @@ def summarise(
         macro=macro,
         categories={name: means.summary(table.category == code) for code, name in enumerate(table.categories)},
         languages={name: means.summary(chosen) for name, chosen in languages.items()},
+        cells=means.cells(everything),
         subsets={name: means.subset(chosen, languages) for name, chosen in table.subsets.items()},
         language_macros={name: means.macro(chosen) for name, chosen in languages.items()},
         protocol=protocol.measure(table, rubric, bootstrap),
@@ -244,7 +249,11 @@ class _Means:
     def subset(self, chosen: _Chosen, languages: Mapping[str, _Chosen]) -> Subset:
         spoken = {name: chosen & there for name, there in languages.items()}
         macros = {name: self.macro(there) for name, there in spoken.items() if there.any()}
-        return Subset(micro=self.summary(chosen), macro=self.macro(chosen), language_macros=macros)
+        return Subset(micro=self.summary(chosen), macro=self.macro(chosen), language_macros=macros, cells=self.cells(chosen))
+
+    def cells(self, chosen: _Chosen) -> dict[str, dict[str, Summary]]:
+        found = protocol.cells(self.table, chosen)
+        return {language: {name: self.summary(there) for name, there in parts.items()} for language, parts in found.items()}
 
     def percent(self, found: Summary | Macro, percent: protocol.Percent) -> Estimate:
         """The mean of all samples, or of all categories, as the rubric shows percent; from the means before rounding."""

@@ -1,4 +1,4 @@
-"""How far two raters agree on the same samples: four statistics, each with a 95 % interval. Pure numpy.
+"""How far raters agree on the same samples: statistics of two and of several, each with a 95 % interval. Pure numpy.
 
 Intervals are percentiles of the statistic over resamples of groups, drawn with replacement from a fixed seed: samples of one
 group (one source picture) are not independent, so whole groups are drawn (Field and Welsh 2007, "Bootstrapping clustered
@@ -9,13 +9,15 @@ Measured, where no two scores are alike: 900 samples 0.1 s, 10,000 3 s, 100,000 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from editbench.report.krippendorff import alpha
 from editbench.report.stats import LEVEL, Codes, Floats, Interval
 
 RESAMPLES = 1000
@@ -27,7 +29,6 @@ SEED = 0
 LEAST_DEFINED = 0.95
 """Share of the resamples that must define a statistic for it to have an interval."""
 _CHUNK = 500_000  # weights held at once: 4 MB an array, which stays near the processor
-_NOTHING = 1e-12  # share of the sum of squares below which a spread is a rounding error
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,22 @@ class Agreement:
     spearman: Estimate
     kendall_tau_b: Estimate
     krippendorff_alpha: Estimate
+    """For interval data."""
+    krippendorff_alpha_ordinal: Estimate
     pairwise_accuracy: Estimate
 
 
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """Of any number of raters, who need not all have rated every sample."""
+
+    krippendorff_alpha_ordinal: Estimate
+    krippendorff_alpha: Estimate
+    """For interval data."""
+
+
 STATISTICS = tuple(entry.name for entry in fields(Agreement))
+ALPHAS = tuple(entry.name for entry in fields(Reliability))
 
 
 class _Cells(NamedTuple):
@@ -85,44 +98,41 @@ def agree(first: Floats, second: Floats, groups: Codes, units: Floats | None = N
         resamples leave them undefined.
     """
     if len(first) < 2:
-        return Agreement(*[Estimate(None, None)] * 4)
+        return Agreement(*[Estimate(None, None)] * len(STATISTICS))
     cells = _cells(first, second, np.full((len(first), 2), np.nan) if units is None else units)
-    group_count, groups = _dense(groups)
-    values = _measure(cells, _weigh(cells, groups, np.ones((group_count, 1))))[:, 0]
-    drawn = [_measure(cells, weights) for weights in _resamples(cells, groups, group_count)]
-    intervals = map(_percentiles, np.concatenate(drawn, axis=1)) if drawn else [None] * 4
-    pairs = zip(values, intervals, strict=True)
-    return Agreement(*(Estimate(None, None) if np.isnan(value) else Estimate(float(value), span) for value, span in pairs))
+    return Agreement(*_estimates(partial(_measure, cells), cells.of, groups))
 
 
-def krippendorff_alpha(units: Floats, weights: Floats | None = None) -> Floats:
-    """Krippendorff's alpha with the interval metric, for any number of raters and missing ratings.
-
-    alpha = 1 - D_o / D_e (Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability"). With m_u ratings in unit u (units
-    of one rating are left out) and n in all: D_o = 1/n sum_u sum_{i != j} (v_ui - v_uj)^2 / (m_u - 1), and D_e =
-    1/(n (n - 1)) times the sum of (v - v')^2 over all ordered pairs of ratings. 1 is perfect agreement, 0 is what chance gives.
+def reliability(ratings: Floats, groups: Codes) -> Reliability:
+    """Compare any number of raters.
 
     Args:
-        units: shape (u, raters), NaN for a missing rating.
-        weights: shape (u, b), whole numbers: how often each unit counts; None for once.
+        ratings: shape (n, raters), on one scale, NaN for a missing one; samples that at least two of them rated.
+        groups: shape (n,), an integer a group.
 
     Returns:
-        Shape (b,), or (1,) without weights; NaN where all ratings are the same.
+        Alphas without a value where all ratings are the same, and without an interval where `agree` has none.
     """
-    weights = np.ones((len(units), 1)) if weights is None else weights
-    counts = (~np.isnan(units)).sum(axis=1)
-    paired = counts > 1
-    if not paired.any():
-        return np.full(weights.shape[1], np.nan)
-    units, counts, weights = units[paired], counts[paired], weights[paired]
-    # From the lowest rating on, where equal ratings leave no rounding error.
-    values = np.nan_to_num(units - np.nanmin(units))
-    totals, squares = values.sum(axis=1), (values**2).sum(axis=1)
-    within = 2 * (counts * squares - totals**2) / (counts - 1)
-    n, total, square = (column @ weights for column in (counts.astype(float), totals, squares))
-    spread = n * square - total**2
-    spread = np.where(spread > _NOTHING * n * square, spread, np.nan)
-    return 1 - (within @ weights) / n / (2 * spread / (n * (n - 1)))
+    if not len(ratings):
+        return Reliability(*[Estimate(None, None)] * 2)
+    _, codes = np.unique(ratings, return_inverse=True)
+    _, place, of = np.unique(codes.reshape(ratings.shape), axis=0, return_index=True, return_inverse=True)
+    units = ratings[place]
+
+    def measure(weights: _Weights) -> Floats:
+        return np.stack([alpha(units, weights.cells, ordinal=ordinal) for ordinal in (True, False)])
+
+    return Reliability(*_estimates(measure, of.reshape(-1), groups))
+
+
+def _estimates(measure: Callable[[_Weights], Floats], of: Codes, groups: Codes) -> list[Estimate]:
+    """Statistics with their intervals. `measure`: gives them for b resamples, shape (k, b). `of`: the cell of each sample."""
+    group_count, groups = _dense(groups)
+    values = measure(_weigh(of, groups, np.ones((group_count, 1))))[:, 0]
+    drawn = [measure(weights) for weights in _resamples(of, groups, group_count)]
+    intervals = map(_percentiles, np.concatenate(drawn, axis=1)) if drawn else [None] * len(values)
+    pairs = zip(values, intervals, strict=True)
+    return [Estimate(None, None) if np.isnan(value) else Estimate(float(value), span) for value, span in pairs]
 
 
 def _cells(first: Floats, second: Floats, units: Floats) -> _Cells:
@@ -138,7 +148,7 @@ def _dense(values: Floats | Codes) -> tuple[int, Codes]:
     return len(distinct), ranks
 
 
-def _resamples(cells: _Cells, groups: Codes, group_count: int) -> Iterator[_Weights]:
+def _resamples(of: Codes, groups: Codes, group_count: int) -> Iterator[_Weights]:
     if group_count < 2 or DRAWS // len(groups) < LEAST_RESAMPLES:
         return
     n = len(groups)
@@ -147,13 +157,13 @@ def _resamples(cells: _Cells, groups: Codes, group_count: int) -> Iterator[_Weig
         size = min(left, max(1, _CHUNK // n))
         drawn = rng.integers(group_count, size=(size, group_count)) + group_count * np.arange(size)[:, None]
         times = np.bincount(drawn.ravel(), minlength=size * group_count).reshape(size, group_count)
-        yield _weigh(cells, groups, times.T.astype(np.float64))
+        yield _weigh(of, groups, times.T.astype(np.float64))
         left -= size
 
 
-def _weigh(cells: _Cells, groups: Codes, times: Floats) -> _Weights:
+def _weigh(of: Codes, groups: Codes, times: Floats) -> _Weights:
     """`times`: shape (groups, b), how often each group was drawn."""
-    return _Weights(_sum_by(cells.of, times[groups]), np.bincount(groups) @ times**2)
+    return _Weights(_sum_by(of, times[groups]), (np.bincount(groups)[:, None] * times**2).sum(axis=0))
 
 
 def _sum_by(codes: Codes, weights: Floats) -> Floats:
@@ -168,10 +178,11 @@ def _starts(codes: Codes) -> NDArray[np.intp]:
 
 
 def _measure(cells: _Cells, weights: _Weights) -> Floats:
-    """The statistics in the order of `Agreement`: shape (4, b), NaN where undefined."""
+    """The statistics in the order of `Agreement`: shape (5, b), NaN where undefined."""
     with np.errstate(invalid="ignore", divide="ignore"):
         rho, (tau, accuracy) = _spearman(cells, weights.cells), _pairwise(cells, weights)
-        return np.stack([rho, tau, krippendorff_alpha(cells.units, weights.cells), accuracy])
+        alphas = [alpha(cells.units, weights.cells, ordinal=ordinal) for ordinal in (False, True)]
+        return np.stack([rho, tau, *alphas, accuracy])
 
 
 def _spearman(cells: _Cells, weights: Floats) -> Floats:

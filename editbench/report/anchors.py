@@ -106,4 +106,6 @@ def _shift(run: Run, reference: Rows, label: str, resamples: int, seed: int) -> 
 def _pearson(first: Floats, second: Floats) -> float | None:
     if len(first) < 2 or first.std() < _NOTHING or second.std() < _NOTHING:
         return None
-    return float(np.corrcoef(first, second)[0, 1])
+    first, second = first - first.mean(), second - second.mean()
+    shared = (first * second).sum() / math.sqrt((first * first).sum() * (second * second).sum())
+    return float(np.clip(shared, -1, 1))

@@ -1,8 +1,9 @@
 """What the judge can tell apart: its scores of controls beside those of the edits that they are about.
 
 A judge is worth believing when an edit scores above its unedited source, above a stranger (another sample's edit) and above
-the same pair swapped, and when the very same pair gets the same score again. How often an edit wins, ties counting one half, is
-the area under the ROC curve of paired scores (AUC): 0.5 is what a judge gives that does not look.
+the same pair swapped, and when the very same pair gets the same score again. The win rate of the edits is how often one scores
+above its own control, ties counting one half: 0.5 is what a judge gives that does not look. (The area under a ROC curve would
+compare each edit with the controls of all samples.)
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from editbench.paths import ScorePaths
 from editbench.records import EDIT_FAILED, OK, REPEAT, STATUSES, STRANGER, SWAPPED, UNEDITED
 from editbench.report.agreement import Estimate
 from editbench.report.bootstrap import Bootstrap
+from editbench.report.power import LEAST_GROUPS
 from editbench.report.rounding import estimate, mean, rounded, within
 from editbench.report.rows import Scale
 from editbench.report.runs import Run
@@ -33,8 +35,6 @@ IDENTICAL = "identical"
 SAME = 1e-3
 """Scores that differ by less look alike in every table."""
 CHANCE = 0.5
-LEAST_GROUPS = 6
-"""Fewer can't tell: all of five win by chance alone in one case out of 16, counting both sides."""
 LEAST_SAME = 0.9
 MOST_APART = 0.01
 """Mean difference of repeats, as a share of the scale's width, that the last bits of a batch may make."""
@@ -67,7 +67,7 @@ class Control:
     """Of the controls."""
     edit_mean: float | None
     """Of their edits."""
-    auc: Estimate | None
+    win_rate: Estimate | None
     """Share of samples whose edit scores above its control, ties counting one half; None without samples."""
 
 
@@ -178,7 +178,7 @@ def _control(pairs: _Pairs, bootstrap: Bootstrap) -> Control:
         n=int(both.sum()),
         mean=mean(pairs.control[both]),
         edit_mean=mean(pairs.edit[both]),
-        auc=None if value is None else estimate(value, within(bootstrap.mean(wins, both), (0.0, 1.0))),
+        win_rate=None if value is None else estimate(value, within(bootstrap.mean(wins, both), (0.0, 1.0))),
     )
 
 
@@ -198,14 +198,12 @@ def _unread(statuses: Mapping[str, int]) -> float | None:
 def _rivals(pairs: Mapping[str, _Pairs], controls: Mapping[str, Control]) -> Iterator[str]:
     for kind, control in controls.items():
         words = _WORDS[kind]
-        if control.auc is None:
+        if control.win_rate is None:
             yield _nothing(words, pairs[kind].skipped)
             continue
-        told = (
-            f"{words.wins} in {_percent(control.auc.value)} of {control.n} samples{_doubt(pairs[kind], control.auc.interval)}"
-        )
+        interval, won = control.win_rate.interval, _percent(control.win_rate.value)
+        told = f"{words.wins} in {won} of {control.n} samples{_doubt(pairs[kind], interval)}"
         groups = len(np.unique(pairs[kind].group[pairs[kind].both]))
-        interval = control.auc.interval
         if interval is None or groups < LEAST_GROUPS:
             yield f"too few source pictures ({groups}) to say whether the judge can tell {words.apart}: {told}"
         elif interval[1] < CHANCE:

@@ -30,7 +30,8 @@ Samples taken one by one, as if they were independent, would cover 65 % to 90 %.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -116,7 +117,7 @@ def studentised(influences: Floats, resamples: int, seed: int) -> Interval:
     """
     count = len(influences)
     centred = influences - influences.mean()
-    usual = np.sqrt(centred @ centred)
+    usual = np.sqrt(np.square(centred).sum())
     sums, squares = np.concatenate(list(_draw(centred, resamples, seed)), axis=1)
     spreads = np.sqrt(np.maximum(squares - sums**2 / count, 0) * count / (count - 1))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -127,18 +128,43 @@ def studentised(influences: Floats, resamples: int, seed: int) -> Interval:
 
 
 def joint(influences: Floats, resamples: int, seed: int) -> Floats:
-    """By how much k statistics move together when groups are resampled: shape (resamples, k).
+    """By how much k statistics move together when groups are resampled: shape (resamples, k). Equal statistics move alike.
 
     Of more than FEW_GROUPS groups, drawn from the normal limit of their sums.
 
     Args:
         influences: shape (G, k).
     """
-    random, (count, width) = np.random.default_rng(seed), influences.shape
-    centred = influences - influences.mean(axis=0)
+    columns = [column - column.mean() for column in np.ascontiguousarray(influences.T)]
+    # Rounding may set even equal ones apart in a product.
+    different = {column.tobytes(): column for column in columns}
+    moves = dict(zip(different, _joint(list(different.values()), resamples, seed), strict=True))
+    return np.stack([moves[column.tobytes()] for column in columns], axis=1)
+
+
+def _joint(columns: Sequence[Floats], resamples: int, seed: int) -> Iterable[Floats]:
+    """The moves of each, shape (resamples,); `columns`: centred, shape (G,)."""
+    count = len(columns[0])
     if count > FEW_GROUPS:
-        return random.multivariate_normal(np.zeros(width), centred.T @ centred, size=resamples, method="eigh")
-    return np.concatenate([_times(drawn, count) @ centred for drawn in _drawn(random, count, resamples)])
+        normal = np.random.default_rng(seed).standard_normal((resamples, len(columns)))
+        return [(normal * factors).sum(axis=1) for factors in cholesky(columns)]
+    blocks = [[column.take(drawn).sum(axis=1) for column in columns] for drawn in _drawn(count, resamples, seed)]
+    return np.concatenate(blocks, axis=1)
+
+
+def cholesky(columns: Sequence[Floats]) -> Floats:
+    """The lower triangular L, shape (k, k), of L L' = the products of k columns with each other.
+
+    Columns may depend on each other. numpy's own wants them independent, and goes through a BLAS.
+    """
+    rest = np.array([[(one * other).sum() for other in columns] for one in columns])
+    least = _NOTHING * rest.diagonal()
+    factors = np.zeros_like(rest)
+    for place in range(len(columns)):
+        if rest[place, place] > least[place]:
+            factors[place:, place] = rest[place:, place] / np.sqrt(rest[place, place])
+            rest -= np.multiply.outer(factors[:, place], factors[:, place])
+    return factors
 
 
 def _draw(values: Floats, resamples: int, seed: int) -> Iterator[Floats]:
@@ -148,33 +174,35 @@ def _draw(values: Floats, resamples: int, seed: int) -> Iterator[Floats]:
     mean square. This moves the ends of an interval by at most 0.02 standard errors, as another seed does by itself
     (tests/benchmarks/coverage.py: 1,001 and 10,000 groups, values 0..10 or heavy-tailed, 100,000 resamples).
     """
-    random, count = np.random.default_rng(seed), len(values)
+    count = len(values)
     if count > FEW_GROUPS:
-        sizes, columns = _cells(values)
-        yield (random.multinomial(count, sizes / count, size=resamples) @ columns).T
+        sizes, *columns = _cells(values)
+        times = np.random.default_rng(seed).multinomial(count, sizes / count, size=resamples)
+        yield np.stack([(times * column).sum(axis=1) for column in columns])
         return
-    for places in _drawn(random, count, resamples):
-        drawn = values[places]
-        yield np.stack([drawn.sum(axis=1), np.einsum("bg,bg->b", drawn, drawn)])
+    for places in _drawn(count, resamples, seed):
+        drawn = values.take(places)
+        yield np.stack([drawn.sum(axis=1), np.square(drawn, out=drawn).sum(axis=1)])
 
 
-def _drawn(random: np.random.Generator, count: int, resamples: int) -> Iterator[Codes]:
+def _drawn(count: int, resamples: int, seed: int) -> Iterable[Codes]:
     """For each of b resamples, `count` draws of 0 .. count - 1: (b, count), in blocks whose size changes no draw."""
-    step = max(1, _BLOCK // count)
-    for start in range(0, resamples, step):
-        yield random.integers(count, size=(min(step, resamples - start), count))
+    if count * resamples <= _BLOCK:
+        return (_block(count, resamples, seed),)
+    step, random = max(1, _BLOCK // count), np.random.default_rng(seed)
+    return (random.integers(count, size=(min(step, resamples - start), count)) for start in range(0, resamples, step))
 
 
-def _times(drawn: Codes, count: int) -> Floats:
-    """How often each of 0 .. count - 1 was drawn, shape (b, count)."""
-    rows = drawn + count * np.arange(len(drawn))[:, None]
-    return np.bincount(rows.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(np.float64)
+@lru_cache(maxsize=4)
+def _block(count: int, resamples: int, seed: int) -> Codes:
+    """Kept: score, criteria and steps of a part are mostly over equally many groups, and drawing takes the most time."""
+    return np.random.default_rng(seed).integers(count, size=(resamples, count))
 
 
-def _cells(values: Floats) -> tuple[Codes, Floats]:
-    """How many values each cell of equal width has, and their mean and mean square, shape (cells, 2)."""
+def _cells(values: Floats) -> tuple[Codes, Floats, Floats]:
+    """How many values each cell of equal width has, their mean, and their mean square; shape (cells,)."""
     low, width = values.min(), np.ptp(values) / CELLS
     cell = np.minimum((values - low) / width, CELLS - 1).astype(np.int64)
     sizes = np.bincount(cell)
-    sums = np.stack([np.bincount(cell, values), np.bincount(cell, values**2)], axis=1)
-    return sizes[sizes > 0], sums[sizes > 0] / sizes[sizes > 0][:, None]
+    taken, sums, squares = sizes > 0, np.bincount(cell, values), np.bincount(cell, values**2)
+    return sizes[taken], sums[taken] / sizes[taken], squares[taken] / sizes[taken]

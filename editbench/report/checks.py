@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from editbench.records import OK
+from editbench.records import OK, PARTIAL
 from editbench.report.aggregate import RunSummary
 from editbench.report.audit import SAME
 
@@ -27,6 +27,8 @@ def diagnose(run: RunSummary) -> list[str]:
         found.append(f"the judge gave allowed answers a probability of only {run.mean_mass:.2f} on average: {_LOOK}")
     if (forced := run.reads.get("forced", 0)) > MOST_FORCED * whole.scored:
         found.append(f"{forced} of {whole.scored} scores were forced, after replies without a readable one: {_LOOK}")
+    if some := run.flags.get(PARTIAL, 0):
+        found.append(f"{some} of {whole.scored} scores leave out criteria that could not be read, as the rubric says (partial)")
     if whole.scored and run.macro.left_out:
         names = ", ".join(run.macro.left_out)
         found.append(f"no sample of {names} has a score: the macro mean is over the other {run.macro.categories} categories")

@@ -12,7 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
-from editbench.report import ranks, stats
+from editbench.report import power, ranks, stats
 from editbench.report.bootstrap import CELLS, FEW_GROUPS, RESAMPLES, SEED, Bootstrap
 from editbench.report.rounding import rounded, rounded_pair, within
 from editbench.report.runs import Run
@@ -24,8 +24,6 @@ FEW_FLIPS = 13
 """Up to so many groups every way to flip their signs is tried; 2^13 is less than the usual number of random flips."""
 SAME = 1e-6
 """Scores that differ by less are a tie."""
-DETECTED = 1.96 + 0.84
-"""Standard errors of the smallest difference that a two-sided test at 5 % finds with a power of 80 %."""
 _EVEN = 1e-9
 """Sums of flipped differences that are nearer than this share of their greatest are equal."""
 _BLOCK = 1_000_000  # signs held at once
@@ -53,7 +51,7 @@ class Difference:
     effect: float | None
     """d_z: the mean over the standard deviation of the paired differences (Cohen 1988); None when all are the same."""
     detectable: float | None
-    """The smallest difference that so many samples show with a power of 80 %: DETECTED clustered standard errors."""
+    """The smallest true difference that so many groups show four times out of five (see `power.detectable`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +141,7 @@ def _compare(labels: tuple[str, str], runs: Mapping[str, Run], resamples: int, s
 
 
 def _align(first: Run, second: Run) -> _Pair:
-    """Pair the samples that both runs scored, in the first one's order, with its groups and categories."""
+    """Pair the samples that both runs scored, with the first one's groups and categories."""
     one, other = first.rows, second.rows
     if list(one.keys) == list(other.keys):
         here = there = np.flatnonzero(one.scored & other.scored)
@@ -167,9 +165,10 @@ def _measure(pair: _Pair, macro: bool, resamples: int, seed: int) -> Difference:
     found = stats.influence(differences, pair.groups, strata)
     mean = stats.macro_mean(differences, strata)
     weights = weigh(strata)
+    groups = stats.dense(pair.groups)[0] if len(pair.groups) else 0
     return Difference(
         n=len(differences),
-        groups=stats.dense(pair.groups)[0] if len(pair.groups) else 0,
+        groups=groups,
         first_mean=rounded(stats.macro_mean(pair.first, strata)),
         second_mean=rounded(stats.macro_mean(pair.second, strata)),
         difference=rounded(mean),
@@ -180,7 +179,7 @@ def _measure(pair: _Pair, macro: bool, resamples: int, seed: int) -> Difference:
         p=None if mean is None else rounded(flip_test(weights * differences, pair.groups, resamples, seed)),
         p_holm=None,
         effect=None if mean is None else rounded(_effect(differences, weights, mean)),
-        detectable=None if found is None else rounded(DETECTED * found.error),
+        detectable=None if found is None else rounded(power.detectable(found, groups)),
     )
 
 
@@ -196,7 +195,7 @@ def _effect(differences: Floats, weights: Floats, mean: float) -> float | None:
     n = len(differences)
     if n < 2:
         return None
-    spread = math.sqrt(weights @ (differences - mean) ** 2 * n / (n - 1))
+    spread = math.sqrt((weights * (differences - mean) ** 2).sum() * n / (n - 1))
     return mean / spread if spread > SAME else None
 
 
@@ -223,8 +222,8 @@ def flip_test(differences: Floats, groups: Codes, flips: int = RESAMPLES, seed: 
     sizes = sizes[sizes > _EVEN * sizes.max(initial=0.0)]
     least = observed - _EVEN * sizes.sum()
     if len(sizes) <= FEW_FLIPS:
-        signs = 1 - 2 * (np.arange(2 ** len(sizes))[:, None] >> np.arange(len(sizes)) & 1)
-        return float((np.abs(signs @ sizes) >= least).mean())
+        flipped = np.arange(2 ** len(sizes))[:, None] >> np.arange(len(sizes)) & 1
+        return float((np.abs(_signed_sums(flipped, sizes)) >= least).mean())
     count = sum(int((np.abs(sums) >= least).sum()) for sums in _flipped(sizes, flips, np.random.default_rng(seed)))
     return (1 + count) / (1 + flips)
 
@@ -235,11 +234,16 @@ def _flipped(sizes: Floats, flips: int, random: np.random.Generator) -> Iterator
         cell = np.minimum(sizes / sizes.max() * CELLS, CELLS - 1).astype(np.int64)
         counts = np.bincount(cell)
         roots = np.sqrt(np.bincount(cell, sizes**2) / np.maximum(counts, 1))
-        yield (2 * random.binomial(counts, 0.5, size=(flips, len(counts))) - counts) @ roots
+        yield ((2 * random.binomial(counts, 0.5, size=(flips, len(counts))) - counts) * roots).sum(axis=1)
         return
     step = max(1, _BLOCK // len(sizes))
     for start in range(0, flips, step):
-        yield (2 * random.integers(2, size=(min(step, flips - start), len(sizes))) - 1) @ sizes
+        yield _signed_sums(random.integers(2, size=(min(step, flips - start), len(sizes))), sizes)
+
+
+def _signed_sums(positive: Codes, sizes: Floats) -> Floats:
+    """Of each row of `positive`, shape (b, groups): the sum of `sizes`, negative where it is 0."""
+    return np.where(positive, sizes, -sizes).sum(axis=1)
 
 
 def holm(p: Sequence[float | None]) -> list[float | None]:

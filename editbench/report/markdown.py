@@ -33,7 +33,7 @@ def render(report: Report) -> str:
     blocks += sections.comparisons(report.comparisons)
     for run in report.runs:
         blocks += _run(run, report.run_warnings[run.label])
-    blocks += sections.agreement(report.agreement)
+    blocks += sections.agreement(report.agreement, report.reliability)
     return printable("\n\n".join([*blocks, NOTES]), lines=True) + "\n"
 
 
@@ -46,9 +46,11 @@ def _run(run: RunSummary, told: Sequence[str]) -> Iterator[str]:
     if len(run.languages) > 1:
         macros = [_macro_row(f"{name}, macro", macro) for name, macro in run.language_macros.items()]
         yield table(("language", *_COLUMNS), [*_rows(run.languages), *macros])
+    yield from sections.cells(run.cells, run.protocol.cells)
     for name, subset in run.subsets.items():
         rows = [_row(f"{name}, micro", subset.micro), _macro_row(f"{name}, macro", subset.macro)]
         yield table(("subset", *_COLUMNS), rows)
+        yield from sections.subset(name, subset, run.protocol.subsets[name])
     yield from sections.protocol(run.protocol)
     if run.micro.scored < run.micro.n:
         yield _statuses(run)

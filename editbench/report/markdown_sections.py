@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from editbench.report.agreement import STATISTICS, Estimate
+from editbench.report.aggregate import Macro, Subset, Summary
+from editbench.report.agreement import ALPHAS, STATISTICS, Estimate
 from editbench.report.anchors import Anchors
-from editbench.report.audit import LEAST_GROUPS, Audit
+from editbench.report.audit import Audit
 from editbench.report.compare import Comparison, Difference
-from editbench.report.markdown_text import Markdown, bold, bullets, escape, table
-from editbench.report.protocol import Mean, Part, Protocol
-from editbench.report.raters import Dispute, Pair
-from editbench.report.words import estimate, number, p_value, share, signed, span
+from editbench.report.markdown_text import bold, bullets, escape, table
+from editbench.report.protocol import Cells, Mean, Part, Protocol, SubsetParts
+from editbench.report.raters import Dispute, Pair, Several, scales
+from editbench.report.words import AGREEMENT, estimate, number, p_value, share, signed, span
 
 COMPARISON_NOTES = (
     "A difference is the second run minus the first, over the samples that both scored; win, tie and loss are the second's. "
@@ -20,16 +21,18 @@ COMPARISON_NOTES = (
     "four times out of five."
 )
 AGREEMENT_NOTES = (
-    "Agreement is over the samples that both raters scored, with 95 % intervals by bootstrap over groups of samples of "
-    "one source picture. Krippendorff's alpha is for interval data. Pairwise accuracy is the share of pairs of samples "
+    "Agreement is over the samples that both raters rated, with 95 % intervals by bootstrap over groups of samples of "
+    "one source picture. Krippendorff's alpha is given for interval and for ordinal data, of all raters together over the "
+    "samples that at least two of them rated. Pairwise accuracy is the share of pairs of samples "
     "that both order alike or both tie; a pair that only one ties counts against it (acc_eq, Deutsch, Foster and Freitag "
     "2023), so that a rater whose scores never tie can't reach 1 beside one whose scores do. Scores are tied when they "
-    "are equal to six decimals. Where scales differ, alpha and differences are on scores taken linearly from each "
+    "are equal to six decimals. Where scales differ, alphas and differences are on scores taken linearly from each "
     "rater's scale to 0..1; an observed scale spans the scores that the rater gave. Undefined (`-`): a rater who gives "
     "everyone the same has no ranks to correlate."
 )
 AUDIT_PASSED = "Nothing is wrong: the judge tells its controls from the edits, and repeats itself."
 AUDIT_FAILED = "What is wrong stands among the warnings above."
+AUDIT_NOTES = "Win rate: the share of samples whose edit scores above its own control, ties counting one half; 0.50 is chance."
 POOL_NOTES = (
     "A pool takes all values of all criteria of its samples alike; the means of the scores, above, take each sample's mean "
     "first. Published summaries differ in just this."
@@ -59,7 +62,7 @@ def _unseen(parts: Iterable[tuple[str, Difference]]) -> str:
     """How small a difference so many samples can't show, in plain words."""
     told, few = [], []
     for name, part in parts:
-        if part.detectable is None or part.groups < LEAST_GROUPS:
+        if part.detectable is None:
             few.append(f"{escape(name)} ({part.groups})")
         else:
             told.append(f"{part.n} samples of {escape(name)} can't show less than {number(part.detectable)}")
@@ -75,6 +78,43 @@ def _difference(name: str, part: Difference) -> tuple[str, ...]:
     return (*counts, *means, record, p_value(part.p), p_value(part.p_holm), signed(part.effect), number(part.detectable))
 
 
+def cells(summaries: Mapping[str, Mapping[str, Summary]], parts: Cells, among: str = "") -> Iterator[str]:
+    """Categories by language, with the rubric's steps; nothing for a single language."""
+    if len(summaries) < 2:
+        return
+    steps = list(dict.fromkeys(name for row in parts.values() for part in row.values() for name in part.steps))
+    columns = [(language, step) for language in summaries for step in (None, *steps)]
+    names = dict.fromkeys(name for row in summaries.values() for name in row)
+    header = (f"category{among}", *(" ".join(filter(None, column)) for column in columns))
+    yield table(header, [(name, *(_cell(summaries, parts, name, *column) for column in columns)) for name in names])
+
+
+def _cell(summaries: Mapping[str, Mapping[str, Summary]], parts: Cells, category: str, language: str, step: str | None) -> str:
+    summary = summaries[language].get(category)
+    if summary is None:
+        return "-"
+    if step is None:
+        return estimate(Estimate(summary.mean, summary.interval))
+    found = parts[language][category].steps.get(step)
+    return number(found.mean if found else None)
+
+
+def subset(name: str, found: Subset, parts: SubsetParts) -> Iterator[str]:
+    """The macro means of a subset, of the score and of the rubric's steps, by language; and its cells."""
+    steps = list(parts.whole.steps)
+    languages = parts.languages.items() if len(parts.languages) > 1 else ()
+    rows = [("all", found.macro, parts.whole), *((each, found.language_macros[each], part) for each, part in languages)]
+    if steps or languages:
+        header = (f"macro means in {name}", "score", "95 % interval", *steps)
+        yield table(header, [_macros(label, macro, part, steps) for label, macro, part in rows])
+    yield from cells(found.cells, parts.cells, f" in {name}")
+
+
+def _macros(label: str, macro: Macro, part: Part, steps: Sequence[str]) -> tuple[str, ...]:
+    means = (number(part.steps[name].macro if name in part.steps else None) for name in steps)
+    return (label, number(macro.mean), span(macro.interval), *means)
+
+
 def protocol(found: Protocol) -> Iterator[str]:
     """The rubric's own numbers; nothing where they are just the score."""
     parts = [("criterion", found.criteria), ("step", found.steps), ("pool", found.pools)]
@@ -83,6 +123,8 @@ def protocol(found: Protocol) -> Iterator[str]:
         accuracy = found.accuracy
         interval = f"{share(accuracy.interval[0])} to {share(accuracy.interval[1])}" if accuracy.interval else "-"
         rows.append(("accuracy", str(accuracy.n), share(accuracy.mean), interval, "", ""))
+        if accuracy.mean_failures_lowest != accuracy.mean:
+            rows.append(("accuracy, failures below the top", "", share(accuracy.mean_failures_lowest), "", "", ""))
     if len(rows) < 2:
         return
     yield table(("by the rubric's protocol", "n", "mean", "95 % interval", "macro mean", "percent"), rows)
@@ -114,9 +156,11 @@ def audit(found: Audit | None) -> Iterator[str]:
     yield f"### Audit of the judge, on {found.samples} samples"
     yield AUDIT_FAILED if found.verdicts else AUDIT_PASSED
     rows = [
-        (name, str(part.n), number(part.edit_mean), number(part.mean), *_auc(part.auc)) for name, part in found.controls.items()
+        (name, str(part.n), number(part.edit_mean), number(part.mean), *_win_rate(part.win_rate))
+        for name, part in found.controls.items()
     ]
-    yield table(("control", "n", "mean of the edits", "mean of the control", "edit beats it (AUC)", "95 % interval"), rows)
+    yield table(("control", "n", "mean of the edits", "mean of the control", "win rate of the edits", "95 % interval"), rows)
+    yield AUDIT_NOTES
     facts = [f"{share(found.unread_share)} of the controls' replies could not be read"]
     if found.repeat:
         same, apart = share(found.repeat.same_share), number(found.repeat.mean_difference)
@@ -126,7 +170,7 @@ def audit(found: Audit | None) -> Iterator[str]:
     yield bullets(facts)
 
 
-def _auc(found: Estimate | None) -> tuple[str, str]:
+def _win_rate(found: Estimate | None) -> tuple[str, str]:
     return (number(found.value), span(found.interval)) if found else ("-", "-")
 
 
@@ -138,29 +182,29 @@ def anchors(found: Anchors | None) -> Iterator[str]:
     yield bullets([f"Anchors: {told}"])
 
 
-def agreement(pairs: Sequence[Pair]) -> Iterator[str]:
+def agreement(pairs: Sequence[Pair], several: Sequence[Several]) -> Iterator[str]:
     if not pairs:
         return
     yield "## Agreement"
-    raters = dict.fromkeys(rater for pair in pairs for rater in pair.raters)
-    yield bullets(raters)
-    header = ("raters", "n", *(name.replace("_", " ") for name in STATISTICS))
-    yield table(header, [_agreement_row(pair) for pair in pairs])
+    yield bullets(scales(pairs))
+    if several:
+        yield table(("all raters", "n", *map(AGREEMENT.get, ALPHAS)), [_reliability_row(raters) for raters in several])
+    yield table(("raters", "n", *map(AGREEMENT.get, STATISTICS)), [_agreement_row(pair) for pair in pairs])
     for pair in pairs:
         if pair.disputed:
             names = [rater.name for rater in pair.raters]
             header = ("key", "category", *(f"{name} wrote" for name in names), *names, "difference on 0..1")
-            yield f"### Most disputed: {_names(pair)}"
+            yield f"### Most disputed: {escape(pair)}"
             yield table(header, [_dispute(each) for each in pair.disputed], texts=4)
     yield AGREEMENT_NOTES
 
 
 def _agreement_row(pair: Pair) -> tuple[str, ...]:
-    return (_names(pair), str(pair.n), *(estimate(getattr(pair.agreement, name)) for name in STATISTICS))
+    return (str(pair), str(pair.n), *(estimate(getattr(pair.agreement, name)) for name in STATISTICS))
 
 
-def _names(pair: Pair) -> Markdown:
-    return escape(" and ".join(rater.name for rater in pair.raters))
+def _reliability_row(raters: Several) -> tuple[str, ...]:
+    return (str(raters), str(raters.n), *(estimate(getattr(raters.reliability, name)) for name in ALPHAS))
 
 
 def _dispute(dispute: Dispute) -> tuple[str, ...]:

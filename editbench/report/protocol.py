@@ -12,20 +12,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from editbench.records import PARTIAL
 from editbench.report.bootstrap import Bootstrap
 from editbench.report.rounding import rounded, rounded_pair, within
 from editbench.report.rows import Rows
 from editbench.report.runs import RubricFacts
-from editbench.report.stats import Floats, Interval
+from editbench.report.stats import Bools, Floats, Interval
 
 TOP = 0.5
 """A mean of votes or of a distribution is at the top of its range when it is at most this far below it."""
 
 Percent = tuple[float, float]
 """(offset, factor)."""
-_Chosen = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,17 +38,32 @@ class Mean:
     """factor * (mean - offset) where the rubric shows percent; of an accuracy, 100 times the mean."""
     macro: float | None = None
     """The unweighted mean of the categories' means; None for pools and an accuracy."""
+    mean_failures_lowest: float | None = None
+    """Of an accuracy: over all samples, those without a score counting as below the top. None for all else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Some samples: those of a category or of a language."""
+    """Some samples, such as those of a category or of a language."""
 
     percent: float | None
     """Of the mean score."""
     criteria: Mapping[str, Mean]
     steps: Mapping[str, Mean]
     accuracy: Mean | None
+
+
+Cells = Mapping[str, Mapping[str, Part]]
+"""By language and category."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubsetParts:
+    """Samples that the benchmark also counts by themselves."""
+
+    whole: Part
+    languages: Mapping[str, Part]
+    cells: Cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,20 +77,35 @@ class Protocol:
     """Share of samples whose every criterion is at its highest, 0..1; None unless the rubric asks for it."""
     categories: Mapping[str, Part]
     languages: Mapping[str, Part]
+    cells: Cells
+    subsets: Mapping[str, SubsetParts]
+
+
+def cells(rows: Rows, chosen: Bools) -> dict[str, dict[str, Bools]]:
+    """By language and category: which of the chosen samples are of both; those that any is of."""
+    found: dict[str, dict[str, Bools]] = {}
+    for language, name in enumerate(rows.languages):
+        spoken = chosen & (rows.language == language)
+        by_category = {category: spoken & (rows.category == code) for code, category in enumerate(rows.categories)}
+        found[name] = {category: there for category, there in by_category.items() if there.any()}
+    return {name: there for name, there in found.items() if there}
 
 
 def measure(rows: Rows, rubric: RubricFacts, bootstrap: Bootstrap) -> Protocol:
     """All of them. `bootstrap`: over the groups of `rows`."""
     means = _Means(rows, rubric, bootstrap)
-    whole = means.part(rows.scored)
+    everything = np.ones(len(rows.keys), dtype=bool)
+    whole = means.part(everything)
     return Protocol(
         percent=rubric.percent,
         criteria=whole.criteria,
         steps=whole.steps,
         pools=means.pools(),
         accuracy=whole.accuracy,
-        categories={name: means.part(rows.scored & (rows.category == code)) for code, name in enumerate(rows.categories)},
-        languages={name: means.part(rows.scored & (rows.language == code)) for code, name in enumerate(rows.languages)},
+        categories={name: means.part(rows.category == code) for code, name in enumerate(rows.categories)},
+        languages=means.languages(everything),
+        cells=means.cells(everything),
+        subsets={name: means.subset(chosen) for name, chosen in rows.subsets.items()},
     )
 
 
@@ -91,16 +120,31 @@ class _Means:
         known = rows.criteria.keys() <= rubric.criteria.keys()
         self.top = _at_the_top(rows, rubric) if rubric.accuracy and known else None
 
-    def part(self, chosen: _Chosen) -> Part:
-        rows, rubric = self.rows, self.rubric
-        score = float(rows.score[chosen].mean()) if chosen.any() else None
-        known = None if self.top is None else chosen & ~np.isnan(self.top)
+    def part(self, chosen: Bools) -> Part:
+        rows, rubric, scored = self.rows, self.rubric, chosen & self.rows.scored
+        score = float(rows.score[scored].mean()) if scored.any() else None
         return Part(
             percent=as_percent(score, rubric.percent),
-            criteria=self._columns(rows.criteria, chosen, rubric.percent),
-            steps=self._columns(rows.steps, chosen, None),
-            accuracy=None if known is None else _mean(self.top, known, self.bootstrap, (0, 100), (0.0, 1.0)),
+            criteria=self._columns(rows.criteria, scored, rubric.percent),
+            steps=self._columns(rows.steps, scored, None),
+            accuracy=None if self.top is None else self._accuracy(chosen, scored & ~np.isnan(self.top)),
         )
+
+    def languages(self, chosen: Bools) -> dict[str, Part]:
+        spoken = {name: chosen & (self.rows.language == code) for code, name in enumerate(self.rows.languages)}
+        return {name: self.part(there) for name, there in spoken.items() if there.any()}
+
+    def cells(self, chosen: Bools) -> Cells:
+        found = cells(self.rows, chosen)
+        return {language: {name: self.part(there) for name, there in parts.items()} for language, parts in found.items()}
+
+    def subset(self, chosen: Bools) -> SubsetParts:
+        return SubsetParts(whole=self.part(chosen), languages=self.languages(chosen), cells=self.cells(chosen))
+
+    def _accuracy(self, chosen: Bools, known: Bools) -> Mean:
+        found = _mean(self.top, known, self.bootstrap, (0, 100), (0.0, 1.0))
+        over_all = self.top[known].sum() / chosen.sum() if known.any() else None
+        return replace(found, mean_failures_lowest=rounded(over_all))
 
     def pools(self) -> dict[str, Mean]:
         """Those that have samples."""
@@ -113,12 +157,12 @@ class _Means:
         scored = {pool: np.tile(chosen & self.rows.scored, times) & ~np.isnan(values) for pool, chosen in taken.items()}
         return {pool: _mean(values, there, bootstrap, self.rubric.percent) for pool, there in scored.items() if there.any()}
 
-    def _columns(self, columns: Mapping[str, Floats], chosen: _Chosen, percent: Percent | None) -> dict[str, Mean]:
+    def _columns(self, columns: Mapping[str, Floats], chosen: Bools, percent: Percent | None) -> dict[str, Mean]:
         """Those that any of the chosen samples has."""
         present = {name: chosen & ~np.isnan(values) for name, values in columns.items()}
         return {name: self._column(name, columns[name], there, percent) for name, there in present.items() if there.any()}
 
-    def _column(self, name: str, values: Floats, chosen: _Chosen, percent: Percent | None) -> Mean:
+    def _column(self, name: str, values: Floats, chosen: Bools, percent: Percent | None) -> Mean:
         categories = self.rows.category[chosen]
         counts = np.bincount(categories)
         means = np.bincount(categories, values[chosen])[counts > 0] / counts[counts > 0]
@@ -126,7 +170,7 @@ class _Means:
         return replace(found, macro=rounded(means.mean()))
 
 
-def _mean(values: Floats, chosen: _Chosen, bootstrap: Bootstrap, percent: Percent | None, span: Interval | None = None) -> Mean:
+def _mean(values: Floats, chosen: Bools, bootstrap: Bootstrap, percent: Percent | None, span: Interval | None = None) -> Mean:
     """`span`: what values can be, if that is known."""
     n = int(chosen.sum())
     mean = float(values[chosen].mean()) if n else None
@@ -135,11 +179,12 @@ def _mean(values: Floats, chosen: _Chosen, bootstrap: Bootstrap, percent: Percen
 
 
 def _at_the_top(rows: Rows, rubric: RubricFacts) -> Floats:
-    """1 where every criterion that a sample was asked for is at its highest, else 0; NaN where it has none.
+    """1 where every criterion that a sample was asked for is known and at its highest, else 0; NaN where it has none.
 
     Raises KeyError for criteria whose range the rubric doesn't tell.
     """
-    asked, below = np.zeros(len(rows.keys), dtype=bool), np.zeros(len(rows.keys), dtype=bool)
+    asked, none = (np.zeros(len(rows.keys), dtype=bool) for _ in range(2))
+    below = rows.flagged.get(PARTIAL, none).copy()
     for name, values in rows.criteria.items():
         there = ~np.isnan(values)
         asked |= there

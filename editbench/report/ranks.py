@@ -102,17 +102,13 @@ def _influence(run: Run) -> Influence | None:
 
 
 def _side_by_side(runs: Sequence[Run], found: Sequence[Influence]) -> Floats:
-    """Influences of shape (groups, runs), a row a group of any run; 0 for a group that a run has no scores of."""
-    places: dict[str, int] = {}
-    columns = []
-    for run, influence in zip(runs, found, strict=True):
-        # Influences are of the groups that have scores, in order of their numbers.
-        numbers = np.unique(run.rows.group[run.rows.scored]).tolist()
-        names = (run.rows.group_names[number] for number in numbers)
-        columns.append(([places.setdefault(name, len(places)) for name in names], influence.groups))
-    table = np.zeros((len(places), len(runs)))
-    for number, (rows, values) in enumerate(columns):
-        table[rows, number] = values
+    """Influences of shape (groups, runs): a row a group of any run, by name; 0 for a group that a run has no scores of."""
+    # Influences are of the groups that have scores, in order of their numbers.
+    names = [[run.rows.group_names[code] for code in np.unique(run.rows.group[run.rows.scored]).tolist()] for run in runs]
+    index = {name: number for number, name in enumerate(sorted(set().union(*names)))}
+    table = np.zeros((len(index), len(runs)))
+    for column, (own, influence) in enumerate(zip(names, found, strict=True)):
+        table[[index[name] for name in own], column] = influence.groups
     return table
 
 
@@ -122,16 +118,11 @@ def _sample_sets(runs: Mapping[str, Run]) -> dict[str, int]:
     found = {}
     for label, run in runs.items():
         keys = list(run.rows.keys)
-        # Lists are compared many times quicker than sets, and are equal as a rule.
-        same = (number for number, other in enumerate(seen) if other == keys or _alike(other, keys))
+        same = (number for number, other in enumerate(seen) if other == keys)
         found[label] = next(same, len(seen))
         if found[label] == len(seen):
             seen.append(keys)
     return found
-
-
-def _alike(first: Sequence[str], second: Sequence[str]) -> bool:
-    return len(first) == len(second) and set(first) == set(second)
 
 
 def _connected(runs: Mapping[str, Run], board: Mapping[str, int]) -> bool:

@@ -1,15 +1,17 @@
-"""Raters of one set of edits (runs of judges, and people), every pair of them, and the samples they dispute most.
+"""Raters of one set of edits (runs of judges, and people), every pair of them and all together, and what they dispute most.
 
 Scores on different scales are compared on 0..1: each is taken linearly from its own rater's scale, which is the rubric's, the
-one given with the ratings, or else the span of the scores observed. Only alpha and the differences depend on it.
+one given with the ratings, or else the span of the scores observed. Only the alphas and the differences depend on it.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, fields, replace
 from itertools import combinations
+from typing import TypeVar
 
 import numpy as np
 import orjson
@@ -17,12 +19,14 @@ import orjson
 from editbench.errors import UserError
 from editbench.paths import ScorePaths
 from editbench.report import agreement, ratings
-from editbench.report.agreement import Agreement
-from editbench.report.ratings import Ratings
+from editbench.report.agreement import Agreement, Reliability
+from editbench.report.ratings import SCORE, Ratings
 from editbench.report.rounding import DECIMALS, estimate
 from editbench.report.rows import Scale
 from editbench.report.runs import Run
-from editbench.report.stats import Floats
+from editbench.report.stats import Codes, Floats
+
+_Found = TypeVar("_Found", Agreement, Reliability)
 
 DISPUTED = 20
 START = 200
@@ -62,9 +66,11 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Two raters on the samples that both scored."""
+    """Two raters on the samples that both rated."""
 
     raters: tuple[Rater, Rater]
+    measure: str
+    """What they rated: `score`, or a criterion or a step of the rubric."""
     n: int
     groups: int
     rescaled: bool
@@ -73,22 +79,67 @@ class Pair:
     disputed: Sequence[Dispute]
     """The largest differences first; equal ones by key. Empty when a scale is not known."""
 
+    def __str__(self) -> str:
+        return _named(" and ".join(rater.name for rater in self.raters), self.measure)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Several:
+    """More than two raters on the samples that at least two of them rated."""
+
+    raters: Sequence[Rater]
+    measure: str
+    n: int
+    groups: int
+    reliability: Reliability
+    """On 0..1 of each rater's scale; undefined when a scale is not known."""
+
+    def __str__(self) -> str:
+        return _named(", ".join(rater.name for rater in self.raters), self.measure)
+
 
 @dataclass(frozen=True, slots=True)
 class _Rated:
     rater: Rater
-    scores: Mapping[str, float]
+    ratings: Mapping[str, float]
     """By key, rounded to DECIMALS: those that look alike are tied."""
 
 
-def compare(runs: Mapping[str, Run], given: Sequence[str] = ()) -> list[Pair]:
-    """Every pair of raters of the same edits: of `runs` (by label) and of the ratings in the files `given` (see `ratings`).
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """Of the samples, by key."""
+
+    group: Mapping[str, str]
+    category: Mapping[str, str]
+
+
+def compare(runs: Mapping[str, Run], given: Sequence[str] = ()) -> tuple[list[Pair], list[Several]]:
+    """Every pair of raters of the same edits, and all of them where they are more than two: of `runs` (by label) and of the
+    ratings in the files `given` (see `ratings`), on the score and on each criterion or step that people rated.
 
     Raises:
         UserError: a bad file of ratings, one whose name another rater has, or ratings for runs of several sets of edits.
     """
     people = _people(runs, given)
-    return [pair for together in _sets(runs) if len(together) + len(people) > 1 for pair in _pairs(together, people)]
+    measures = dict.fromkeys((SCORE, *(measure for each in people for measure in each.ratings)))
+    pairs: list[Pair] = []
+    several: list[Several] = []
+    for together in _sets(runs):
+        facts = _facts(together.values())
+        for measure in measures:
+            raters = [*_judges(together, measure), *_persons(people, measure)]
+            pairs += [_pair(*two, measure, facts) for two in combinations(raters, 2)]
+            several += [_several(raters, measure, facts)] if len(raters) > 2 else []
+    return _with_responses(pairs, runs), several
+
+
+def scales(pairs: Sequence[Pair]) -> list[str]:
+    """Each rater with its scale, in words."""
+    return list(dict.fromkeys(_named(str(rater), pair.measure) for pair in pairs for rater in pair.raters))
+
+
+def _named(text: str, measure: str) -> str:
+    return text if measure == SCORE else f"{measure}: {text}"
 
 
 def _sets(runs: Mapping[str, Run]) -> list[dict[str, Run]]:
@@ -106,30 +157,34 @@ def _people(runs: Mapping[str, Run], given: Sequence[str]) -> list[Ratings]:
         remedy = "Report on the score folders of the rated edits alone."
         raise UserError(f"--ratings: the score folders are of {count} sets of edits, and a key doesn't tell which", remedy)
     known = {key for run in runs.values() for key in run.rows.keys}
-    people = [ratings.read(text, known) for text in given]
+    criteria = dict.fromkeys(name for run in runs.values() for name in (*run.rows.criteria, *run.rows.steps))
+    people = [ratings.read(text, known, criteria) for text in given]
     names = [*runs, *(each.name for each in people)]
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
         raise UserError(f"two raters are called {', '.join(twice)}", "Name the ratings: --ratings NAME=FILE.csv.")
     return people
 
 
-def _pairs(runs: Mapping[str, Run], people: Iterable[Ratings]) -> list[Pair]:
-    raters = [*(_judge(label, run) for label, run in runs.items()), *map(_person, people)]
-    groups, categories = _facts(runs.values())
-    pairs = [_pair(first, second, groups, categories) for first, second in combinations(raters, 2)]
-    return _with_responses(pairs, runs)
+def _judges(runs: Mapping[str, Run], measure: str) -> Iterator[_Rated]:
+    for label, run in runs.items():
+        values, scale = _measured(run, measure)
+        if values is not None:
+            known, rounded = np.flatnonzero(~np.isnan(values)).tolist(), np.round(values, DECIMALS).tolist()
+            yield _rated(label, "run", scale, "rubric", {run.rows.keys[place]: rounded[place] for place in known})
 
 
-def _judge(label: str, run: Run) -> _Rated:
-    table = run.rows
-    scored = np.flatnonzero(table.scored).tolist()
-    values = np.round(table.score, DECIMALS).tolist()
-    return _rated(label, "run", run.facts.rubric.scale, "rubric", {table.keys[place]: values[place] for place in scored})
+def _measured(run: Run, measure: str) -> tuple[Floats | None, Scale | None]:
+    """The values of a run, shape (n,), and the range that the rubric tells of them, which it does not of a step."""
+    if measure == SCORE:
+        return run.rows.score, run.facts.rubric.scale
+    return {**run.rows.steps, **run.rows.criteria}.get(measure), run.facts.rubric.criteria.get(measure)
 
 
-def _person(people: Ratings) -> _Rated:
-    scores = {key: round(score, DECIMALS) for key, score in people.scores.items()}
-    return _rated(people.name, "ratings", people.scale, "given", scores)
+def _persons(people: Iterable[Ratings], measure: str) -> Iterator[_Rated]:
+    for each in people:
+        if measure in each.ratings:
+            values = {key: round(value, DECIMALS) for key, value in each.ratings[measure].items()}
+            yield _rated(each.name, "ratings", each.scale, "given", values)
 
 
 def _rated(name: str, kind: str, scale: Scale | None, scale_from: str, scores: Mapping[str, float]) -> _Rated:
@@ -139,47 +194,66 @@ def _rated(name: str, kind: str, scale: Scale | None, scale_from: str, scores: M
     return _Rated(Rater(name, kind, scale, scale_from), scores)
 
 
-def _facts(runs: Iterable[Run]) -> tuple[dict[str, int], dict[str, str]]:
-    """Of every key: a number for its group, one for all runs, and its category."""
-    groups: dict[str, int] = {}
-    categories: dict[str, str] = {}
+def _facts(runs: Iterable[Run]) -> _Facts:
+    facts = _Facts({}, {})
     for run in runs:
         table = run.rows
-        local = dict(zip(table.keys, table.group.tolist(), strict=True))
-        # A run numbers groups in its own way; samples that it shares with those before tell which is which.
-        same = {number: groups[key] for key, number in local.items() if key in groups}
-        fresh = max(groups.values(), default=-1) + 1
-        for key, number in local.items():
-            groups.setdefault(key, same.setdefault(number, fresh + number))
-        categories |= {key: table.categories[code] for key, code in zip(table.keys, table.category.tolist(), strict=True)}
-    return groups, categories
+        facts.group.update(zip(table.keys, map(table.group_names.__getitem__, table.group.tolist()), strict=True))
+        facts.category.update(zip(table.keys, map(table.categories.__getitem__, table.category.tolist()), strict=True))
+    return facts
 
 
-def _pair(first: _Rated, second: _Rated, groups: Mapping[str, int], categories: Mapping[str, str]) -> Pair:
-    keys = [key for key in first.scores if key in second.scores]
-    scores = [np.array([each.scores[key] for key in keys], dtype=np.float64) for each in (first, second)]
-    codes = np.array([groups[key] for key in keys], dtype=np.int64)
+def _pair(first: _Rated, second: _Rated, measure: str, facts: _Facts) -> Pair:
+    keys = [key for key in first.ratings if key in second.ratings]
+    ratings, (groups, codes) = _ratings((first, second), keys), _groups(keys, facts)
+    units = _on_one_scale((first, second), ratings)
     scales = first.rater.scale, second.rater.scale
-    units = None if None in scales else np.stack([_rescale(*each) for each in zip(scores, scales, strict=True)], axis=1)
     return Pair(
         raters=(first.rater, second.rater),
+        measure=measure,
         n=len(keys),
-        groups=len(set(codes.tolist())),
+        groups=groups,
         rescaled=scales[0] != scales[1],
-        agreement=_rounded(agreement.agree(*scores, codes, units)),
-        disputed=[] if units is None else _disputed(keys, scores, units, categories),
+        agreement=_rounded(agreement.agree(*ratings.T, codes, units)),
+        disputed=[] if units is None else _disputed(keys, ratings, units, facts),
     )
 
 
-def _rescale(scores: Floats, scale: Scale) -> Floats:
-    return (scores - scale[0]) / (scale[1] - scale[0])
+def _several(raters: Sequence[_Rated], measure: str, facts: _Facts) -> Several:
+    times = Counter(key for each in raters for key in each.ratings)
+    keys = [key for key, count in times.items() if count > 1]
+    ratings, (groups, codes) = _ratings(raters, keys), _groups(keys, facts)
+    units = _on_one_scale(raters, ratings)
+    found = agreement.reliability(np.full_like(ratings, np.nan) if units is None else units, codes)
+    return Several(
+        raters=[each.rater for each in raters], measure=measure, n=len(keys), groups=groups, reliability=_rounded(found)
+    )
 
 
-def _disputed(keys: Sequence[str], scores: Sequence[Floats], units: Floats, categories: Mapping[str, str]) -> list[Dispute]:
+def _ratings(raters: Sequence[_Rated], keys: Sequence[str]) -> Floats:
+    """Shape (keys, raters), each on its rater's own scale; NaN where there is none."""
+    return np.array([[each.ratings.get(key, math.nan) for each in raters] for key in keys]).reshape(len(keys), len(raters))
+
+
+def _groups(keys: Sequence[str], facts: _Facts) -> tuple[int, Codes]:
+    """How many groups the samples are of, and the number of each one's, by name."""
+    numbers = {name: number for number, name in enumerate(sorted({facts.group[key] for key in keys}))}
+    return len(numbers), np.array([numbers[facts.group[key]] for key in keys], dtype=np.int64)
+
+
+def _on_one_scale(raters: Sequence[_Rated], ratings: Floats) -> Floats | None:
+    """The ratings on 0..1 of each rater's scale; None where one is not known."""
+    if any(each.rater.scale is None for each in raters):
+        return None
+    low, high = np.array([each.rater.scale for each in raters]).T
+    return (ratings - low) / (high - low)
+
+
+def _disputed(keys: Sequence[str], ratings: Floats, units: Floats, facts: _Facts) -> list[Dispute]:
     differences = np.round(np.abs(units[:, 0] - units[:, 1]), DECIMALS).tolist()
     places = sorted((-difference, keys[place], place) for place, difference in enumerate(differences) if difference)
     return [
-        Dispute(key, categories[key], (float(scores[0][place]), float(scores[1][place])), -difference)
+        Dispute(key, facts.category[key], tuple(ratings[place].tolist()), -difference)
         for difference, key, place in places[:DISPUTED]
     ]
 
@@ -212,6 +286,6 @@ def _start(text: str) -> str:
     return line if len(line) <= START else line[:START] + "..."
 
 
-def _rounded(found: Agreement) -> Agreement:
-    each = (getattr(found, name) for name in agreement.STATISTICS)
-    return Agreement(*(estimate(statistic.value, statistic.interval) for statistic in each))
+def _rounded(found: _Found) -> _Found:
+    each = {field.name: getattr(found, field.name) for field in fields(found)}
+    return replace(found, **{name: estimate(statistic.value, statistic.interval) for name, statistic in each.items()})

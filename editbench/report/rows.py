@@ -11,7 +11,7 @@ import math
 from array import array
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
+from operator import itemgetter, lt
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -35,7 +35,8 @@ _ROUNDING = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """n samples in the file's order; each array has shape (n,). Mappings by name have the names in order of appearance."""
+    """n samples in the order of their keys, so that no number depends on the order of the file; each array has shape (n,).
+    Mappings by name have the names in order of appearance."""
 
     keys: Sequence[str]
     score: NDArray[np.float64]
@@ -45,7 +46,7 @@ class Rows:
     status: NDArray[np.int64]
     """Index into `records.STATUSES`."""
     group: NDArray[np.int64]
-    """Index into `group_names`."""
+    """Index into `group_names`: what is drawn for a group depends on its name, not on where it is in the file."""
     category: NDArray[np.int64]
     """Index into `categories`."""
     language: NDArray[np.int64]
@@ -67,7 +68,7 @@ class Rows:
     controls: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     """Which rows are of each kind of control: those of an audit; empty for scores of edits."""
     group_names: Sequence[str] = ()
-    """A sample without a group is one of its own, called NUL and the sample's key: two runs name it alike."""
+    """Sorted. A sample without a group is one of its own, called NUL and the sample's key: two runs name it alike."""
 
     @property
     def scored(self) -> NDArray[np.bool_]:
@@ -127,6 +128,14 @@ class _Names:
     def codes(self) -> NDArray[np.int64]:
         return np.array(self._codes, dtype=np.int64)
 
+    def arrange(self, order: NDArray[np.int64]) -> None:
+        """Put the rows in another order: the first one is then the one numbered `order[0]`, and so on."""
+        values, codes = list(self.known), self.codes()[order]
+        present, first = np.unique(codes, return_index=True)
+        appeared = present[np.argsort(first)]
+        self.known = _Numbering((values[code], number) for number, code in enumerate(appeared.tolist()))
+        self._codes = array("q", np.argsort(appeared)[codes].tobytes())
+
     def are(self, chosen: Callable[[Any], object]) -> NDArray[np.bool_]:
         """For each row, whether its value is chosen."""
         return np.array([bool(chosen(value)) for value in self.known])[self.codes()]
@@ -166,10 +175,21 @@ class _Mappings(_Lists):
         super().extend(values)
         self._numbers.extend(number for value in values if value for number in value.values())
 
+    def arrange(self, order: NDArray[np.int64]) -> None:
+        starts, lengths = self._spans()
+        first = np.cumsum(lengths[order]) - lengths[order]
+        place = np.repeat(starts[order] - first, lengths[order]) + np.arange(len(self._numbers))
+        self._numbers = array("d", np.array(self._numbers)[place].tobytes())
+        super().arrange(order)
+
+    def _spans(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where each row's numbers begin, and how many it has."""
+        lengths = np.array([len(names) for names in self.known])[self.codes()]
+        return np.cumsum(lengths) - lengths, lengths
+
     def columns(self) -> dict[str, NDArray[np.float64]]:
         """By name, shape (n,), NaN where a row does not have it."""
-        codes, numbers = self.codes(), np.array(self._numbers)
-        starts = np.concatenate([[0], np.cumsum(np.array([len(names) for names in self.known])[codes])[:-1]])
+        codes, numbers, (starts, _) = self.codes(), np.array(self._numbers), self._spans()
         columns = {name: np.full(len(codes), np.nan) for name in self.names}
         for names, code in self.known.items():
             rows = np.flatnonzero(codes == code)
@@ -186,6 +206,9 @@ class _Numbers:
 
     def extend(self, values: Sequence[float | None]) -> None:
         self._numbers.frombytes(np.array(values, dtype=np.float64).tobytes())
+
+    def arrange(self, order: NDArray[np.int64]) -> None:
+        self._numbers = array("d", self.column()[order].tobytes())
 
     def column(self) -> NDArray[np.float64]:
         return np.array(self._numbers)
@@ -225,17 +248,21 @@ class _Table:
     def rows(self, scale: Scale, audit: bool) -> Rows:
         """Raises _BadRow."""
         self._check_kinds(audit)
-        scored = self._check_scores(scale)
+        self._check_scores(scale)
+        self._arrange(audit)
         categories, category = self.category.sorted()
         languages, language = self.language.sorted()
-        flagged = self.flags.columns()
-        reads = {read: int((scored & self.read.are(read.__eq__)).sum()) for read in sorted(filter(None, self.read.known))}
+        group_names, group = self.group.sorted()
+        flagged, scored = self.flags.columns(), self.status.are({OK}.__contains__)
+        reads = {
+            read: int((scored & self.read.are({read}.__contains__)).sum()) for read in sorted(filter(None, self.read.known))
+        }
         return Rows(
             keys=self.keys,
             score=self.score.column(),
             mass=self.mass.column(),
             status=self.status.renumbered(_CODES),
-            group=self.group.codes(),
+            group=group,
             category=category,
             language=language,
             categories=categories,
@@ -246,9 +273,25 @@ class _Table:
             steps=self.steps.columns(),
             subsets=self.subsets.columns(),
             flagged=flagged,
-            controls={kind: self.audit.are(kind.__eq__) for kind in filter(None, self.audit.known)},
-            group_names=list(self.group.known),
+            controls={kind: self.audit.are({kind}.__contains__) for kind in filter(None, self.audit.known)},
+            group_names=group_names,
         )
+
+    def _arrange(self, audit: bool) -> None:
+        """Put the rows in the order of their keys; controls of one sample in that of their kinds."""
+        names = self._named(audit)
+        if all(map(lt, names, names[1:])):  # as they usually are
+            return
+        order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
+        self.keys = [self.keys[place] for place in order.tolist()]
+        for name, column in vars(self).items():
+            if name != "keys":
+                column.arrange(order)
+
+    def _named(self, audit: bool) -> Sequence[Any]:
+        """What each row goes by: its sample's key, in an audit with its kind of control."""
+        kinds = list(self.audit.known)
+        return list(zip(self.keys, map(kinds.__getitem__, self.audit.codes().tolist()), strict=True)) if audit else self.keys
 
     def _check_kinds(self, audit: bool) -> None:
         """Rows are all of an audit, or none is; and none comes twice."""
@@ -256,7 +299,7 @@ class _Table:
         told = "not a row of the audit" if audit else "a row of the audit ({}), not of an edit"
         controls = self.audit.codes()
         _refuse(self.audit.are(bool) != audit, lambda place: told.format(kinds[controls[place]]))
-        named: Sequence[Hashable] = list(zip(self.keys, controls.tolist(), strict=True)) if audit else self.keys
+        named = self._named(audit)
         if len(set(named)) == len(named):
             return
         first: dict[Hashable, int] = {}
@@ -266,10 +309,10 @@ class _Table:
                 problem = f"key {self.keys[place]!r} is already on line {there + 1}{also}: rows of two runs in one file?"
                 raise _BadRow(place, problem)
 
-    def _check_scores(self, scale: Scale) -> NDArray[np.bool_]:
-        """Which rows have a score: those of status ok, and no others."""
+    def _check_scores(self, scale: Scale) -> None:
+        """Rows of status ok have a score on the scale, and no others have any."""
         statuses, status, score = list(self.status.known), self.status.codes(), self.score.column()
-        ok, missing = self.status.are(OK.__eq__), np.isnan(score)
+        ok, missing = self.status.are({OK}.__contains__), np.isnan(score)
         known = f"is none of {', '.join(STATUSES)}"
         _refuse(~self.status.are(_CODES.__contains__), lambda place: f"status {statuses[status[place]]!r} {known}")
         _refuse(ok & missing, lambda _: "status ok without a score")
@@ -277,7 +320,6 @@ class _Table:
         slack, span = _ROUNDING * (scale[1] - scale[0]), f"{scale[0]:g} to {scale[1]:g}"
         off = (score < scale[0] - slack) | (score > scale[1] + slack)
         _refuse(off, lambda place: f"score {score[place]} is off the rubric's scale {span}")
-        return ok
 
 
 def _refuse(bad: NDArray[np.bool_], tell: Callable[[int], str]) -> None:

@@ -49,6 +49,8 @@ class RubricFacts:
     """Whether the share of samples with every criterion at its highest counts."""
     pools: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Categories, as the rubric spells them, whose criteria are taken together."""
+    partial: str = "drop"
+    """`keep` where a score may leave out criteria that could not be read, else `drop`."""
     spellings: Mapping[str, str] = field(default_factory=dict)
     """The rubric's own name of a category, by how else it may be spelled (see `canonical`)."""
 
@@ -200,6 +202,7 @@ def _rubric(rubric: Mapping[str, Any]) -> RubricFacts:
         percent=_pair(headline.get("percent")),
         accuracy=bool(headline.get("accuracy")),
         pools=_mapping(headline, "pools"),
+        partial="keep" if rubric.get("partial") == "keep" else "drop",
         spellings=_mapping(rubric, "spellings"),
     )
 

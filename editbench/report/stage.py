@@ -9,15 +9,18 @@ to six decimals (two in texts). `report.json`, where null stands for what can't 
     runs         in the order given, each:
         label, scores (digest of the score folder's identity), edits (digest of the edits), readout
         editor, judge, benchmark    {name, version}: version is a revision or a digest
-        rubric      {name, version, digest, scale: [lowest, highest] | null}
+        rubric      {name, version, digest, scale: [lowest, highest] | null,
+                     partial: "drop" | "keep" (the criteria that could be read, where others could not)}
         board       number of the leaderboard it stands on, from 0
         headline    {name: "micro mean" | "macro mean", value, interval, percent: {value, interval} | null}
         overall     {micro: SUMMARY, macro: MACRO}
         categories, languages   {name: SUMMARY}
         language_macros         {language: MACRO}
-        subsets     {name: {micro: SUMMARY, macro: MACRO, language_macros}}: samples in which a field named by the rubric is set
+        cells       {language: {category: SUMMARY}}
+        subsets     {name: {micro: SUMMARY, macro: MACRO, language_macros, cells}}: samples with a field that the rubric names
         protocol    {percent: [offset, factor] | null, criteria, steps, pools: {name: MEAN}, accuracy: MEAN of 0..1 | null,
-                     categories, languages: {name: {percent, criteria, steps, accuracy}}}
+                     categories, languages: {name: PART}, cells: {language: {category: PART}},
+                     subsets: {name: {whole: PART, languages: {name: PART}, cells}}}
         histogram   {edges: [k + 1 scores], counts: {category: [k counts]}}
         statuses    {status: samples}
         mean_mass   mean probability of allowed answers, 0..1 | null
@@ -31,16 +34,20 @@ to six decimals (two in texts). `report.json`, where null stands for what can't 
     comparisons  [{runs: [first, second], rows: {overall, macro: DIFFERENCE, categories: {name: DIFFERENCE}}}]
     warnings     [text], on runs side by side
     agreement    [PAIR], of all raters of the same edits: runs, and ratings by people
+    reliability  [{raters: [RATER], measure, n: samples at least two rated, groups, krippendorff_alpha_ordinal,
+                   krippendorff_alpha: {value, interval}}], of raters of the same edits where they are more than two
 
     SUMMARY      {n, scored, coverage, mean, std, q1, median, q3, min, max, top_share, interval, mean_failures_lowest, statuses}
     MACRO        {mean, interval, mean_failures_lowest, categories, left_out}
-    MEAN         {n, mean, interval, percent, macro}
-    AUDIT        {samples, rows, statuses, controls: {kind: {n, mean, edit_mean, auc: {value, interval} | null}},
+    MEAN         {n, mean, interval, percent, macro, mean_failures_lowest: of an accuracy, else null}
+    PART         {percent, criteria, steps: {name: MEAN}, accuracy: MEAN | null}
+    AUDIT        {samples, rows, statuses, controls: {kind: {n, mean, edit_mean, win_rate: {value, interval} | null}},
                   repeat: {n, same_share, mean_difference} | null, unread_share, mean_mass, skipped_identical, verdicts: [text]}
     DIFFERENCE   {n, groups, first_mean, second_mean, difference (second minus first), interval, wins, ties, losses, p, p_holm,
                   effect, detectable}; see the module `compare`
-    PAIR         {raters: [RATER, RATER], n: samples both scored, groups, rescaled: true when their scales differ,
-                  spearman, kendall_tau_b, krippendorff_alpha, pairwise_accuracy: {value, interval},
+    PAIR         {raters: [RATER, RATER], measure: "score" or the criterion or step that they rated, n: samples both rated,
+                  groups, rescaled: true when their scales differ, spearman, kendall_tau_b, krippendorff_alpha (for interval
+                  data), krippendorff_alpha_ordinal, pairwise_accuracy: {value, interval},
                   disputed: [{key, category, scores: [first, second], difference: on 0..1, responses: [text, text]}]}
     RATER        {name, kind: "run" | "ratings", scale: [lowest, highest] | null, scale_from: "rubric" | "given" | "observed"}
 """
@@ -61,10 +68,10 @@ from editbench.files import SCHEMA
 from editbench.paths import ReportPaths
 from editbench.report import anchors, checks, compare, figures, latex, leaderboard, markdown, ranks, raters, runs, terminal
 from editbench.report.aggregate import RunSummary, ranked, summarise
-from editbench.report.agreement import STATISTICS
+from editbench.report.agreement import ALPHAS, STATISTICS
 from editbench.report.bootstrap import RESAMPLES, SEED
 from editbench.report.compare import Comparison
-from editbench.report.raters import Pair
+from editbench.report.raters import Pair, Several
 from editbench.report.runs import Run
 
 
@@ -121,6 +128,8 @@ class Report:
     """By label."""
     agreement: Sequence[Pair]
     """Of raters of the same edits."""
+    reliability: Sequence[Several]
+    """Of more than two of them."""
     missing: list[str] = field(default_factory=list)
     """What the charts and the page could not show, in sentences."""
 
@@ -150,6 +159,7 @@ class Report:
             "comparisons": self.comparisons,
             "warnings": self.warnings,
             "agreement": [_pair(pair) for pair in self.agreement],
+            "reliability": [_several(raters) for raters in self.reliability],
         }
 
 
@@ -169,6 +179,7 @@ def report(scores: Sequence[Path], out: Path, options: Options = Options()) -> R
     boards = ranks.boards(by_label, options.force)
     baseline = _baseline(by_label, options.baseline)
     drawn = {"resamples": options.resamples, "seed": options.seed}
+    agreement, reliability = raters.compare(by_label, options.ratings)
     shifts = anchors.shifts(by_label, options.reference and runs.load(options.reference), **drawn)
     summaries = [summarise(run, label, anchors=shifts.get(label), **drawn) for label, run in by_label.items()]
     made = Report(
@@ -179,7 +190,8 @@ def report(scores: Sequence[Path], out: Path, options: Options = Options()) -> R
         comparisons=compare.compare(by_label, baseline, boards=boards, **drawn),
         warnings=warnings,
         run_warnings={run.label: checks.diagnose(run) for run in summaries},
-        agreement=raters.compare(by_label, options.ratings),
+        agreement=agreement,
+        reliability=reliability,
     )
     _write(made, {label: run.root for label, run in by_label.items()})
     return made
@@ -256,12 +268,18 @@ def _clear(paths: ReportPaths) -> None:
 def _pair(pair: Pair) -> dict[str, Any]:
     return {
         "raters": pair.raters,
+        "measure": pair.measure,
         "n": pair.n,
         "groups": pair.groups,
         "rescaled": pair.rescaled,
         **{name: getattr(pair.agreement, name) for name in STATISTICS},
         "disputed": pair.disputed,
     }
+
+
+def _several(found: Several) -> dict[str, Any]:
+    about = {name: getattr(found, name) for name in ("raters", "measure", "n", "groups")}
+    return about | {name: getattr(found.reliability, name) for name in ALPHAS}
 
 
 def _place(place: Place) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class Influence(NamedTuple):
     @property
     def error(self) -> float:
         """The standard error, clustered by group."""
-        return math.sqrt(self.groups @ self.groups)
+        return math.sqrt(np.square(self.groups).sum())
 
 
 def moments(values: Floats) -> Moments:

@@ -13,11 +13,11 @@ from rich.text import Text
 
 from editbench.printable import clean
 from editbench.report.aggregate import Macro, RunSummary, Summary
-from editbench.report.agreement import STATISTICS
+from editbench.report.agreement import ALPHAS, STATISTICS
 from editbench.report.compare import Comparison, Difference
-from editbench.report.raters import Pair
+from editbench.report.raters import Pair, Several, scales
 from editbench.report.rows import Scale
-from editbench.report.words import estimate, number, p_value, ranks, share, signed, span
+from editbench.report.words import AGREEMENT, estimate, number, p_value, ranks, share, signed, span
 
 if TYPE_CHECKING:
     from editbench.report.stage import Place, Report
@@ -36,6 +36,7 @@ def render(report: Report) -> RenderableType:
     for run in report.runs:
         parts += [_RunTable(run), *_notes(run), *_warnings(report.run_warnings[run.label]), Text()]
     if report.agreement:
+        parts += [part for raters in report.reliability for part in (_reliability(raters), Text())]
         parts += [_agreement(report.agreement), _scales(report.agreement), Text()]
         parts += [part for pair in report.agreement if pair.disputed for part in (_disputed(pair), Text())]
     parts += [part for comparison in report.comparisons for part in (_differences(comparison), Text())]
@@ -97,7 +98,10 @@ def _protocol(run: RunSummary) -> Iterator[Text]:
         if len(means) > 1 or (means and kind != "criteria"):
             yield _text(f"{kind}: " + ", ".join(f"{name} {number(part.mean)}" for name, part in means.items()))
     if found.accuracy:
-        yield _text(f"accuracy: {share(found.accuracy.mean)} of {found.accuracy.n} samples at the top of every criterion")
+        accuracy = found.accuracy
+        told = f"accuracy: {share(accuracy.mean)} of {accuracy.n} samples at the top of every criterion"
+        lowest = f"; {share(accuracy.mean_failures_lowest)} with failures below it"
+        yield _text(told + (lowest if accuracy.mean_failures_lowest != accuracy.mean else ""))
 
 
 def _side_by_side(places: Sequence[Place]) -> RenderableType:
@@ -155,17 +159,22 @@ def _difference(name: str, part: Difference) -> tuple[Text, ...]:
 
 
 def _agreement(pairs: Sequence[Pair]) -> RenderableType:
-    table = _table(("raters", "n", *(name.replace("_", " ") for name in STATISTICS)))
+    table = _table(("raters", "n", *(AGREEMENT[name].removeprefix("Krippendorff's ") for name in STATISTICS)))
     for pair in pairs:
-        found = (estimate(getattr(pair.agreement, name), "..") for name in STATISTICS)
-        table.add_row(*map(_text, (_names(pair), str(pair.n), *found)))
-    return _titled("agreement, with 95 % intervals", table)
+        found = (getattr(pair.agreement, name) for name in STATISTICS)
+        cells = (f"{number(each.value)} {span(each.interval, '..') if each.interval else ''}" for each in found)
+        table.add_row(*map(_text, (str(pair), str(pair.n), *cells)))
+    return _titled("agreement, with 95 % intervals; alpha is Krippendorff's", table)
+
+
+def _reliability(raters: Several) -> Text:
+    found = (f"{AGREEMENT[name]}: {estimate(getattr(raters.reliability, name), '..')}" for name in ALPHAS)
+    return _text(f"{raters}: {'; '.join(found)}; {raters.n} samples")
 
 
 def _scales(pairs: Sequence[Pair]) -> Text:
-    raters = dict.fromkeys(rater for pair in pairs for rater in pair.raters)
-    each = "; ".join(map(str, raters))
-    told = "; alpha and differences after each is rescaled to 0..1" if any(pair.rescaled for pair in pairs) else ""
+    each = "; ".join(scales(pairs))
+    told = "; alphas and differences after each is rescaled to 0..1" if any(pair.rescaled for pair in pairs) else ""
     return _text(f"scales: {each}{told}", style="dim")
 
 
@@ -174,11 +183,7 @@ def _disputed(pair: Pair) -> RenderableType:
     table = _table(("key", "category", *names, "of 0..1"))
     for each in pair.disputed:
         table.add_row(_text(each.key), _text(each.category), *map(_text, map(number, (*each.scores, each.difference))))
-    return _titled(f"most disputed: {_names(pair)}", table)
-
-
-def _names(pair: Pair) -> str:
-    return " and ".join(rater.name for rater in pair.raters)
+    return _titled(f"most disputed: {pair}", table)
 
 
 def _text(text: str, style: str = "") -> Text:

@@ -6,6 +6,14 @@ from editbench.report.agreement import Estimate
 from editbench.report.stats import Interval
 
 LEAST_P = 0.001
+AGREEMENT = {
+    "spearman": "Spearman",
+    "kendall_tau_b": "Kendall's tau-b",
+    "krippendorff_alpha": "Krippendorff's alpha, interval",
+    "krippendorff_alpha_ordinal": "Krippendorff's alpha, ordinal",
+    "pairwise_accuracy": "Pairwise accuracy",
+}
+"""What people call its statistics."""
 
 
 def number(value: float | None) -> str:

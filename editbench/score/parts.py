@@ -18,6 +18,8 @@ ANSWERS = (0, 10)
 """No answer goes beyond these: the `expected` readout tells apart 0..9 by one digit and 10 by a second."""
 SCORES = (-1000, 1000)
 
+PARTIAL = DROP, KEEP = "drop", "keep"
+
 CATEGORY, REFERENCE_TEXT, REFERENCE_IMAGE = "category", "reference_text", "reference_image"
 
 _REASONS = ("reason", "reasoning", "rationale", "explanation")  # where a reply explains itself
@@ -33,6 +35,16 @@ def languages(top: Table) -> tuple[str, ...]:
     if odd := [tag for tag in tags if primary_language(tag) != tag]:
         raise top.fault("languages", f"{odd[0]!r} should be {primary_language(odd[0])!r}")
     return tags
+
+
+def partial(top: Table) -> bool:
+    """Whether a sample keeps the criteria that could be read where others could not be."""
+    if not top.has("partial"):
+        return False
+    rule = top.text("partial")
+    if rule not in PARTIAL:
+        raise top.fault("partial", f"unknown rule {rule!r}", f"Known: {', '.join(PARTIAL)}.")
+    return rule == KEEP
 
 
 def spellings(top: Table) -> dict[str, str]:

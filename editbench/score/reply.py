@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Self
 
@@ -125,12 +125,14 @@ _DECODER = json.JSONDecoder(
 class Reading:
     """`criteria`: all values by name, on the criteria's own scales; None unless `status` is `ok`.
 
-    `reason`: the one given under its key, else the words around the scores.
+    `reason`: the one given under its key, else the words around the scores. `readable`: the values that could be read and are
+    in range, whatever became of the others.
     """
 
     status: str
     criteria: dict[str, float] | None
     reason: str
+    readable: dict[str, float] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +156,9 @@ def read(text: str, criteria: Sequence[Criterion]) -> Reading:
     numbers = any(value is not None for values in found.values() for value in values)
     if not numbers and _REFUSAL.search(answer[:REFUSAL_HEAD].translate(_PLAIN)):
         return Reading(REFUSED, None, reason)
-    # + 0.0: -0 is 0
-    values = {entry.name: entry.value(found[entry.name][0]) + 0.0 for entry in criteria} if status == OK else None
-    return Reading(status, values, reason)
+    alone = (entry for entry in criteria if _status({entry.name: found[entry.name]}, (entry,)) == OK)
+    readable = {entry.name: entry.value(found[entry.name][0]) + 0.0 for entry in alone}  # + 0.0: -0 is 0
+    return Reading(status, readable if status == OK else None, reason, readable)
 
 
 def _status(found: dict[str, list[float | None]], criteria: Sequence[Criterion]) -> str:

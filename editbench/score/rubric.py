@@ -10,6 +10,9 @@ A rubric is one TOML file. `load` checks all of it and raises UserError naming f
     score = FORMULA                     of criteria and steps (see `formula`); and of the sample: its categories and extras as
                                         flags, `category`, `reference_text`; `all`, `first` ... `fifth`: its criteria in order
     [steps]           NAME = FORMULA    numbers on the way to the score
+    partial = "drop" | "keep"           a sample of which a criterion can't be read: no score; or one from those that can, where
+                                        the formula can do without any, as mean(all) can; the row is flagged `partial`
+    differs = [...]                     in which this differs on purpose from the official scripts, in sentences; optional
     [categories]      NAME = [other spellings]
     [criteria.NAME]   range = [lowest, highest], labels = [other names in a reply], text.LANGUAGE for {criteria}
     [questions.NAME]  images = [source, edited, reference], criteria = [...] or by category, text.LANGUAGE with {instruction}
@@ -33,7 +36,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -85,6 +88,10 @@ class Rubric:
     flags: tuple[str, ...]
     """Categories and extras that are names in formulas."""
     scoring: Scoring
+    partial: bool
+    """Whether criteria that could be read count where others could not be."""
+    differs: tuple[str, ...]
+    """In which it differs on purpose from the official scripts of the protocol, in sentences."""
     headline: Mapping[str, Any]
     """How samples become the headline number: aggregate, percent, accuracy, pools, subsets (see `headline.read`)."""
     text: str
@@ -109,6 +116,7 @@ class Rubric:
             "headline": dict(self.headline),
             "spellings": dict(self.spellings),
             "any_category": self.any_category,
+            **({"partial": parts.KEEP} if self.partial else {}),
             "digest": hashlib.sha256(self.text.encode()).hexdigest(),
         }
 
@@ -162,10 +170,10 @@ class Rubric:
         return [ask for question in questions for ask in question.asks(spoken, readout, values, prefix, images)]
 
     def score(self, criteria: Mapping[str, float], sample: Sample | Mapping[str, Any]) -> float:
-        """The score of a sample from all its criteria, each on its own range.
+        """The score of a sample from all its criteria, each on its own range; with `partial` from any of them.
 
         Raises:
-            UserError: a criterion is missing, or the formula gives no number of the scale.
+            UserError: a criterion is missing (with `partial` all are), or the formula gives no number of the scale.
         """
         ordered, facts = self._asked_for(criteria, _sample(sample))
         try:
@@ -208,12 +216,22 @@ class Rubric:
         if not criteria or repeated:
             yield "questions", f"{f'criterion {repeated[0]} is asked for twice' if repeated else 'nothing is asked'} {of}"
             return
-        for answers in _corners(criteria):
+        for answers in self._outcomes(criteria):
             try:
                 self.scoring.score(answers, facts)
             except Unscorable as error:
-                yield error.key, f"{error}, for a sample {of} with {answers}"
+                known = {name: value for name, value in answers.items() if value is not None}
+                yield error.key, f"{error}, for a sample {of} with {known}"
                 return
+
+    def _outcomes(self, criteria: Sequence[Criterion]) -> Iterator[dict[str, float | None]]:
+        """All criteria known, at their ends; with `partial`, also each alone, and all but each."""
+        names = [entry.name for entry in criteria]
+        some = [known for name in names for known in ({name}, {*names} - {name})] if self.partial else []
+        for answers in _corners(criteria):
+            yield answers
+            for known in filter(None, some):
+                yield {name: value if name in known else None for name, value in answers.items()}
 
     def _category(self, name: str) -> str | None:
         return self.spellings.get(spelling(name), name.strip() if self.any_category else None)
@@ -244,16 +262,20 @@ class Rubric:
         known = {**facts, parts.REFERENCE_IMAGE: REFERENCE in images}
         return [question for question in self.questions if question.applies(known, images)]
 
-    def _asked_for(self, criteria: Mapping[str, float], record: Sample) -> tuple[dict[str, float], dict[str, Any]]:
-        """The criteria in the order asked, and the sample's facts. Raises UserError unless they are just those asked of it."""
+    def _asked_for(self, criteria: Mapping[str, float], record: Sample) -> tuple[dict[str, float | None], dict[str, Any]]:
+        """The criteria in the order asked, and the sample's facts. Raises UserError unless they are just those asked of it, or
+        with `partial` some of them."""
         facts = self._facts(record)
         orders = [self._order(facts, images) for images in (PAIR, IMAGES)]
-        order = next((order for order in orders if set(order) == criteria.keys()), None)
+        order = next((order for order in orders if self._answers(criteria.keys(), set(order))), None)
         if order is None:
             missing = [name for name in orders[0] if name not in criteria]
             problem = f"lacks {', '.join(missing)}" if missing else "has criteria that it is not asked for"
             raise UserError(f"rubric {self.name}: sample {record.key} {problem}", f"Given: {', '.join(criteria) or 'none'}.")
-        return {name: criteria[name] for name in order}, facts
+        return {name: criteria.get(name) for name in order}, facts
+
+    def _answers(self, given: Set[str], asked: set[str]) -> bool:
+        return given == asked or (self.partial and bool(given) and given <= asked)
 
     def _order(self, facts: Mapping[str, Any], images: Collection[str]) -> list[str]:
         asked = self._asked(facts, images)
@@ -315,6 +337,8 @@ def _rubric(whole: Whole) -> Rubric:
         answer_prefixes=parts.answer_prefixes(top),
         flags=tuple(name for name in flags if name not in (parts.CATEGORY, parts.REFERENCE_TEXT)),
         scoring=Scoring(scale=top.span("scale", parts.SCORES), steps=steps, formula=formula),
+        partial=parts.partial(top),
+        differs=top.strings("differs", what="difference") if top.has("differs") else (),
         headline=headline.read(top.table("headline"), categories, extras),
         text=whole.text,
     )
@@ -343,6 +367,12 @@ def _highest(criterion: Criterion) -> int:
 def shown(asks: Sequence[Ask]) -> str:
     """Texts, each under a line that tells its question and pictures."""
     return "\n\n".join(_shown(ask, place, len(asks)) for place, ask in enumerate(asks, 1))
+
+
+def differences(rubric: Rubric) -> str:
+    """What it says of how it differs from the official scripts, under a line like those of `shown`; empty for nothing."""
+    lines = (f"- {' '.join(text.split())}" for text in rubric.differs)
+    return "\n".join(("=== differs on purpose from the official scripts", *lines)) if rubric.differs else ""
 
 
 def _shown(ask: Ask, place: int, count: int) -> str:

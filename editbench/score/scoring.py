@@ -31,15 +31,19 @@ class Scoring:
     steps: Mapping[str, Formula]
     formula: Formula
 
-    def context(self, criteria: Mapping[str, float], facts: Mapping[str, Any]) -> dict[str, Any]:
-        """All that formulas see: criteria in the order asked, facts of the sample, and the steps. Raises Unscorable."""
-        values = [*criteria.values()]
-        context = {**facts, **dict(zip(PLACES, values, strict=False)), **criteria, ALL: values}
+    def context(self, criteria: Mapping[str, float | None], facts: Mapping[str, Any]) -> dict[str, Any]:
+        """All that formulas see: criteria in the order asked (None: not known), facts of the sample, and the steps.
+
+        Raises Unscorable.
+        """
+        named = {**dict(zip(PLACES, criteria.values(), strict=False)), **criteria}
+        known = {name: value for name, value in named.items() if value is not None}
+        context = {**facts, **known, ALL: [value for value in criteria.values() if value is not None]}
         for name, formula in self.steps.items():
             context[name] = _evaluate(f"steps.{name}", formula, context)
         return context
 
-    def score(self, criteria: Mapping[str, float], facts: Mapping[str, Any]) -> float:
+    def score(self, criteria: Mapping[str, float | None], facts: Mapping[str, Any]) -> float:
         """Raises Unscorable when a criterion is missing or the result is no number of the scale."""
         value, (low, high) = _evaluate("score", self.formula, self.context(criteria, facts)), self.scale
         if not low - _TOLERANCE <= value <= high + _TOLERANCE:

@@ -1,7 +1,8 @@
 """From the judge's replies to a sample's row: asks become a vote, votes become the sample's score.
 
-A vote's status is the worst of its asks, and it has a score only when all of them could be read. A sample's score is the mean
-over its votes that have one.
+A vote's status is the worst of its asks, and it has a score only when all of them could be read; or, where the rubric says
+partial = "keep", from those criteria that could be. A sample's score is the mean over its votes that have one, over the whole
+ones where there are any.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Answer:
     status: str
     criteria: Mapping[str, float]
     """All of them, or none unless `status` is `ok`."""
+    readable: Mapping[str, float]
+    """Those that could be read."""
     expected: Mapping[str, float]
     """Means of the distributions that are known."""
     masses: tuple[float, ...]
@@ -53,7 +56,8 @@ def written(question: str, criteria: Sequence[Criterion], answer: Reply) -> Answ
         return _unanswered(question, answer)
     reading = reply.read(answer.text, criteria)
     expected, masses = _distributed(criteria, answer)
-    return Answer(question, reading.status, reading.criteria or {}, expected, masses, answer.text, reading.reason, GENERATED)
+    values = reading.criteria or {}, reading.readable, expected
+    return Answer(question, reading.status, *values, masses, answer.text, reading.reason, GENERATED)
 
 
 def distributed(question: str, criteria: Sequence[Criterion], answer: Reply) -> Answer:
@@ -62,7 +66,8 @@ def distributed(question: str, criteria: Sequence[Criterion], answer: Reply) -> 
         return _unanswered(question, answer)
     expected, masses = _distributed(criteria, answer)
     whole = len(expected) == len(criteria)
-    return Answer(question, OK if whole else UNPARSED, expected if whole else {}, expected, masses or (0.0,), "", "", EXPECTED)
+    values = expected if whole else {}, expected, expected
+    return Answer(question, OK if whole else UNPARSED, *values, masses or (0.0,), "", "", EXPECTED)
 
 
 def forced(answer: Answer, criteria: Sequence[Criterion], replies: Sequence[Reply]) -> Answer:
@@ -78,11 +83,11 @@ def forced(answer: Answer, criteria: Sequence[Criterion], replies: Sequence[Repl
     pairs = [_distributed((entry,), found) for entry, found in zip(criteria, replies, strict=True)]
     expected = {name: value for means, _ in pairs for name, value in means.items()}
     masses = tuple(mass for _, found in pairs for mass in found)
-    return replace(answer, status=OK, criteria=values, expected=expected, masses=masses, read=FORCED)
+    return replace(answer, status=OK, criteria=values, readable=values, expected=expected, masses=masses, read=FORCED)
 
 
 def _unanswered(question: str, answer: Reply) -> Answer:
-    return Answer(question, ERROR, {}, {}, (), answer.text, answer.error, "")
+    return Answer(question, ERROR, {}, {}, {}, (), answer.text, answer.error, "")
 
 
 def _distributed(criteria: Sequence[Criterion], answer: Reply) -> tuple[dict[str, float], tuple[float, ...]]:
@@ -106,12 +111,18 @@ class Vote:
     score: float | None
     criteria: Mapping[str, float]
     expected: float | None
+    partial: bool = False
+    """Whether the score leaves out criteria that could not be read."""
 
     @classmethod
-    def of(cls, answers: Iterable[Answer], score: Score) -> Vote:
+    def of(cls, answers: Iterable[Answer], score: Score, *, keep: bool = False) -> Vote:
+        """`keep`: whether what could be read counts where something could not be. An ask that failed is no such case: it is
+        asked again."""
         answers = tuple(answers)
         status = min((answer.status for answer in answers), key=WORST.index)
-        criteria = _merged(answer.criteria for answer in answers)
+        criteria = _merged(answer.readable for answer in answers)
+        partial = keep and status not in (OK, ERROR) and bool(criteria)
+        status = OK if partial else status
         expected = _merged(answer.expected for answer in answers)
         return cls(
             answers,
@@ -119,16 +130,18 @@ class Vote:
             score(criteria) if status == OK else None,
             criteria if status == OK else {},
             score(expected) if status == OK and expected.keys() == criteria.keys() else None,
+            partial,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`values`: the fields of a row that the judge decides. `note`: for people who watch."""
+    """`values`: the fields of a row that the judge decides. `note`: for people who watch. `partial`: see `Vote`."""
 
     status: str
     values: dict[str, Any] = field(default_factory=dict)
     note: str = ""
+    partial: bool = False
 
     @classmethod
     def of(cls, votes: Sequence[Vote], steps: Steps) -> Verdict:
@@ -136,7 +149,8 @@ class Verdict:
         of the run."""
         if failed := [answer.reason for vote in votes for answer in vote.answers if answer.status == ERROR]:
             return cls(ERROR, {"response": failed[0]}, failed[0])
-        counted = [vote for vote in votes if vote.score is not None]
+        scored = [vote for vote in votes if vote.score is not None]
+        counted = [vote for vote in scored if not vote.partial] or scored
         status = OK if counted else min((vote.status for vote in votes), key=WORST.index)
         masses = [mass for vote in counted or votes for answer in vote.answers for mass in answer.masses]
         expected = [vote.expected for vote in counted if vote.expected is not None]
@@ -151,7 +165,7 @@ class Verdict:
             "read": _read(counted),
             "steps": _means([steps(vote.criteria) for vote in counted]),
         }
-        return cls(status, values, _note(counted, votes, values["mass"]))
+        return cls(status, values, _note(counted, votes, values["mass"]), any(vote.partial for vote in counted))
 
 
 def _merged(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
@@ -164,7 +178,8 @@ def _mean(values: Iterable[float]) -> float | None:
 
 
 def _means(votes: Sequence[Mapping[str, float]]) -> dict[str, float] | None:
-    return {name: _mean(vote[name] for vote in votes) for name in votes[0]} if votes else None
+    """Over the votes that have each."""
+    return {name: _mean(vote[name] for vote in votes if name in vote) for name in _merged(votes)} if votes else None
 
 
 def _read(counted: Sequence[Vote]) -> str:

@@ -196,8 +196,10 @@ class ScoreWorker(Worker):
 
     def _judged(self, case: Case, votes: Sequence[list[Answer]]) -> _Judged:
         score = partial(self._score, case)
-        found = Verdict.of([Vote.of(answers, score) for answers in votes], partial(self._steps, case))
-        return _Judged(case, self._row(case, found.status, **found.values), found.note)
+        cast = [Vote.of(answers, score, keep=self._rubric.partial) for answers in votes]
+        found = Verdict.of(cast, partial(self._steps, case))
+        flags = [records.PARTIAL] if found.partial else []
+        return _Judged(case, self._row(case, found.status, flags, **found.values), found.note)
 
     def _score(self, case: Case, criteria: Mapping[str, float]) -> float:
         return self._rubric.score(criteria, case.sample)
@@ -208,9 +210,10 @@ class ScoreWorker(Worker):
     def _failed(self, case: Case, why: str) -> _Judged:
         return _Judged(case, self._row(case, records.ERROR, response=why), why)
 
-    def _row(self, case: Case, status: str, **values: Any) -> Judgement:
+    def _row(self, case: Case, status: str, odd: Sequence[str] = (), **values: Any) -> Judgement:
+        """`odd`: flags of the judgement, beside the edit's own."""
         common = {name: getattr(case.sample, name) for name in ("key", "id", "category", "language", "group")}
-        flags = [*case.entry.flags, *([CUT] if exhibits.cuts(case.sample, self._settings) else [])]
+        flags = [*case.entry.flags, *([CUT] if exhibits.cuts(case.sample, self._settings) else []), *odd]
         shard = case.entry.stored.shard.name if case.entry.stored else None
         subsets = self._rubric.subsets(case.sample)
         return Judgement(**common, status=status, shard=shard, flags=flags, subsets=subsets, audit=case.audit, **values)

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/coverage.py [--simulations 1000] [--resamples 10000]
 
-Three tables (ten minutes):
+Four tables (twelve minutes):
 
 Coverage: how many 95 % intervals hold the true mean (for `macro` the mean of five categories' means, which groups span unless
 said otherwise). A sample's quality is its group's (SD 0.8) plus its own (SD 0.8), so samples of one group correlate at 0.5.
@@ -13,6 +13,9 @@ percentiles of the resamples, and ours as if every sample were a group of its ow
 False positives: how often p <= 0.05 for two runs that do not differ. `exchangeable`: the scores of both are drawn as `skewed`
 ones above, each with group effects of its own; `asymmetric`: differences are the sum of two centred exponential variables, one
 of the group and one of the sample, so that flipping signs changes their distribution, which the test does not allow for.
+
+Power: how often p <= 0.05 for runs whose true difference is the one that is said to be detectable, the root mean square over
+the simulations, as the error is estimated in each. Scores are qualities, of groups of 3 to 6 samples.
 
 Cells: what drawing from cells (more than `bootstrap.FEW_GROUPS` groups) moves the ends of an interval by, in standard errors,
 from drawing groups one by one, with ten times the resamples, so that chance matters less. The second column is what another
@@ -30,7 +33,7 @@ import numpy as np
 import typer
 
 from editbench import console
-from editbench.report import bootstrap, compare, stats
+from editbench.report import bootstrap, compare, power, stats
 from editbench.report.bootstrap import Bootstrap
 from editbench.report.stats import Codes, Floats
 
@@ -174,6 +177,24 @@ def false_positives(shape: Shape, null: Callable[[Codes, Chance], Floats], simul
     return tuple(found / simulations)
 
 
+def detected(count: int, macro: bool, simulations: int, flips: int) -> float | None:
+    """Share of p <= 0.05 where the difference is just detectable; None where none is."""
+    chance, draw = np.random.default_rng(5), (_spanning if macro else _plain)(_few(count))
+    made = []
+    for _ in range(simulations):
+        groups, strata = draw(chance)
+        made.append((groups, strata if macro else np.zeros_like(groups), _quality(groups, chance) - _quality(groups, chance)))
+    told = [power.detectable(stats.influence(noise, groups, strata), count) for groups, strata, noise in made]
+    if told[0] is None:
+        return None
+    difference = float(np.sqrt(np.mean(np.square(told))))
+    found = [
+        compare.flip_test((noise + difference) * compare.weigh(strata), groups, flips, turn) <= LEVEL
+        for turn, (groups, strata, noise) in enumerate(made)
+    ]
+    return float(np.mean(found))
+
+
 def cells(count: int, heavy: bool, resamples: int) -> tuple[float, float]:
     """Greatest change of an interval's ends, in standard errors: by cells, and by another seed."""
     chance = np.random.default_rng(4)
@@ -198,6 +219,12 @@ def _false_positives(simulations: int, flips: int) -> Iterator[list[str]]:
             yield [shape.name, name, f"{clustered:.1%}", f"{naive:.1%}"]
 
 
+def _detected(simulations: int, flips: int) -> Iterator[list[str]]:
+    for count in (4, 6, 7, 10, 20, 100):
+        shares = (detected(count, macro, simulations, flips) for macro in (False, True))
+        yield [f"{count} groups", *("none is" if share is None else f"{share:.1%}" for share in shares)]
+
+
 def _cells(resamples: int) -> Iterator[list[str]]:
     for count in (1_001, 10_000):
         for heavy in (False, True):
@@ -211,6 +238,7 @@ def main(
     tables = {
         ("coverage of 95 %", "scores", *KINDS): _coverages(simulations, resamples),
         ("false positives at 5 %", "differences", "clustered", "not"): _false_positives(simulations, resamples),
+        ("a detectable difference is found", "of the whole", "macro"): _detected(4 * simulations, resamples // 10),
         ("ends move by, in standard errors", "scores", "cells", "seed"): _cells(resamples),
     }
     for header, rows in tables.items():

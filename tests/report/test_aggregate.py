@@ -82,7 +82,7 @@ def test_a_run_is_dumped_as_it_is(make_scores: Make) -> None:
         None,
         None,
     )
-    assert found["rubric"] == {"name": "five", "version": "1", "digest": "r0", "scale": [0.0, 10.0]}
+    assert found["rubric"] == {"name": "five", "version": "1", "digest": "r0", "scale": [0.0, 10.0], "partial": "drop"}
     assert (found["headline"]["value"], found["overall"]["macro"]["mean"], found["statuses"]["unparsed"]) == (5.6, 6.0, 1)
 
 

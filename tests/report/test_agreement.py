@@ -7,15 +7,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from editbench.report import agreement
-from editbench.report.agreement import STATISTICS, Agreement, agree, krippendorff_alpha
+from editbench.report.agreement import STATISTICS, Agreement, agree, reliability
+from editbench.report.krippendorff import alpha
 
-# Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", part C: four observers, twelve units, missing data.
-PUBLISHED = """
-    1 2 3 3 2 1 4 1 2 - - -
-    1 2 3 3 2 2 4 1 2 5 - 3
-    - 3 3 3 2 3 4 2 2 5 1 -
-    1 2 3 3 2 4 4 1 2 5 1 -
-"""
 LEVELS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2, max_size=30)
 
 
@@ -48,11 +42,6 @@ def test_a_pair_that_both_tie_is_agreed_on_and_one_that_one_ties_is_not() -> Non
     assert _agree([1, 1], [2, 3]).pairwise_accuracy.value == 0
 
 
-def test_alpha_of_the_published_example() -> None:
-    rows = [[np.nan if cell == "-" else float(cell) for cell in line.split()] for line in PUBLISHED.split("\n") if line.strip()]
-    assert krippendorff_alpha(np.array(rows).T)[0] == pytest.approx(0.849, abs=5e-4)
-
-
 @settings(max_examples=100, deadline=None)
 @given(LEVELS)
 def test_rank_correlations_are_those_of_scipy(scores: list[tuple[int, int]]) -> None:
@@ -76,18 +65,17 @@ def test_pairwise_accuracy_is_what_counting_every_pair_gives(scores: list[tuple[
 def test_a_group_drawn_twice_counts_as_its_samples_written_twice() -> None:
     first, second = np.array([1.0, 2, 2, 5]), np.array([2.0, 1, 4, 4])
     cells = agreement._cells(first, second, np.stack([first, second], axis=1))
-    rho, tau, alpha, _ = agreement._measure(cells, agreement._weigh(cells, np.arange(4), np.array([[2.0], [0], [1], [3]])))[
-        :, 0
-    ]
+    weights = agreement._weigh(cells.of, np.arange(4), np.array([[2.0], [0], [1], [3]]))
+    rho, tau, interval, _, _ = agreement._measure(cells, weights)[:, 0]
     twice = [np.repeat(scores, [2, 0, 1, 3]) for scores in (first, second)]
     assert (rho, tau) == pytest.approx((stats.spearmanr(*twice).statistic, stats.kendalltau(*twice).statistic))
-    assert alpha == pytest.approx(krippendorff_alpha(np.stack(twice, axis=1))[0])
+    assert interval == pytest.approx(alpha(np.stack(twice, axis=1))[0])
 
 
 def test_copies_of_one_sample_are_no_pair() -> None:
     scores = np.array([1.0, 2.0])
     cells = agreement._cells(scores, scores[::-1].copy(), np.stack([scores, scores], axis=1))
-    assert agreement._measure(cells, agreement._weigh(cells, np.arange(2), np.array([[5.0], [1.0]])))[3, 0] == 0
+    assert agreement._measure(cells, agreement._weigh(cells.of, np.arange(2), np.array([[5.0], [1.0]])))[4, 0] == 0
 
 
 def test_perfect_agreement_is_one_with_an_interval_of_one() -> None:
@@ -123,9 +111,10 @@ def test_one_group_has_values_but_no_interval() -> None:
     assert found.spearman.interval is None
 
 
-def test_without_a_common_scale_only_alpha_is_undefined() -> None:
+def test_without_a_common_scale_only_the_alphas_are_undefined() -> None:
     found = agree(*_noisy(20), np.arange(20))
-    assert [name for name, value in _values(found).items() if value is None] == ["krippendorff_alpha"]
+    unknown = [name for name, value in _values(found).items() if value is None]
+    assert unknown == ["krippendorff_alpha", "krippendorff_alpha_ordinal"]
 
 
 @pytest.mark.parametrize("name", STATISTICS)
@@ -162,3 +151,24 @@ def test_very_many_samples_have_values_but_no_interval(monkeypatch: pytest.Monke
     monkeypatch.setattr(agreement, "DRAWS", 40 * agreement.LEAST_RESAMPLES)
     assert _agree(*_noisy(40)).spearman.interval is not None
     assert _agree(*_noisy(41)).spearman.interval is None
+
+
+def test_two_raters_are_as_reliable_as_they_agree() -> None:
+    first, second = _noisy(40)
+    units, groups = np.stack([first, second], axis=1), np.arange(40) // 2
+    pair, found = agree(first, second, groups, units), reliability(units, groups)
+    for name in ("krippendorff_alpha_ordinal", "krippendorff_alpha"):
+        assert getattr(found, name).value == pytest.approx(getattr(pair, name).value)
+        assert getattr(found, name).interval == pytest.approx(getattr(pair, name).interval)
+
+
+def test_reliability_of_three_raters_who_missed_some_is_within_an_interval_by_group() -> None:
+    first, second = _noisy(60)
+    ratings = np.repeat(np.stack([first, second, first + second], axis=1), 4, axis=0)
+    ratings[::5, 0] = ratings[1::7, 2] = np.nan
+    alone, clustered = (
+        reliability(ratings, groups).krippendorff_alpha_ordinal for groups in (np.arange(240), np.arange(240) // 4)
+    )
+    assert (alone.value, clustered.value) == pytest.approx((alpha(ratings, ordinal=True)[0],) * 2)
+    assert clustered.interval[0] < clustered.value < clustered.interval[1]
+    assert np.ptp(clustered.interval) > 1.4 * np.ptp(alone.interval)

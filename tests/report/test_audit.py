@@ -43,13 +43,19 @@ def test_a_judge_that_tells_all_controls_apart_gets_no_verdict(make_scores: Make
     found = _audit(make_scores, EDITS, unedited=[0.0] * N, stranger=[1.0] * N, swapped=[2.0] * N, repeat=EDITS)
     assert (found.verdicts, found.samples, found.rows, found.statuses, found.unread_share) == ([], N, 4 * N, {"ok": 4 * N}, 0)
     stranger = found.controls["stranger"]
-    assert (stranger.n, stranger.mean, stranger.edit_mean, stranger.auc.value, stranger.auc.interval) == (N, 1, 6.5, 1, (1, 1))
+    assert (stranger.n, stranger.mean, stranger.edit_mean, stranger.win_rate.value, stranger.win_rate.interval) == (
+        N,
+        1,
+        6.5,
+        1,
+        (1, 1),
+    )
     assert (found.repeat.n, found.repeat.same_share, found.repeat.mean_difference) == (N, 1, 0)
 
 
 def test_an_edit_that_ties_with_its_control_wins_half(make_scores: Make) -> None:
     # 4 edits at 5, 6, 7, 8 against 6: loss, tie, win, win.
-    assert _audit(make_scores, EDITS[:4], unedited=[6.0] * 4).controls["unedited"].auc.value == 0.625
+    assert _audit(make_scores, EDITS[:4], unedited=[6.0] * 4).controls["unedited"].win_rate.value == 0.625
 
 
 def test_a_judge_that_always_answers_seven_is_called_out(make_scores: Make) -> None:
@@ -83,7 +89,7 @@ def test_few_pictures_tell_nothing(make_scores: Make) -> None:
 
 def test_identical_edits_are_no_match_for_their_source(make_scores: Make) -> None:
     found = _audit(make_scores, EDITS, ["identical"], unedited=EDITS, swapped=EDITS, stranger=[0.0] * N)
-    assert (found.skipped_identical, found.controls["unedited"].auc, found.controls["stranger"].n) == (N, None, N)
+    assert (found.skipped_identical, found.controls["unedited"].win_rate, found.controls["stranger"].n) == (N, None, N)
     nothing = "nothing could be compared to tell {}: the edits of all 20 samples are identical to their source"
     assert found.verdicts == [nothing.format("an edit from no edit"), nothing.format("the edit from the source")]
 
@@ -109,7 +115,7 @@ def test_samples_of_one_picture_are_one_draw(make_scores: Make) -> None:
     one = [judgement(f"k{place}", "a", "g", 5.0) for place in range(N)]
     audit = [judgement(f"k{place}", "a", "g", 0.0, audit="unedited") for place in range(N)]
     found = summarise(runs.load(make_scores(judgements=one, audit=audit)), "r").audit
-    assert found.controls["unedited"].auc.interval is None
+    assert found.controls["unedited"].win_rate.interval is None
     assert found.verdicts[0].startswith("too few source pictures (1)")
 
 

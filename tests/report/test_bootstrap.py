@@ -118,6 +118,23 @@ def test_joint_moves_vary_as_the_influences_do(few: int, monkeypatch: pytest.Mon
     assert np.cov(bootstrap.joint(influences, 20_000, 0).T) == pytest.approx(expected, rel=0.05, abs=1.5)
 
 
+@pytest.mark.parametrize("few", [1000, 10])
+def test_equal_columns_move_alike_and_one_that_depends_on_others_moves_with_them(
+    few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "FEW_GROUPS", few)
+    other = np.sin(ALONE)
+    first, second, same, both = bootstrap.joint(np.stack([SKEWED, other, SKEWED, SKEWED + other], axis=1), 200, 0).T
+    assert np.array_equal(first, same)
+    assert both == pytest.approx(first + second, abs=1e-6)
+
+
+def test_cholesky_is_numpys_where_columns_are_independent() -> None:
+    columns = [SKEWED, np.sin(ALONE), np.cos(ALONE)]
+    table = np.stack(columns)
+    assert bootstrap.cholesky(columns) == pytest.approx(np.linalg.cholesky(table @ table.T))
+
+
 @pytest.mark.parametrize("macro", [False, True])
 def test_intervals_of_skewed_clustered_samples_cover_the_truth(macro: bool) -> None:
     # Of 400 intervals, 93 % to 97 % and three binomial standard errors (1.1 % each).

@@ -114,7 +114,8 @@ def test_effect_and_detectable_difference_are_those_of_the_paired_differences() 
     differences = SECOND - FIRST
     found = overall(run(FIRST), run(SECOND))
     assert found.effect == pytest.approx(differences.mean() / differences.std(ddof=1), abs=1e-6)
-    assert found.detectable == pytest.approx((1.96 + 0.84) * differences.std(ddof=1) / math.sqrt(40), abs=1e-6)
+    quantiles = scipy_stats.t.ppf([0.975, 0.8], 39).sum()
+    assert found.detectable == pytest.approx(quantiles * differences.std(ddof=1) / math.sqrt(40), rel=1e-4)
 
 
 def test_copies_of_samples_in_their_groups_make_no_smaller_difference_detectable() -> None:

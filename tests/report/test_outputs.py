@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,10 @@ def _shows(text: str, value: float | None) -> bool:
     return abs(float(number) - factor * value) <= 0.51 * 10 ** -len(number.partition(".")[2])
 
 
+def _all_show(texts: Iterable[str], values: Iterable[float | None]) -> bool:
+    return all(_shows(text, value) for text, value in zip(texts, values, strict=True))
+
+
 def test_leaderboard_csv_tells_the_same_numbers_to_the_last_digit(made: Report) -> None:
     document = orjson.loads(made.paths.json.read_bytes())
     runs = {run["label"]: run for run in document["runs"]}
@@ -110,6 +115,57 @@ def test_markdown_tells_the_same_numbers(made: Report, truth: dict[Part, Values]
     macro = "mean low high mean_failures_lowest"
     for parts, columns in ((SUMMARIES | spoken, spread), (MACROS, macro), (DIFFERENCES, compared)):
         _check(_read(columns, ((of, lines[of]) for of in parts)), parts, truth)
+
+
+@pytest.fixture
+def spoken(make_scores: Callable[..., Path], tmp_path: Path) -> Report:
+    """A run in two languages, with a step and a subset."""
+    rows = [
+        replace(row, steps=None if row.score is None else {"sc": row.score / 2}, subsets=["both"] if place % 5 < 3 else [])
+        for place, row in enumerate(_rows(3))
+    ]
+    folder = make_scores(judgements=rows, rubric={"headline": {"aggregate": "macro"}})
+    return report([folder], tmp_path / "out", Options(figures=False, pictures=False, resamples=200))
+
+
+def _cells(made: Report) -> Iterator[tuple[str, str, list[float | None], list[float | None]]]:
+    """(samples, category, mean and interval by language, mean of the step by language) of report.json."""
+    (run,) = orjson.loads(made.paths.json.read_bytes())["runs"]
+    both = run["subsets"]["both"]["cells"], run["protocol"]["subsets"]["both"]["cells"]
+    for samples, (cells, parts) in {"all": (run["cells"], run["protocol"]["cells"]), "both": both}.items():
+        for name in CATEGORIES:
+            scores = [cells[language][name] for language in LANGUAGES]
+            steps = [parts[language][name]["steps"]["sc"]["mean"] for language in LANGUAGES]
+            yield samples, name, [value for part in scores for value in (part["mean"], *part["interval"])], steps
+
+
+def test_markdown_tells_the_same_categories_by_language(spoken: Report) -> None:
+    text = spoken.paths.markdown.read_text(encoding="utf-8")
+    for samples, name, scores, steps in _cells(spoken):
+        header = f"| category{' in both' if samples == 'both' else ''} | en | en sc | zh | zh sc |"
+        (line,) = re.findall(rf"^\| {name} \| (.*)$", text.partition(header)[2].partition("\n\n")[0], re.MULTILINE)
+        assert _all_show(_NUMBER.findall(line), [*scores[:3], steps[0], *scores[3:], steps[1]]), line
+
+
+def test_the_page_tells_the_same_categories_by_language(spoken: Report) -> None:
+    rows = re.findall("<tr>(.*?)</tr>", spoken.paths.html.read_text(encoding="utf-8"), re.DOTALL)
+    told = {tuple(re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)[:2]): row.partition("</td>")[2] for row in rows}
+    for samples, name, scores, _ in _cells(spoken):
+        (each,) = [re.sub("<[^>]+>", " ", row) for of, row in told.items() if of == (name, samples)]
+        numbers = re.findall(r"\d+\.\d+", each)
+        assert _all_show(numbers, scores), each
+
+
+def test_markdown_and_page_tell_the_same_macro_means_of_a_subset(spoken: Report) -> None:
+    (run,) = orjson.loads(spoken.paths.json.read_bytes())["runs"]
+    subset, parts = run["subsets"]["both"], run["protocol"]["subsets"]["both"]
+    text, page = (path.read_text(encoding="utf-8") for path in (spoken.paths.markdown, spoken.paths.html))
+    sides = {"all": (subset["macro"], parts["whole"])}
+    sides |= {name: (subset["language_macros"][name], parts["languages"][name]) for name in LANGUAGES}
+    for name, (macro, part) in sides.items():
+        step = f"{part['steps']['sc']['macro']:.2f}"
+        assert f"| {name} | {macro['mean']:.2f} | {'{:.2f} to {:.2f}'.format(*macro['interval'])} | {step} |" in text
+        assert f'<th scope="row">sc macro{"" if name == "all" else f", {name}"}</th><td><b>{step}</b>' in page
 
 
 def test_the_terminal_tells_the_same_numbers(made: Report, truth: dict[Part, Values]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from editbench.records import Judgement
-from editbench.report import runs
+from editbench.report import checks, runs
 from editbench.report.aggregate import RunSummary, summarise
 from editbench.report.bootstrap import Bootstrap
 from editbench.score import rubric
@@ -67,6 +67,30 @@ def test_gedit_is_told_on_the_intersection_too(gedit: RunSummary) -> None:
     assert part.language_macros["cn"].left_out == ["text_change"]
 
 
+def test_gedit_cells_are_of_one_task_type_in_one_language(gedit: RunSummary) -> None:
+    means = {language: {name: part.mean for name, part in row.items()} for language, row in gedit.cells.items()}
+    assert means == {"cn": {"style_change": 4.0, "text_change": 0.0}, "en": {"style_change": 4.0, "text_change": 9.0}}
+    # en, style: SC (4 + 1) / 2, PQ (9 + 4) / 2.
+    steps = gedit.protocol.cells["en"]["style_change"].steps
+    assert {name: step.mean for name, step in steps.items()} == {"sc": 2.5, "pq": 6.5}
+
+
+def test_gedit_intersection_has_both_sides_by_language_and_cells(gedit: RunSummary) -> None:
+    # a, c, d: SC style (4 + 4) / 2, text 9; PQ style (9 + 4) / 2, text 9. en: SC 4, 9, PQ 9, 9; cn: style alone, 4 and 4.
+    parts = gedit.protocol.subsets["Intersection_exist"]
+    assert {name: step.macro for name, step in parts.whole.steps.items()} == {"sc": 6.5, "pq": 7.75}
+    sides = {language: {name: step.macro for name, step in part.steps.items()} for language, part in parts.languages.items()}
+    assert sides == {"cn": {"sc": 4.0, "pq": 4.0}, "en": {"sc": 6.5, "pq": 9.0}}
+    cells = gedit.subsets["Intersection_exist"].cells
+    assert {(language, name): (part.n, part.mean) for language, row in cells.items() for name, part in row.items()} == {
+        ("cn", "style_change"): (1, 4.0),
+        ("cn", "text_change"): (1, None),
+        ("en", "style_change"): (1, 6.0),
+        ("en", "text_change"): (1, 9.0),
+    }
+    assert parts.cells["en"]["text_change"].steps["pq"].mean == 9.0
+
+
 def test_gedit_means_of_the_two_sides(gedit: RunSummary) -> None:
     # SC 4 1 9 4 0, style 3, text 4.5; PQ 9 4 9 4 9, style 17 / 3, text 9.
     steps = gedit.protocol.steps
@@ -121,6 +145,9 @@ def test_rise_accuracy_asks_for_every_criterion_that_applies(rise: RunSummary) -
     parts = {name: part.accuracy.mean for name, part in rise.protocol.categories.items()}
     assert parts == {"causal_reasoning": 1, "logical_reasoning": 0.5, "spatial_reasoning": 0, "temporal_reasoning": 0}
     assert 0 <= accuracy.interval[0] < 0.4 < accuracy.interval[1] <= 1
+    # n, which has no score, counts as wrong upstream: 2 of 6, and of the logical ones 1 of 3.
+    assert accuracy.mean_failures_lowest == 0.333333
+    assert rise.protocol.categories["logical_reasoning"].accuracy.mean_failures_lowest == 0.333333
 
 
 def test_rise_criteria(rise: RunSummary) -> None:
@@ -153,6 +180,24 @@ def test_kris_pools_all_values_alike(make_scores: Make) -> None:
         "overall": (11, 3.818182),
     }
     assert (pools["attribute"].percent, pools["natural"].percent, pools["overall"].percent) == (75.0, 68.75, 70.454545)
+
+
+def test_kris_keeps_the_criteria_that_could_be_read(make_scores: Make, tmp_path: Path) -> None:
+    file = tmp_path / "kept.toml"
+    file.write_text('extends = "kris"\npartial = "keep"\n', encoding="utf-8")
+    kept = judgement("d", "Color", "g4", 1.5, criteria={"consistency": 1, "instruction": 2}, flags=["partial"])
+    found = _summary(make_scores, str(file), [*KRIS, kept])
+    # attribute (5 + 4 + 3 + 1 + 2) / 5; the mean over samples (4 + 2.5 + 5 + 1.5) / 4; quality 4 2 5.
+    assert (found.protocol.pools["attribute"].n, found.protocol.pools["attribute"].mean) == (5, 3.0)
+    assert (found.headline.value, found.protocol.criteria["quality"].n) == (3.25, 3)
+    assert (found.facts.rubric.partial, found.flags) == ("keep", {"partial": 1})
+    assert checks.diagnose(found) == ["1 of 4 scores leave out criteria that could not be read, as the rubric says (partial)"]
+
+
+def test_a_sample_with_an_unread_criterion_is_not_at_the_top(make_scores: Make) -> None:
+    rows = [_rise("a", "spatial_reasoning", 5.0, ac=5, ir=5, vp=5)]
+    rows += [judgement("b", "spatial_reasoning", "b", 5.0, criteria={"visual_plausibility": 5}, flags=["partial"])]
+    assert _summary(make_scores, "rise", rows).protocol.accuracy.mean == 0.5
 
 
 def test_kris_mean_of_samples_is_another_number(make_scores: Make) -> None:

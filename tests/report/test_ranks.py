@@ -90,6 +90,15 @@ def test_equal_runs_share_the_first_rank() -> None:
     assert ranks.rank_ranges({"a": run(QUALITY), "b": run(QUALITY)}) == {"a": (1, 1), "b": (1, 1)}
 
 
+@pytest.mark.parametrize("groups", [100, 1200])
+def test_equal_runs_share_their_ranks_beside_others_and_however_many_groups(groups: int) -> None:
+    random = np.random.default_rng(3)
+    quality = 5 + 3 * random.normal(size=groups)
+    first, other = (run(quality + random.normal(size=groups)) for _ in range(2))
+    found = ranks.rank_ranges({"a": first, "same": first, "other": other})
+    assert found["a"] == found["same"]
+
+
 def test_many_groups_have_the_ranges_of_single_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = {name: run(QUALITY + noise) for name, noise in zip("abc", NOISE, strict=True)}
     expected = ranks.rank_ranges(runs)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+import krippendorff
+import numpy as np
 import orjson
 import pytest
 from rich.console import Console
@@ -26,10 +28,20 @@ def score(make_scores: Make) -> Score:
 
     def make(judge: str, scores: Sequence[float | None], **more: str) -> Path:
         rows = [
-            judgement(f"k{place:02d}", "ab"[place % 2], f"g{place // 4}", value, response=f"{judge} on\n{place} " + "x" * 300)
+            judgement(
+                f"k{place:02d}",
+                "ab"[place % 2],
+                f"g{place // 4}",
+                value,
+                response=f"{judge} on\n{place} " + "x" * 300,
+                criteria=None if value is None else {"success": value / 2, "quality": 5 - value / 2},
+                steps=None if value is None else {"half": value / 2},
+            )
             for place, value in enumerate(scores)
         ]
-        return make_scores(judge, judgements=rows, judge=judge, **more)
+        return make_scores(
+            judge, judgements=rows, judge=judge, rubric={"criteria": {"success": [0, 5], "quality": [0, 5]}}, **more
+        )
 
     return make
 
@@ -42,6 +54,23 @@ def ratings(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Callable[..., str]:
+    """Ratings of k00, k01 ... by column."""
+
+    def write(name: str = "anna", **columns: Sequence[float]) -> str:
+        lines = [",".join(("key", *columns)), *(f"k{place:02d},{','.join(map(str, row))}" for place, row in _rows(columns))]
+        path = tmp_path / f"{name}.csv"
+        path.write_text("\n".join(lines), encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def _rows(columns: Mapping[str, Sequence[float]]) -> Iterable[tuple[int, tuple[float, ...]]]:
+    return enumerate(zip(*columns.values(), strict=True))
 
 
 def _texts(made: Report) -> tuple[str, str]:
@@ -155,3 +184,53 @@ def test_raters_of_one_name_are_refused(score: Score, ratings: Callable[..., Pat
     with pytest.raises(UserError, match="two raters are called anna"):
         tables([score("one", [1])], tmp_path / "out", names=["anna"], ratings=[str(ratings({"k00": 1}))])
     assert not (tmp_path / "out").exists()
+
+
+def test_criteria_and_steps_that_people_rated_are_compared_beside_the_score(
+    score: Score, table: Callable[..., str], tmp_path: Path
+) -> None:
+    scores = [0, 2, 4, 6, 8, 10]
+    people = table(success=[0, 1, 2, 3, 4, 5], quality=[0, 1, 2, 3, 4, 5], half=[0, 1, 2, 3, 4, 4])
+    made = tables(
+        [score("one", scores), score("two", [5] * 6)], tmp_path / "out", ratings=[f"anna:0-5={people}"], names=["x", "y"]
+    )
+    found = {(pair.measure, *(rater.name for rater in pair.raters)): pair for pair in made.agreement}
+    assert list(found)[:4] == [("score", "x", "y"), ("success", "x", "y"), ("success", "x", "anna"), ("success", "y", "anna")]
+    assert found["success", "x", "anna"].agreement.krippendorff_alpha.value == 1
+    assert found["quality", "x", "anna"].agreement.spearman.value == -1
+    scales = {measure: found[measure, "x", "anna"].raters[0].scale_from for measure in ("success", "quality", "half")}
+    assert scales == {"success": "rubric", "quality": "rubric", "half": "observed"}
+    assert [(each.key, each.scores) for each in found["half", "x", "anna"].disputed] == [("k05", (5, 4))]
+    document = orjson.loads(made.paths.json.read_bytes())
+    assert [pair["measure"] for pair in document["agreement"]] == [measure for measure, *_ in found]
+    assert all("quality: x and anna" in " ".join(text.split()) for text in _texts(made))
+
+
+def test_more_than_two_raters_have_an_alpha_together_beside_those_of_each_pair(
+    score: Score, table: Callable[..., str], tmp_path: Path
+) -> None:
+    ratings = np.array([[1, 2, 3, 4, 5, 6, 7, 8], [2, 2, 4, 4, 6, 6, 8, 9], [3, 1, 2, 4, 5, 6, 9, 7]])
+    first, second, third = ratings.tolist()
+    people = [f"{name}:0-10={table(name, score=values)}" for name, values in (("anna", second), ("bob", third[:6]))]
+    made = tables([score("one", first)], tmp_path / "out", ratings=people, names=["judge"])
+    (several,) = made.reliability
+    expected = ratings.astype(float)
+    expected[2, 6:] = np.nan
+    alphas = several.reliability
+    assert ([rater.name for rater in several.raters], several.n, several.groups) == (["judge", "anna", "bob"], 8, 2)
+    assert alphas.krippendorff_alpha_ordinal.value == pytest.approx(
+        krippendorff.alpha(expected, level_of_measurement="ordinal"), abs=1e-6
+    )
+    low, high = alphas.krippendorff_alpha.interval
+    told = f"{alphas.krippendorff_alpha.value:.2f} ({low:.2f} to {high:.2f})"
+    text, terminal = _texts(made)
+    assert told in text
+    assert told.replace(" to ", "..") in " ".join(terminal.split())
+    document = orjson.loads(made.paths.json.read_bytes())["reliability"][0]
+    assert (document["krippendorff_alpha"]["value"], len(document["raters"])) == (alphas.krippendorff_alpha.value, 3)
+    assert len(made.agreement) == 3
+
+
+def test_two_raters_have_no_alpha_together(score: Score, tmp_path: Path) -> None:
+    made = tables([score("one", [1, 2]), score("two", [2, 3])], tmp_path / "out")
+    assert (len(made.agreement), made.reliability) == (1, [])

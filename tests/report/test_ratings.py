@@ -18,7 +18,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_scores_are_by_key_under_the_name_of_the_file(file: Path) -> None:
-    assert ratings.read(str(file), KNOWN) == ratings.Ratings("anna", None, {"a": 1.0, "b": 4.5})
+    assert ratings.read(str(file), KNOWN) == ratings.Ratings("anna", None, {"score": {"a": 1.0, "b": 4.5}})
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,20 @@ def test_a_name_and_a_scale_can_be_given(file: Path, label: str, name: str, scal
 
 def test_what_a_spreadsheet_writes_is_read(file: Path) -> None:
     file.write_bytes(b'\xef\xbb\xbfrater,score,key\r\nanna, 3,"a"\r\n\r\n')
-    assert ratings.read(str(file), KNOWN).scores == {"a": 3.0}
+    assert ratings.read(str(file), KNOWN).ratings == {"score": {"a": 3.0}}
+
+
+def test_columns_named_as_criteria_rate_those_and_may_be_empty(file: Path) -> None:
+    file.write_text("key,rater,quality,score\na,anna,2,\nb,anna,,4\n", encoding="utf-8")
+    assert ratings.read(str(file), KNOWN, ["success", "quality"]).ratings == {"quality": {"a": 2.0}, "score": {"b": 4.0}}
+
+
+def test_a_file_that_rates_nothing_known_is_told_what_can_be_rated(file: Path) -> None:
+    file.write_text("key,qualty\na,1\n", encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        ratings.read(str(file), KNOWN, ["success", "quality"])
+    assert str(caught.value).endswith("line 1: no column score (columns: key, qualty)")
+    assert "success, quality" in caught.value.remedy
 
 
 @pytest.mark.parametrize("span", ["5", "5-1", "1-1", "1..5", ""])
@@ -59,6 +72,7 @@ def test_a_bad_scale_is_refused(file: Path, span: str) -> None:
         ("id;score\na;1\n", "line 1: no column key and score (columns: id;score)"),
         ("", "line 1: no column key and score (columns: none)"),
         ("key,score\n", "has no ratings"),
+        ("key,score,score\na,1,2\n", "line 1: column 'score' comes twice"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_line(file: Path, text: str, problem: str) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,25 @@ def _read(folder: Path, *entries: dict[str, object] | bytes) -> rows.Rows:
     return rows.read(path, (0.0, 10.0))
 
 
-def test_columns_follow_the_file_and_names_are_sorted(tmp_path: Path) -> None:
+def test_columns_follow_the_keys_and_names_are_sorted(tmp_path: Path) -> None:
     table = _read(tmp_path, GOOD, GOOD | {"key": "b", "category": "causal", "status": "refused", "score": None, "mass": 0.25})
     assert (list(table.keys), list(table.categories), table.category.tolist()) == (["a", "b"], ["causal", "social"], [1, 0])
     np.testing.assert_array_equal(table.score, [3, np.nan])
     np.testing.assert_array_equal(table.mass, [np.nan, 0.25])
     assert table.scored.tolist() == [True, False]
+
+
+def test_the_order_of_the_file_changes_nothing(tmp_path: Path) -> None:
+    entries = [
+        GOOD | {"key": "a", "group": "z", "criteria": {"x": 1, "y": 2}, "steps": {"s": 1}, "flags": ["odd"]},
+        GOOD | {"key": "b", "group": "", "category": "causal", "status": "refused", "score": None, "subsets": ["new", "old"]},
+        GOOD | {"key": "c", "group": "y", "criteria": {"y": 3, "z": 4}, "language": "zh", "mass": 0.5, "read": "forced"},
+        GOOD | {"key": "d", "group": "z", "criteria": {"z": 5}, "subsets": ["old"], "score": 1},
+    ]
+    found, *others = (_read(tmp_path, *order) for order in itertools.permutations(entries))
+    assert (list(found.keys), list(found.criteria), list(found.subsets)) == (list("abcd"), ["x", "y", "z"], ["new", "old"])
+    assert ([found.group_names[code] for code in found.group], found.group_names) == (["z", "\0b", "y", "z"], ["\0b", "y", "z"])
+    assert {repr(other) for other in others} == {repr(found)}
 
 
 def test_rows_of_one_group_share_its_number(tmp_path: Path) -> None:
@@ -40,6 +54,10 @@ def test_flags_are_counted_and_rows_without_the_field_have_none(tmp_path: Path) 
     more = [GOOD | {"key": f"k{place}", "flags": flags} for place, flags in enumerate((["uniform"], [], ["nan", "uniform"]))]
     assert _read(tmp_path, GOOD, *more).flags == {"nan": 1, "uniform": 2}
     assert _read(tmp_path, GOOD).flags == {}
+
+
+def test_rows_that_do_not_tell_how_they_were_read_count_under_no_way(tmp_path: Path) -> None:
+    assert _read(tmp_path, GOOD | {"read": "forced"}, GOOD | {"key": "b"}).reads == {"forced": 1}
 
 
 def test_criteria_and_steps_become_columns(tmp_path: Path) -> None:
@@ -74,12 +92,12 @@ def test_groups_keep_their_names(tmp_path: Path) -> None:
 
 def test_an_audit_has_a_row_a_key_and_control(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
-    path.write_bytes(b"\n".join(orjson.dumps(GOOD | {"audit": kind}) for kind in ("unedited", "repeat")))
+    path.write_bytes(b"\n".join(orjson.dumps(GOOD | {"audit": kind}) for kind in ("repeat", "unedited")))
     table = rows.read(path, audit=True)
     assert list(table.keys) == ["a", "a"]
     assert {kind: chosen.tolist() for kind, chosen in table.controls.items()} == {
-        "unedited": [True, False],
-        "repeat": [False, True],
+        "repeat": [True, False],
+        "unedited": [False, True],
     }
     path.write_bytes(orjson.dumps(GOOD))
     with pytest.raises(UserError, match=r"audit\.jsonl, line 1: not a row of the audit"):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 from rich.console import Console
@@ -58,6 +59,26 @@ def test_equal_input_gives_equal_bytes(make_scores: Make, tmp_path: Path) -> Non
     first, again = (report(scores, tmp_path / name) for name in ("first", "again"))
     assert [path.read_bytes() for path in first.files] == [path.read_bytes() for path in again.files]
     assert str(tmp_path).encode() not in b"".join(path.read_bytes() for path in first.files)
+
+
+def test_the_order_of_the_rows_changes_nothing(make_scores: Make, tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    rows = [
+        judgement(f"k{place}", "abc"[place % 3], f"g{place // 2}", round(chance.normal(5, 2) % 10, 6)) for place in range(60)
+    ]
+    audit = [judgement(row.key, row.category, row.group, 3.0, audit="stranger") for row in rows]
+    written = []
+    for name in ("in order", "shuffled"):
+        others = [judgement(row.key, row.category, row.group, round(row.score / 2, 6)) for row in rows]
+        folders = [
+            make_scores(f"{name} {editor}", judgements=made, editor="e", judge=editor, audit=audit, anchors=made)
+            for editor, made in (("one", rows), ("two", others))
+        ]
+        made = tables(folders, tmp_path / name, names=["one", "two"], force=True, resamples=200)
+        written.append([path.read_bytes() for path in made.files])
+        chance.shuffle(rows)
+        chance.shuffle(audit)
+    assert written[0] == written[1]
 
 
 def test_warnings_are_in_every_output(make_scores: Make, tmp_path: Path) -> None:
@@ -196,11 +217,27 @@ def test_markdown_says_which_differences_so_many_samples_can_not_show(make_score
     assert "Too few source pictures for p = 0.05, however large the difference: few (5)." in text
 
 
+def test_four_source_pictures_show_no_difference_in_any_output(make_scores: Make, tmp_path: Path) -> None:
+    rows = [("causal", f"g{place % 4}", float(place % 9)) for place in range(12)]
+    other = [(category, group, score + 1) for category, group, score in rows]
+    folders = [make_scores("one", rows, editor="one"), make_scores("two", other, editor="two")]
+    made = report(folders, tmp_path / "out", Options(figures=False, pictures=False))
+    rows = _json(made)["comparisons"][0]["rows"]
+    assert [part["detectable"] for part in (rows["overall"], rows["macro"], *rows["categories"].values())] == [None] * 3
+    assert "however large the difference: causal (4), all together (4)." in made.paths.markdown.read_text(encoding="utf-8")
+    page = made.paths.html.read_text(encoding="utf-8")
+    assert "Too few source pictures (4) for p = 0.05, however large the difference." in page
+    assert "would often go unseen" not in page
+
+
 def test_markdown_tells_a_verdict_on_the_judge_once(make_scores: Make, tmp_path: Path) -> None:
     audit = [judgement(f"k{place}", *row, audit="unedited") for place, row in enumerate(FIVE)]
     made = tables([make_scores(rows=FIVE, audit=audit)], tmp_path / "out")
     (verdict,) = made.runs[0].audit.verdicts
-    assert made.paths.markdown.read_text(encoding="utf-8").count(verdict) == 1
+    text = made.paths.markdown.read_text(encoding="utf-8")
+    assert text.count(verdict) == 1
+    assert "win rate of the edits" in text
+    assert "ROC" not in text
 
 
 def test_statuses_are_counted_where_some_samples_failed(make_scores: Make, tmp_path: Path) -> None:

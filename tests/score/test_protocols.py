@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import pytest
 
+from editbench.errors import UserError
 from editbench.records import Sample
 from editbench.score import rubric
 from editbench.score.rubric import Rubric
@@ -66,6 +68,31 @@ def test_expected_asks_for_each_criterion_alone(name: str, category: str, langua
     assert [ask.criteria for ask in alone] == [(entry,) for entry in together]
     assert len({(ask.text, ask.images) for ask in alone}) == len(alone)
     assert all(ask.answer_prefix == '{"score": ' for ask in alone)
+
+
+@pytest.mark.parametrize("name", [name for name in rubric.names() if name != "five"])
+def test_every_rubric_of_a_public_protocol_tells_what_it_does_otherwise(name: str) -> None:
+    assert len(rubric.load(name).differs) > 1
+
+
+@pytest.mark.parametrize(("name", "possible"), [("kris", True), ("imgedit", True), ("imgedit-strict", False), ("rise", False)])
+def test_protocols_that_keep_criteria_can_be_told_to(name: str, possible: bool, tmp_path: Path) -> None:
+    file = tmp_path / "kept.toml"
+    file.write_text(f'extends = "{name}"\npartial = "keep"\n', encoding="utf-8")
+    if possible:
+        assert rubric.load(str(file)).partial
+    else:
+        with pytest.raises(UserError, match="there is no"):
+            rubric.load(str(file))
+
+
+def test_kris_and_imgedit_score_what_could_be_read_as_upstream_does(tmp_path: Path) -> None:
+    kept = {}
+    for name in ("kris", "imgedit"):
+        (tmp_path / f"{name}.toml").write_text(f'extends = "{name}"\npartial = "keep"\n', encoding="utf-8")
+        kept[name] = rubric.load(str(tmp_path / f"{name}.toml"))
+    assert kept["kris"].score({"quality": 5, "instruction": 2}, make("biology")) == 3.5
+    assert kept["imgedit"].score({"visual_naturalness": 4}, make("add")) == 4
 
 
 # viescore

@@ -365,3 +365,10 @@ def test_any_text_gives_all_criteria_within_their_ranges_or_none(text: str, crit
 def test_the_asked_form_of_several_comes_back_whatever_the_reason_says(reason: str, scores: tuple[int, int]) -> None:
     given_scores = {"success": scores[0], "naturalness": scores[1]}
     assert read(json.dumps({"reason": reason, **given_scores}), PAIR).criteria == given_scores
+
+
+def test_what_could_be_read_is_told_whatever_became_of_the_rest() -> None:
+    criteria = (Criterion("a", 0, 10), Criterion("b", 0, 1, (), (1, 5)), Criterion("c", 0, 10))
+    found = read('{"a": 11, "b": 1, "c": "good"}', criteria)
+    assert (found.status, found.criteria, found.readable) == (UNPARSED, None, {"b": 5.0})
+    assert read("Score: 8", criteria).readable == {}

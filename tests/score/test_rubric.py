@@ -199,6 +199,31 @@ def test_identity_changes_with_any_letter_of_the_file() -> None:
     assert small("See physics.", "See physics!").identity() != small().identity()
 
 
+def test_a_rubric_may_keep_what_could_be_read_and_says_so() -> None:
+    steps = '[steps]\nhalf = "min(success, quality) / 2"'
+    kept = small(f'"{SCORE}"', '"mean(all)"\npartial = "keep"', steps, "")
+    assert [kept.score(criteria, make()) for criteria in ({"quality": 2}, {"quality": 2, "success": 5})] == [2, 3.5]
+    assert (kept.identity()["partial"], "partial" in small().identity()) == ("keep", False)
+    with pytest.raises(UserError, match="lacks success, quality"):
+        kept.score({}, make())
+
+
+def test_first_is_the_first_asked_for_whatever_could_be_read() -> None:
+    only = '[steps]\nhalf = "min(success, quality) / 2"'
+    kept = small(f'"{SCORE}"', '"second if category == \'x\' else mean(all)"\npartial = "keep"', only, "")
+    facts = kept._asked_for({"quality": 2}, make())
+    assert kept.scoring.context(*facts)["second"] == 2
+    assert "first" not in kept.scoring.context(*facts)
+
+
+def test_what_differs_on_purpose_is_told_in_sentences() -> None:
+    chosen = small("version = 3", 'version = 3\ndiffers = ["Asked\\n in\\tanother way.", "And so on."]')
+    assert (
+        rubric.differences(chosen) == "=== differs on purpose from the official scripts\n- Asked in another way.\n- And so on."
+    )
+    assert rubric.differences(small()) == ""
+
+
 def test_a_rubric_survives_pickling() -> None:
     chosen = pickle.loads(pickle.dumps(small()))
     assert chosen.score({"success": 2, "quality": 4}, make()) == small().score({"success": 2, "quality": 4}, make())

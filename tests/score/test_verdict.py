@@ -51,6 +51,35 @@ def test_one_vote_has_no_spread_and_no_title() -> None:
     assert (row["votes"], row["spread"], row["response"]) == (1, None, '{"a": 3}')
 
 
+def kept(*replies: str, criteria: tuple[Criterion, ...] = (A, B)) -> Vote:
+    """A vote on both criteria in each reply, by a rubric that keeps what could be read."""
+    answers = [verdict.written(f"q{place}", criteria, Reply(text)) for place, text in enumerate(replies)]
+    return Vote.of(answers, lambda criteria: sum(criteria.values()) / len(criteria), keep=True)
+
+
+@pytest.mark.parametrize("reply", ['{"a": 3}', '{"a": 3, "b": 2}', '{"a": 3, "b": "good"}'])
+def test_a_rubric_may_keep_the_criteria_that_could_be_read(reply: str) -> None:
+    found = Verdict.of([kept(reply)], lambda criteria: {})
+    assert (found.status, found.values["score"], found.values["criteria"], found.partial) == (OK, 3.0, {"a": 3.0}, True)
+
+
+def test_where_nothing_could_be_read_nothing_is_kept() -> None:
+    found = Verdict.of([kept("?")], lambda criteria: {})
+    assert (found.status, found.values["score"], found.partial) == (UNPARSED, None, False)
+
+
+def test_what_is_whole_is_not_partial_and_counts_before_what_is() -> None:
+    found = Verdict.of([kept('{"a": 3}'), kept('{"a": 5, "b": 1}')], lambda criteria: {})
+    assert (found.values["score"], found.values["criteria"], found.partial) == (5.0, {"a": 5.0, "b": 5.0}, False)
+    found = Verdict.of([kept('{"a": 3}'), kept('{"b": 1}')], lambda criteria: {})
+    assert (found.values["score"], found.values["criteria"], found.partial) == (4.0, {"a": 3.0, "b": 5.0}, True)
+
+
+def test_an_ask_that_failed_is_asked_again_and_not_left_out() -> None:
+    answers = [verdict.written("q", (A,), Reply('{"a": 3}')), verdict.written("r", (B,), Reply("", error="down"))]
+    assert Vote.of(answers, lambda criteria: 0.0, keep=True).status == ERROR
+
+
 def test_votes_of_which_none_can_be_read_are_counted_as_cast() -> None:
     row = decided(vote("?"), vote("?"))
     assert (row["status"], row["votes"], row["score"]) == (UNPARSED, 2, None)

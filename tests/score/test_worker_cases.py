@@ -51,6 +51,61 @@ def test_a_repeat_draws_anew(work: Any) -> None:
     assert repeats != {one.row.key: one.row.score for one in own.values()}
 
 
+MEAN = """
+name = "mean"
+version = 1
+scale = [0, 10]
+languages = ["en"]
+any_category = true
+score = "mean(all)"
+{partial}
+[criteria]
+success = { range = [0, 10], text.en = "done?" }
+quality = { range = [0, 10], text.en = "done well?" }
+beauty = { range = [0, 10] }
+[questions.edit]
+images = ["source", "edited"]
+criteria = ["success", "quality"]
+text.en = "{instruction}: {criteria}"
+[questions.look]
+images = ["edited"]
+criteria = ["beauty"]
+text.en = "Is it fine?"
+[form.en]
+generate = ""
+expected = "{criterion}"
+[answer_prefix]
+generate = ""
+expected = ""
+[headline]
+aggregate = "micro"
+"""
+
+
+class Halting(Fixed):
+    """Leaves out the quality of one edit, and says nothing at all of another."""
+
+    def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
+        return [Reply("" if one.key == "causal" else self._reply(one)) for one in prepared]
+
+    def _reply(self, question: Any) -> str:
+        values = {entry.name: 4 for entry in question.criteria if (question.key, entry.name) != ("social", "quality")}
+        return json.dumps(values | ({"beauty": 7} if "beauty" in values else {}))
+
+
+def test_a_row_whose_rubric_keeps_what_could_be_read_has_a_score_and_a_flag(work: Any) -> None:
+    found = rows(work(Halting, rubric_text=MEAN.replace("{partial}", 'partial = "keep"')))
+    kept = {name: found["social"][name] for name in ("status", "score", "criteria", "flags")}
+    assert kept == {"status": "ok", "score": 5.5, "criteria": {"success": 4.0, "beauty": 7.0}, "flags": ["partial"]}
+    assert (found["physical"]["score"], found["physical"]["flags"]) == (5.0, [])
+    assert (found["causal"]["status"], found["causal"]["score"], found["causal"]["flags"]) == ("unparsed", None, [])
+
+
+def test_without_that_it_has_neither(work: Any) -> None:
+    found = rows(work(Halting, rubric_text=MEAN.replace("{partial}", "")))
+    assert (found["social"]["status"], found["social"]["score"], found["social"]["flags"]) == ("unparsed", None, [])
+
+
 def test_a_question_tells_whether_another_one_follows_about_the_same_pictures(work: Any) -> None:
     worker = work(Both, rubric_text=rubric.load("viescore").text, readout="expected")
     parts = worker.prepare(0).parts

@@ -101,6 +101,8 @@ def _render(template: Template, document: Mapping[str, Any], found: Gallery, blo
             for comparison in document["comparisons"]
         ],
         agreement=document["agreement"],
+        reliability=document["reliability"],
+        statistics=words.AGREEMENT,
         samples=len(found.samples),
         drawn_of=found.drawn_of,
         controls=view.CONTROLS,
@@ -111,6 +113,8 @@ def _render(template: Template, document: Mapping[str, Any], found: Gallery, blo
         distributions=charts.distributions,
         bars=charts.bars,
         protocol=view.protocol,
+        cells=view.cells,
+        languages=view.languages,
         difference_axis=view.difference_axis,
     )
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from editbench.report.power import LEAST_GROUPS
+
 SURE = 0.05
 """A difference is said to be shown below this p, if its 95 % interval leaves out zero too."""
 
@@ -21,7 +23,9 @@ class Verdict:
     interval: tuple[float, float] | None
     p: float | None
     detectable: float | None
-    """The smallest true difference that so many samples show four times out of five."""
+    """The smallest true difference that so many groups show four times out of five."""
+    few: int | None
+    """Groups, where they are too few to show any difference."""
     shown: bool
     """Whether it can be told from none."""
 
@@ -44,5 +48,6 @@ def _verdict(first: str, second: str, row: Mapping[str, Any]) -> Verdict:
     by, interval = row["difference"], row["interval"]
     if by < 0:
         first, second, by, interval = second, first, -by, interval and (-interval[1], -interval[0])
+    few = row["groups"] if row["groups"] < LEAST_GROUPS else None
     shown = row["p"] is not None and row["p"] < SURE and interval is not None and interval[0] > 0
-    return Verdict(second, first, by, interval, row["p"], row["detectable"], shown)
+    return Verdict(second, first, by, interval, row["p"], row["detectable"], few, shown)

@@ -114,21 +114,54 @@ def protocol(runs: Sequence[Run]) -> list[tuple[str, list[tuple[str, list[Mappin
             continue  # it is the score
         rows = [(entry, [run["protocol"][name].get(entry) for run in runs]) for entry in names]
         groups.append((heading, rows))
-    languages = dict.fromkeys(name for run in runs for name in run["languages"])
-    if len(languages) > 1:
+    spoken = languages(runs)
+    if len(spoken) > 1:
         groups.append(
-            ("Languages, macro mean", [(name, [run["language_macros"].get(name) for run in runs]) for name in languages])
+            ("Languages, macro mean", [(name, [run["language_macros"].get(name) for run in runs]) for name in spoken])
         )
     subsets = dict.fromkeys(name for run in runs for name in run["subsets"])
-    groups += [
-        (f"Subset {name}", [(kind, [_part(run["subsets"].get(name), kind) for run in runs]) for kind in ("micro", "macro")])
-        for name in subsets
-    ]
+    groups += [(f"Subset {name}", _subset(name, runs)) for name in subsets]
     return [(heading, rows) for heading, rows in groups if rows]
 
 
-def _part(subset: Mapping[str, Any] | None, kind: str) -> Mapping[str, Any] | None:
-    return subset[kind] if subset else None
+def _subset(name: str, runs: Sequence[Run]) -> list[tuple[str, list[Mapping[str, Any] | None]]]:
+    """The means of a subset, those of its languages, and the macro means of the rubric's steps."""
+    found = [_means(run["subsets"].get(name), run["protocol"]["subsets"].get(name)) for run in runs]
+    kinds = dict.fromkeys(kind for means in found for kind in means)
+    return [(kind, [means.get(kind) for means in found]) for kind in kinds]
+
+
+def _means(subset: Mapping[str, Any] | None, parts: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:
+    if subset is None or parts is None:
+        return {}
+    several = len(parts["languages"]) > 1
+    scores = {f"macro, {name}": macro for name, macro in subset["language_macros"].items() if several}
+    sides = {"": parts["whole"], **({f", {name}": part for name, part in parts["languages"].items()} if several else {})}
+    steps = {f"{step} macro{side}": _macro(mean) for side, part in sides.items() for step, mean in part["steps"].items()}
+    return {"micro": subset["micro"], "macro": subset["macro"], **scores, **steps}
+
+
+def _macro(mean: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"mean": mean["macro"], "interval": None, "n": mean["n"]}
+
+
+def cells(runs: Sequence[Run]) -> list[tuple[str, str, str, list[Mapping[str, Any] | None]]]:
+    """(subset or "all", category, label, a SUMMARY a language) where a run has several languages."""
+    if len(languages(runs)) < 2:
+        return []
+    sets = [("all", [run["cells"] for run in runs])]
+    subsets = dict.fromkeys(name for run in runs for name in run["subsets"])
+    sets += [(name, [run["subsets"].get(name, {}).get("cells", {}) for run in runs]) for name in subsets]
+    return [
+        (name, category, run["label"], [cells.get(language, {}).get(category) for language in languages(runs)])
+        for name, each in sets
+        for category in sorted({category for cells in each for parts in cells.values() for category in parts})
+        for run, cells in zip(runs, each, strict=True)
+    ]
+
+
+def languages(runs: Sequence[Run]) -> list[str]:
+    return list(dict.fromkeys(name for run in runs for name in run["languages"]))
 
 
 def _board(document: Mapping[str, Any], number: int) -> Board:

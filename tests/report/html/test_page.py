@@ -171,10 +171,10 @@ def test_two_judges_of_the_same_edits_stand_on_boards_of_their_own_and_are_compa
 def test_the_audit_and_the_anchors_are_shown(make_edits: MakeEdits, tmp_path: Path) -> None:
     folder = scores(tmp_path / "scores", make_edits())
     document = orjson.loads(orjson.dumps(stage.report([folder], tmp_path / "report", QUICK).document()))
-    auc = {"value": 0.9, "interval": [0.8, 0.95]}
+    win_rate = {"value": 0.9, "interval": [0.8, 0.95]}
     document["runs"][0]["audit"] = {
         "samples": 5, "rows": 5, "statuses": {"ok": 5}, "unread_share": 0.0, "mean_mass": None, "skipped_identical": 1,
-        "controls": {"unedited": {"n": 5, "mean": 1.0, "edit_mean": 4.0, "auc": auc}},
+        "controls": {"unedited": {"n": 5, "mean": 1.0, "edit_mean": 4.0, "win_rate": win_rate}},
         "repeat": None, "verdicts": ["the judge can tell"],
     }  # fmt: skip
     shift = {"value": -0.25, "interval": None}

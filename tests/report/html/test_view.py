@@ -38,9 +38,12 @@ def test_a_clear_difference_is_told_from_the_better_runs_side(document: Callable
 
 
 def test_a_difference_that_chance_explains_is_not_called_one(document: Callable[..., dict[str, Any]]) -> None:
-    (found,) = verdict.verdicts(document(one=rows(1.0, 9.0, 4.0, 6.0), two=rows(3.0, 6.0, 8.0, 5.0)))
-    assert not found.shown
+    one, two = (1.0, 9.0, 4.0, 6.0, 5.0, 5.0), (3.0, 6.0, 8.0, 5.0, 5.0, 4.0)
+    (found,) = verdict.verdicts(document(one=rows(*one), two=rows(*two)))
+    assert (found.shown, found.few) == (False, None)
     assert found.detectable > found.by
+    (found,) = verdict.verdicts(document(first=rows(*one[:4]), second=rows(*two[:4])))
+    assert (found.shown, found.few, found.detectable) == (False, 4, None)
 
 
 def test_verdicts_on_the_leaders_come_first(document: Callable[..., dict[str, Any]]) -> None:
