@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from editbench import files
 from editbench.errors import UserError
+
+# Of odd pictures Pillow tells on stderr, once a tag; what matters of it is raised.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 """As Pillow names them. Of a GIF the first frame is taken."""

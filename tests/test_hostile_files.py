@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -34,6 +34,7 @@ from editbench.paths import RECORD, BenchmarkPaths, EditPaths, ScorePaths, TinyP
 from editbench.records import Failure
 from editbench.report import runs
 from editbench.report.html.thumbnails import encode
+from editbench.report.stage import Options, report
 from editbench.score import rubric
 from editbench.score.chunks import Chunks, RowFile
 from editbench.score.judge import check_local
@@ -141,9 +142,10 @@ def change(data: st.DataObject, path: Path) -> None:
 
 def right_digest(value: dict[str, Any]) -> Any:
     try:
-        return identity.digest(value["shards"] if "categories" in value else {**value, "digest": None})
+        whole = {name: part for name, part in value.items() if name != "digest"}
+        return identity.digest(value["shards"] if "categories" in value else whole)
     except (KeyError, TypeError):
-        return value["digest"]
+        return value.get("digest")
 
 
 @pytest.mark.parametrize(("folder", "name"), JSON_FILES)
@@ -153,6 +155,19 @@ def test_a_changed_file_of_a_folder(folders: Path, tmp_path: Path, folder: str, 
     change(data, getattr(ScorePaths(root) if folder == "scores" else EditPaths(root), name))
     answered(lambda: LOADERS[folder](root))
     answered(lambda: verify(root))
+
+
+@settings(max_examples=25)
+@given(data=st.data())
+def test_an_identity_that_a_report_is_made_of(folders: Path, tmp_path: Path, data: st.DataObject) -> None:
+    root = fresh(folders, tmp_path, "scores")
+    path = ScorePaths(root).identity
+    value = data.draw(changed(orjson.loads(path.read_bytes())))
+    if isinstance(value, dict):
+        value["digest"] = right_digest(value)
+    path.write_bytes(dumped(value))
+    quick = Options(resamples=100, figures=False, html=False)
+    answered(lambda: report([root], tmp_path / "report", quick).tables())
 
 
 @given(data=st.data())

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Literal
 
-from editbench import identity, manifests, shards
+from editbench import files, identity, manifests, shards
 from editbench.errors import UserError
 from editbench.manifests import ScoreManifest
 from editbench.paths import ScorePaths
@@ -19,7 +19,6 @@ from editbench.report.rows import Rows, Scale
 
 UNKNOWN = "unknown"
 _TECHNICAL = {"batch_size", "batch_tokens", "audit", "readout"}  # no part of what is asked of the judge, or compared by itself
-_AGGREGATES = ("micro", "macro", "both")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +101,14 @@ def load(root: Path) -> Run:
     if not root.is_dir():
         raise UserError(f"no folder {root}", "Give the folder that `editbench score --out` wrote.")
     paths = ScorePaths(root)
-    there = identity.load(paths.identity)
-    if (stage := there.get("stage")) != "score":
-        raise UserError(f"{root} holds results of `{stage}`, not scores", "Give a folder that `editbench score` wrote.")
-    facts = _facts(there)
-    settings = {name: value for name, value in _mapping(there, "settings").items() if name not in _TECHNICAL}
+    raw, remedy = identity.load(paths.identity), "Give a folder that `editbench score` wrote."
+    if (stage := raw.get("stage")) != "score":
+        raise UserError(f"{root} holds results of `{stage}`, not scores", remedy)
+    told = files.checked(raw, _Identity, str(paths.identity), remedy)
+    if any(low >= high for low, high in filter(None, (told.rubric.scale, *told.rubric.criteria.values()))):
+        raise UserError(f"{paths.identity}: rubric: a scale is upside down", remedy)
+    facts = told.facts()
+    settings = {name: value for name, value in told.settings.items() if name not in _TECHNICAL}
     if not paths.manifest.exists():
         raise UserError(f"{root}: scoring is not finished", "Run the same `editbench score` command again.")
     manifest, scale = manifests.load(paths.manifest, ScoreManifest), facts.rubric.scale
@@ -173,62 +175,74 @@ def _rows(file: Path, sha256: str, scale: Scale | None, *, audit: bool = False) 
     return found
 
 
-def _facts(there: Mapping[str, Any]) -> Facts:
-    edits = _mapping(there, "edits")
-    return Facts(
-        editor=_named(_mapping(edits, "model")),
-        judge=_named(_mapping(there, "model")),
-        rubric=_rubric(_mapping(there, "rubric")),
-        readout=str(_mapping(there, "settings").get("readout") or UNKNOWN),
-        benchmark=_named(_mapping(edits, "benchmark")),
-        digest=str(there.get("digest") or ""),
-        edits=str(edits.get("digest") or ""),
-        anchors=str(_mapping(there, "anchors").get("digest") or ""),
-    )
+_UNNAMED = manifests.Named(name=UNKNOWN)
 
 
-def _rubric(rubric: Mapping[str, Any]) -> RubricFacts:
-    """Earlier versions told less: what is missing counts as a rubric's default."""
-    headline = _mapping(rubric, "headline")
-    aggregate = headline.get("aggregate")
-    criteria = {name: _span(value) for name, value in _mapping(rubric, "criteria").items()}
-    return RubricFacts(
-        name=_label(rubric),
-        version=str(rubric.get("version") or ""),
-        digest=str(rubric.get("digest") or ""),
-        scale=_span(rubric.get("scale")),
-        criteria={name: span for name, span in criteria.items() if span},
-        aggregate=aggregate if aggregate in _AGGREGATES else "micro",
-        percent=_pair(headline.get("percent")),
-        accuracy=bool(headline.get("accuracy")),
-        pools=_mapping(headline, "pools"),
-        partial="keep" if rubric.get("partial") == "keep" else "drop",
-        spellings=_mapping(rubric, "spellings"),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Headline:
+    aggregate: Literal["micro", "macro", "both"] = "micro"
+    percent: tuple[float, float] | None = None
+    accuracy: bool = False
+    pools: dict[str, list[str]] = field(default_factory=dict)
 
 
-def _mapping(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    inner = value.get(name)
-    return inner if isinstance(inner, Mapping) else {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rubric:
+    name: str = UNKNOWN
+    version: int | str = ""
+    digest: str = ""
+    scale: Scale | None = None
+    criteria: dict[str, Scale] = field(default_factory=dict)
+    headline: _Headline = field(default_factory=_Headline)
+    partial: Literal["drop", "keep"] = "drop"
+    spellings: dict[str, str] = field(default_factory=dict)
 
 
-def _named(value: Mapping[str, Any]) -> Named:
-    return Named(_label(value), str(value.get("revision") or value.get("digest") or ""))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Edits:
+    digest: str = ""
+    benchmark: manifests.Named = _UNNAMED
+    model: manifests.Named = _UNNAMED
 
 
-def _label(value: Mapping[str, Any]) -> str:
-    """The name; of an absolute path only the last part, which other machines share."""
-    name = str(value.get("name") or UNKNOWN)
-    return PurePath(name).name if PurePath(name).is_absolute() else name
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Identity:
+    """What identity.json of scores says, as far as the report reads it. Earlier versions said less: defaults stand for that."""
+
+    edits: _Edits | None = None
+    anchors: _Edits | None = None
+    model: manifests.Named = _UNNAMED
+    rubric: _Rubric = field(default_factory=_Rubric)
+    settings: dict[str, Any] = field(default_factory=dict)
+    digest: str = ""
+
+    def facts(self) -> Facts:
+        edits, rubric, headline = self.edits or _Edits(), self.rubric, self.rubric.headline
+        return Facts(
+            editor=_named(edits.model),
+            judge=_named(self.model),
+            rubric=RubricFacts(
+                name=rubric.name,
+                version=str(rubric.version),
+                digest=rubric.digest,
+                scale=rubric.scale,
+                criteria=rubric.criteria,
+                aggregate=headline.aggregate,
+                percent=headline.percent,
+                accuracy=headline.accuracy,
+                pools=headline.pools,
+                partial=rubric.partial,
+                spellings=rubric.spellings,
+            ),
+            readout=str(self.settings.get("readout") or UNKNOWN),
+            benchmark=_named(edits.benchmark),
+            digest=self.digest,
+            edits=edits.digest,
+            anchors=self.anchors.digest if self.anchors else "",
+        )
 
 
-def _pair(value: Any) -> tuple[float, float] | None:
-    match value:
-        case [int() | float() as first, int() | float() as second]:
-            return float(first), float(second)
-    return None
-
-
-def _span(value: Any) -> Scale | None:
-    found = _pair(value)
-    return found if found and found[0] < found[1] else None
+def _named(given: manifests.Named) -> Named:
+    """Of a name that is an absolute path only the last part, which other machines share."""
+    name = PurePath(given.name).name if PurePath(given.name).is_absolute() else given.name
+    return Named(name, given.revision or given.digest or "")
