@@ -157,7 +157,7 @@ def test_a_changed_file_of_a_folder(folders: Path, tmp_path: Path, folder: str, 
     answered(lambda: verify(root))
 
 
-@settings(max_examples=25)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(data=st.data())
 def test_an_identity_that_a_report_is_made_of(folders: Path, tmp_path: Path, data: st.DataObject) -> None:
     root = fresh(folders, tmp_path, "scores")
