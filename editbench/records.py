@@ -39,6 +39,11 @@ Key = Annotated[str, Meta(pattern=rf"\A{paths.KEY_PATTERN}\Z")]
 Index = Annotated[int, Meta(ge=0)]
 
 
+def writable(text: str) -> str:
+    """The same with lone surrogates spelled out, which UTF-8 and so JSON can't hold: a judge may send half an emoji."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 class _Record:
     __slots__ = ()
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from editbench.records import ERROR, OK, OUT_OF_RANGE, REFUSED, UNPARSED
+from editbench.records import ERROR, OK, OUT_OF_RANGE, REFUSED, UNPARSED, writable
 from editbench.score import reply
 from editbench.score.criteria import Criterion
 from editbench.score.judge import Reply
@@ -50,16 +50,17 @@ class Answer:
 def written(question: str, criteria: Sequence[Criterion], answer: Reply) -> Answer:
     """Readout `generate`."""
     if answer.error:
-        return _unanswered(question, answer)
-    reading = reply.read(answer.text, criteria)
+        return unanswered(question, answer.error, answer.text)
+    text = writable(answer.text)
+    reading = reply.read(text, criteria)
     expected, masses = _distributed(criteria, answer)
-    return Answer(question, reading.status, reading.criteria or {}, expected, masses, answer.text, reading.reason, GENERATED)
+    return Answer(question, reading.status, reading.criteria or {}, expected, masses, text, reading.reason, GENERATED)
 
 
 def distributed(question: str, criteria: Sequence[Criterion], answer: Reply) -> Answer:
     """Readout `expected`."""
     if answer.error:
-        return _unanswered(question, answer)
+        return unanswered(question, answer.error, answer.text)
     expected, masses = _distributed(criteria, answer)
     whole = len(expected) == len(criteria)
     return Answer(question, OK if whole else UNPARSED, expected if whole else {}, expected, masses or (0.0,), "", "", EXPECTED)
@@ -68,7 +69,7 @@ def distributed(question: str, criteria: Sequence[Criterion], answer: Reply) -> 
 def forced(answer: Answer, criteria: Sequence[Criterion], replies: Sequence[Reply]) -> Answer:
     """An answer that could not be read, with what the forced readout of each criterion gave."""
     if failed := [found for found in replies if found.error]:
-        return _unanswered(answer.question, failed[0])
+        return unanswered(answer.question, failed[0].error)
     given = [
         mode(found.distributions.get(entry.name, ()), entry.lowest) for entry, found in zip(criteria, replies, strict=True)
     ]
@@ -81,8 +82,9 @@ def forced(answer: Answer, criteria: Sequence[Criterion], replies: Sequence[Repl
     return replace(answer, status=OK, criteria=values, expected=expected, masses=masses, read=FORCED)
 
 
-def _unanswered(question: str, answer: Reply) -> Answer:
-    return Answer(question, ERROR, {}, {}, (), answer.text, answer.error, "")
+def unanswered(question: str, why: str, text: str = "") -> Answer:
+    """What the judge could not answer, or what it gave that is no answer."""
+    return Answer(question, ERROR, {}, {}, (), writable(text), writable(why), "")
 
 
 def _distributed(criteria: Sequence[Criterion], answer: Reply) -> tuple[dict[str, float], tuple[float, ...]]:
