@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from editbench.records import ERROR, OK, OUT_OF_RANGE, REFUSED, UNPARSED, writable
-from editbench.score import reply
+from editbench.score import replies
 from editbench.score.criteria import Criterion
 from editbench.score.judge import Reply
 from editbench.score.readout import expectation, mode
@@ -52,7 +52,7 @@ def written(question: str, criteria: Sequence[Criterion], answer: Reply) -> Answ
     if answer.error:
         return unanswered(question, answer.error, answer.text)
     text = writable(answer.text)
-    reading = reply.read(text, criteria)
+    reading = replies.read(text, criteria)
     expected, masses = _distributed(criteria, answer)
     return Answer(question, reading.status, reading.criteria or {}, expected, masses, text, reading.reason, GENERATED)
 
