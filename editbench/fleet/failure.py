@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from editbench.errors import UserError
 from editbench.records import writable
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 BAD_INPUT = "bad_input"
 OUT_OF_MEMORY = "out_of_memory"
@@ -37,19 +37,28 @@ class DeviceLost(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A call that raised. `reason`: one of REASONS; `error`: what was raised, in one line."""
+    """A call that raised. Not the exception itself, whose frames would keep alive what the call had put on the device."""
 
     reason: str
+    """One of REASONS."""
     error: str
-    cause: Exception
+    """What was raised, in one line."""
+    said: str
+    """The exception's own text."""
 
     @property
     def told(self) -> str:
-        """Reason and error for a row; a UserError speaks for itself."""
-        return f"{self.reason}: {writable(str(self.cause)) if isinstance(self.cause, UserError) else self.error}"
+        """For a row; the text of a UserError speaks for itself."""
+        return f"{self.reason}: {self.said if self.reason == BAD_INPUT else self.error}"
+
+    def again(self) -> Exception:
+        """An exception of the same transient reason."""
+        import torch
+
+        return torch.OutOfMemoryError(self.said) if self.reason == OUT_OF_MEMORY else OSError(self.said)
 
 
-def attempt(function: Callable[..., Result], *arguments: Any) -> Result | Failed:
+def attempt(function: Callable[..., _Result], *arguments: Any) -> _Result | Failed:
     """What the call returns, or how it failed: the boundary of an item and of each sample in it, and the one place where any
     exception is caught.
 
@@ -63,9 +72,7 @@ def attempt(function: Callable[..., Result], *arguments: Any) -> Result | Failed
         traceback.print_exc()
         if lost(error):
             raise DeviceLost from error
-        # The frames of a traceback would keep alive what the call had put on the device.
-        error.__traceback__ = error.__context__ = error.__cause__ = None
-        return Failed(reason(error), summary(error), error)
+        return Failed(reason(error), summary(error), writable(str(error)))
 
 
 def lost(error: BaseException) -> bool:

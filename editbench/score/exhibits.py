@@ -61,11 +61,11 @@ class Exhibits:
         }
         broken = {place: one for place, one in made.items() if isinstance(one, Failed)}
         asked: dict[tuple[int, int], dict[int, Question]] = {}
-        for place in made.keys() - broken.keys():
-            for turn, question in made[place].items():
+        for place, questions in made.items():
+            for turn, question in questions.items() if place not in broken else ():
                 asked.setdefault(turn, {})[place] = question
         # Sorted: the first sample of a chunk may not be asked all that later ones are.
-        return [(self._order[turn[0]], dict(sorted(asked[turn].items()))) for turn in sorted(asked)], broken
+        return [(self._order[turn[0]], asked[turn]) for turn in sorted(asked)], broken
 
     def _begun(self, case: Case) -> tuple[Sequence[Ask], _Decoding]:
         """What to ask about a case, whose pictures are being decoded from here on."""

@@ -116,7 +116,7 @@ class ScoreWorker(Worker):
             elif place in chunk.broken:
                 judged[place] = self._failed(case, chunk.broken[place].told)
             else:
-                made = failure.attempt(self._judged, case, [vote[place] for vote in votes])
+                made = failure.attempt(self._judged, place, votes)
                 judged[place] = self._failed(case, made.told) if isinstance(made, Failed) else made
         return judged
 
@@ -190,9 +190,10 @@ class ScoreWorker(Worker):
             answers[place] = _or_unanswered(part.name, verdict.forced, answers[place], criteria, found)
         return answers
 
-    def _judged(self, case: Case, votes: Sequence[list[Answer]]) -> _Judged:
+    def _judged(self, place: int, votes: Sequence[Mapping[int, list[Answer]]]) -> _Judged:
+        case = self._cases[place]
         score = partial(self._score, case)
-        found = Verdict.of([Vote.of(answers, score) for answers in votes], partial(self._steps, case))
+        found = Verdict.of([Vote.of(answers[place], score) for answers in votes], partial(self._steps, case))
         return _Judged(case, self._row(case, found.status, **found.values), found.note)
 
     def _score(self, case: Case, criteria: Mapping[str, float]) -> float:
@@ -229,7 +230,7 @@ def _try_again(failed: Iterable[Failed]) -> None:
     """Raises the first that may be gone at the next try: the rank then tries the chunk again."""
     for one in failed:
         if one.reason in failure.TRANSIENT:
-            raise one.cause
+            raise one.again()
 
 
 def load_judge(model: Model, settings: JudgeSettings) -> Judge:

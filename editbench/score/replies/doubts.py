@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from editbench.score.replies.labels import NOTE, OPENS_CLAUSE, Forms, preceding
-from editbench.score.replies.numbers import ANY, BARE, DECOR, OTHER, pattern, spelled
+from editbench.score.replies.numbers import ANY, BARE, CHINESE_GAP, DECOR, OTHER, pattern, spelled
 from editbench.score.replies.prose import supposed
 
 _LINK = r"""(?:[:=]|应为|应该是|改为|为|是|\b(?:
@@ -31,8 +31,9 @@ _TURN = r"""(?:
 _REVISED = (
     pattern(rf"\b(?:{_VERB}|{_TURN})\b(?:{OTHER})"),
     pattern(
-        rf"""(?:最终|最后|综合|总[分评]|修正|更正|改为|改成|应为|应该是|应该给|应给|调整为|[降升提][为到至]|提高到|不对|给出?|打|评为)
-             [^0-9\n。]{{0,8}}?{ANY}(?:\ ?分(?![钟之])|{BARE})"""
+        rf"""(?:最终|最后|综合|总[分评]|修正|更正|改为|改成|应为|应该是|应该给|应给|调整为|[降升提][为到至]|提高到|给出?|打|评为
+               |不对(?=[,\ ]{{0,2}}[0-9]))
+             {CHINESE_GAP}{{0,8}}?{ANY}(?:\ ?分(?![钟之制])|{BARE})"""
     ),
 )
 

@@ -40,6 +40,9 @@ SMALL = r"""(?:
 """Words that may stand between a word of doubt and the number that it brings."""
 OTHER = rf"(?:[\s,:;.…*_`\"'()—–-]{{1,4}}{SMALL}\b){{0,8}}[\s,:;.…*_`\"'()—–-]{{1,4}}(?<!image\ )(?<!picture\ )\[?{ANY}{BARE}"
 
+CHINESE_GAP = r"[^0-9\n。扣减满差加每各第]"
+"""A character between a Chinese word of doubt and its number; none that takes points off, or tells the most there are."""
+
 _RANGE = rf"""{_GAP}(?:
     (?:[-,~/–—…→±&^·]|->|=>|\+/-|\.{{2,3}})?[\ \t]{{0,3}}[\d¼-¾⅐-⅞]
   | (?:(?:to|or|through|thru|till|until|and|vs\.?|versus|point|plus|minus)\b|到|至|或者?|和|与|及|、|还是){_GAP}
@@ -55,7 +58,7 @@ _CONDITION = r",?\ {0,2}(?:(?:if|unless|assuming|provided)\b|如果|假如|若|�
 _WAVER = rf"""[\s*_`"'.,;:!…()\[\]—–。-]{{0,6}}(?:
     (?:no|nope|wait|hm{{1,4}}|well|actually|correction|rather|sorry|maybe|perhaps|possibly|probably|almost|nearly|but|though|or
       |i\ mean|make\ (?:that|it)|scratch\ that|bordering|leaning\ towards?|could|would|might)\b(?:{OTHER})
-  | (?:不对|不,|应为|应该是|改为|改成|更正|修正|其实|也许|或许|可能|大概|还是|或)[^0-9\n。]{{0,4}}\[?{NUMBER}
+  | (?:不对|不,|应为|应该是|改为|改成|更正|修正|其实|也许|或许|可能|大概|还是|或){CHINESE_GAP}{{0,4}}\[?{NUMBER}
 )"""
 _RUNS_ON = re.compile(rf"{_RANGE}|{_BOUND}|{_CONDITION}|[^\W_]|\.[0-9]|{_WAVER}", re.IGNORECASE | re.VERBOSE)
 
