@@ -43,6 +43,11 @@ PARTIAL = "partial"
 """Flag of a judgement whose score leaves out criteria that could not be read, by a rubric's partial = "keep"."""
 
 
+def writable(text: str) -> str:
+    """The same with lone surrogates spelled out, which UTF-8 and so JSON can't hold: a judge may send half an emoji."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 class _Record:
     __slots__ = ()
 

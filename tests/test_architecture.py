@@ -119,5 +119,17 @@ def test_no_number_of_a_report_goes_through_a_blas() -> None:
     assert found == set()
 
 
+def test_any_exception_is_caught_at_the_boundaries_alone() -> None:
+    """Of a command, of a rank, and of an item and its samples."""
+    broad = {
+        name
+        for name, tree in FILES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException"))
+    }
+    assert broad == {"cli.py", "fleet/rank.py", "fleet/failure.py"}
+
+
 def test_there_is_no_assert_at_run_time() -> None:
     assert [name for name, tree in FILES.items() if any(isinstance(node, ast.Assert) for node in ast.walk(tree))] == []

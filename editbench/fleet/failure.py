@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import gc
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from editbench.errors import UserError
+from editbench.records import writable
+
+_Result = TypeVar("_Result")
 
 BAD_INPUT = "bad_input"
 OUT_OF_MEMORY = "out_of_memory"
@@ -28,6 +35,46 @@ class DeviceLost(BaseException):
     dies of it, the sample gets its strike, and a new life begins with a new context."""
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A call that raised. Not the exception itself, whose frames would keep alive what the call had put on the device."""
+
+    reason: str
+    """One of REASONS."""
+    error: str
+    """What was raised, in one line."""
+    said: str
+    """The exception's own text."""
+
+    @property
+    def told(self) -> str:
+        """For a row; the text of a UserError speaks for itself."""
+        return f"{self.reason}: {self.said if self.reason == BAD_INPUT else self.error}"
+
+    def again(self) -> Exception:
+        """An exception of the same transient reason."""
+        import torch
+
+        return torch.OutOfMemoryError(self.said) if self.reason == OUT_OF_MEMORY else OSError(self.said)
+
+
+def attempt(function: Callable[..., _Result], *arguments: Any) -> _Result | Failed:
+    """What the call returns, or how it failed: the boundary of an item and of each sample in it, and the one place where any
+    exception is caught.
+
+    The rank's loop calls a stage's work on an item by it, and a stage its work on one sample where items hold several, so that
+    what is wrong with one sample fails that sample alone. Raises DeviceLost where nothing can go on; what is no Exception,
+    such as the rank's being stopped, passes.
+    """
+    try:
+        return function(*arguments)
+    except Exception as error:
+        traceback.print_exc()
+        if lost(error):
+            raise DeviceLost from error
+        return Failed(reason(error), summary(error), writable(str(error)))
+
+
 def lost(error: BaseException) -> bool:
     """Whether `error` leaves the accelerator unusable for this process (illegal access, ECC, a failed launch)."""
     import torch
@@ -47,8 +94,8 @@ def reason(error: BaseException) -> str:
 
 
 def summary(error: BaseException) -> str:
-    """One line of at most 500 characters."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())
+    """One line of at most 500 characters, which UTF-8 can hold."""
+    text = writable(" ".join(f"{type(error).__name__}: {error}".split()))
     return text if len(text) <= 500 else f"{text[:497]}..."
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -38,8 +37,8 @@ class _Claimed:
 class Loop:
     """Runs `worker` over what `claims` hands out until nothing is left. `retries`: tries more for a transient failure.
 
-    A sample that raises is recorded as failed and the loop goes on: the one place where any exception is caught. A result that
-    can't be written (a full disk) stops the loop with StageError; what was written stays.
+    An item that raises is recorded as failed and the loop goes on (`failure.attempt`). A result that can't be written (a full
+    disk) stops the loop with StageError; what was written stays.
     """
 
     def __init__(
@@ -110,10 +109,9 @@ class Loop:
         self._board.set(state=status.WAITING, held=self._worker.name(item), step=0, steps=0)
         self._board.flush()  # the one status that matters after a crash: who held what
         tries = 1
-        while not isinstance(outcome := self._attempt(claimed), _Done):
-            reason, error = outcome
-            if reason not in failure.TRANSIENT or tries > self._retries:
-                self._fail(item, reason, error, tries)
+        while isinstance(outcome := failure.attempt(self._result, claimed), failure.Failed):
+            if outcome.reason not in failure.TRANSIENT or tries > self._retries:
+                self._fail(item, outcome.reason, outcome.error, tries)
                 return
             tries += 1
             failure.recover()
@@ -121,19 +119,12 @@ class Loop:
         self._settle()
         self._storing = self._writer.submit(self._store, item, outcome, began)
 
-    def _attempt(self, claimed: _Claimed) -> _Done | tuple[str, str]:
-        """The result, or (reason, error) of the failure."""
+    def _result(self, claimed: _Claimed) -> _Done:
         began = time.perf_counter()
-        try:
-            prepared, preparing = claimed.prepared.result()
-            waited = time.perf_counter() - began
-            self._board.set(state=status.WORKING)
-            result, computing = _timed(self._worker.compute, claimed.item, prepared, self._pulse())
-        except Exception as error:  # the boundary of a sample: it fails, the rank goes on
-            traceback.print_exc()
-            if failure.lost(error):
-                raise failure.DeviceLost from error
-            return failure.reason(error), failure.summary(error)
+        prepared, preparing = claimed.prepared.result()
+        waited = time.perf_counter() - began
+        self._board.set(state=status.WORKING)
+        result, computing = _timed(self._worker.compute, claimed.item, prepared, self._pulse())
         self._board.spend("waiting", waited)
         self._board.spend("computing", computing)
         return _Done(result, {"prepare": preparing, "wait": waited, "compute": computing})

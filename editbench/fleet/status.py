@@ -23,7 +23,7 @@ import orjson
 
 from editbench import atomic
 from editbench.paths import RunPaths
-from editbench.records import OK
+from editbench.records import ERROR, OK
 
 INTERVAL = 0.25
 SENSE_INTERVAL = 1.0
@@ -174,7 +174,7 @@ class StatusFile:
             self.status.seconds[phase] = self.status.seconds.get(phase, 0.0) + seconds
 
     def add(self, events: list[Event], reason: str | None = None) -> None:
-        """Samples that are through: done, or failed for `reason`."""
+        """Samples that are through: done, or failed, alone or all of them for `reason`."""
         with self._lock:
             status = self.status
             status.beats += 1
@@ -188,12 +188,11 @@ class StatusFile:
                     count, total = status.scores.get(event.category, (0, 0.0))
                     status.scores[event.category] = [count + 1, total + event.score]
             status.events = (status.events + events)[-RECENT:]
-            if reason is None:
-                status.done += len(events)
-                slowest = [*status.slowest, *((event.key, event.seconds) for event in events)]
-                status.slowest = sorted(slowest, key=lambda entry: -entry[1])[:5]
-            else:
-                status.failed += len(events)
+            done = [event for event in events if reason is None and event.status != ERROR]
+            status.done += len(done)
+            status.failed += len(events) - len(done)
+            slowest = [*status.slowest, *((event.key, event.seconds) for event in done)]
+            status.slowest = sorted(slowest, key=lambda entry: -entry[1])[:5]
         self._changed.set()
 
     def flush(self) -> None:

@@ -9,7 +9,8 @@ from dataclasses import replace
 from PIL import Image
 
 from editbench import images
-from editbench.errors import UserError
+from editbench.fleet import failure
+from editbench.fleet.failure import Failed
 from editbench.records import Sample
 from editbench.score import question as kinds
 from editbench.score.cases import Case, Picture
@@ -26,6 +27,8 @@ Asked = list[tuple[str, dict[int, Question]]]
 """By name, in the rubric's order, what is asked of which place; in readout `expected` a name comes once a criterion."""
 _Shown = Mapping[str, Sequence[Image.Image]]
 """By kind, a case's pictures."""
+_Decoding = Mapping[str, Sequence[Future[Image.Image]]]
+"""The same, of the kinds that are asked about, before they are decoded."""
 
 
 def asks(sample: Sample, pictures: Sequence[str], rubric: Rubric, settings: ScoreSettings) -> list[Ask]:
@@ -46,32 +49,40 @@ def cuts(sample: Sample, settings: ScoreSettings) -> bool:
 class Exhibits:
     def __init__(self, rubric: Rubric, settings: ScoreSettings) -> None:
         self._rubric, self._settings = rubric, settings
+        self._order = [question.name for question in rubric.questions]
         self._pool = ThreadPoolExecutor(THREADS, "decode")
 
-    def questions(self, cases: Mapping[int, Case]) -> tuple[Asked, dict[int, str]]:
-        """The questions about cases that have an edit, by place; and those whose pictures can't be read, with the reason."""
-        asked = {place: asks(case.sample, case.kinds, self._rubric, self._settings) for place, case in cases.items()}
-        pictures = {place: self._decoding(case, asked[place]) for place, case in cases.items()}
-        order = [question.name for question in self._rubric.questions]
-        found: dict[tuple[int, int], dict[int, Question]] = {}
-        broken = {}
-        for place, case in cases.items():
-            try:
-                shown = self._sized({kind: [one.result() for one in futures] for kind, futures in pictures[place].items()})
-            except UserError as error:
-                broken[place] = str(error)
-                continue
-            seen: list[str] = []
-            for number, ask in enumerate(asked[place]):
-                turn = (order.index(ask.question), seen.count(ask.question))
-                seen.append(ask.question)
-                again = self._settings.votes > 1 or any(other.images == ask.images for other in asked[place][number + 1 :])
-                found.setdefault(turn, {})[place] = _question(case.sample.key, ask, shown, again)
+    def questions(self, cases: Mapping[int, Case]) -> tuple[Asked, dict[int, Failed]]:
+        """The questions about cases that have an edit, by place; and those that can't be asked about, with the reason."""
+        begun = {place: failure.attempt(self._begun, case) for place, case in cases.items()}
+        made = {
+            place: one if isinstance(one, Failed) else failure.attempt(self._made, cases[place], *one)
+            for place, one in begun.items()
+        }
+        broken = {place: one for place, one in made.items() if isinstance(one, Failed)}
+        asked: dict[tuple[int, int], dict[int, Question]] = {}
+        for place, questions in made.items():
+            for turn, question in questions.items() if place not in broken else ():
+                asked.setdefault(turn, {})[place] = question
         # Sorted: the first sample of a chunk may not be asked all that later ones are.
-        return [(order[question], found[question, part]) for question, part in sorted(found)], broken
+        return [(self._order[turn[0]], asked[turn]) for turn in sorted(asked)], broken
 
-    def _decoding(self, case: Case, asked: Sequence[Ask]) -> dict[str, list[Future[Image.Image]]]:
-        """The pictures that are asked about, by kind."""
+    def _begun(self, case: Case) -> tuple[Sequence[Ask], _Decoding]:
+        """What to ask about a case, whose pictures are being decoded from here on."""
+        asked = asks(case.sample, case.kinds, self._rubric, self._settings)
+        return asked, self._decoding(case, asked)
+
+    def _made(self, case: Case, asked: Sequence[Ask], pictures: _Decoding) -> dict[tuple[int, int], Question]:
+        """The questions by their turn: the number of the rubric's question, and which of its asks."""
+        shown = self._sized({kind: [one.result() for one in futures] for kind, futures in pictures.items()})
+        questions: dict[tuple[int, int], Question] = {}
+        for number, ask in enumerate(asked):
+            turn = (self._order.index(ask.question), sum(other.question == ask.question for other in asked[:number]))
+            again = self._settings.votes > 1 or any(other.images == ask.images for other in asked[number + 1 :])
+            questions[turn] = _question(case.sample.key, ask, shown, again)
+        return questions
+
+    def _decoding(self, case: Case, asked: Sequence[Ask]) -> _Decoding:
         wanted = dict.fromkeys(kind for ask in asked for kind in ask.images)
         if self._rubric.resize_edited and kinds.EDITED in wanted:
             wanted |= {kinds.SOURCE: None}

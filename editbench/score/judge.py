@@ -117,7 +117,9 @@ class Judge(ABC):
     @abstractmethod
     def answer(self, prepared: Any, seeds: Sequence[int] | None = None) -> list[Reply]:
         """One reply a question, in their order. `seeds`: given with a temperature above 0, one a question; the same seed draws
-        the same reply, whatever else is in the batch."""
+        the same reply, whatever else is in the batch.
+
+        May raise anything: the questions are then asked again one by one, and those it raises for alone have failed."""
 
     def force(self, questions: Sequence[Question]) -> list[Reply] | None:  # noqa: ARG002
         """For each question, which has one criterion, the distribution over its answers as what comes next after `said`.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from editbench.score import reply
+from editbench.score import replies
 from editbench.score.criteria import Criterion
 
 _NUMBER = re.compile(r"(?<![0-9])[0-9]{1,2}(?![0-9])")
@@ -22,7 +22,7 @@ def answer_places(text: str, criteria: Sequence[Criterion]) -> dict[str, int]:
 
     A criterion is missing when its answer is no whole number in plain digits, or is given more than once.
     """
-    reading = reply.read(text, criteria)
+    reading = replies.read(text, criteria)
     if not reading.criteria:
         return {}
     places = ((criterion, _place(text, criteria, criterion, reading.criteria)) for criterion in criteria)
@@ -37,7 +37,7 @@ def _place(text: str, criteria: Sequence[Criterion], criterion: Criterion, read:
     other = criterion.lowest if given != criterion.lowest else criterion.highest
     changed = {**read, criterion.name: criterion.value(other)}
     for start, end in _numbers(text, given):
-        if reply.read(f"{text[:start]}{other}{text[end:]}", criteria).criteria == changed:
+        if replies.read(f"{text[:start]}{other}{text[end:]}", criteria).criteria == changed:
             return start
     return None
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from editbench.records import ERROR, OK, OUT_OF_RANGE, REFUSED, UNPARSED
-from editbench.score import reply
+from editbench.records import ERROR, OK, OUT_OF_RANGE, REFUSED, UNPARSED, writable
+from editbench.score import replies
 from editbench.score.criteria import Criterion
 from editbench.score.judge import Reply
 from editbench.score.readout import expectation, mode
@@ -53,17 +53,18 @@ class Answer:
 def written(question: str, criteria: Sequence[Criterion], answer: Reply) -> Answer:
     """Readout `generate`."""
     if answer.error:
-        return _unanswered(question, answer)
-    reading = reply.read(answer.text, criteria)
+        return unanswered(question, answer.error, answer.text)
+    text = writable(answer.text)
+    reading = replies.read(text, criteria)
     expected, masses = _distributed(criteria, answer)
     values = reading.criteria or {}, reading.readable, expected
-    return Answer(question, reading.status, *values, masses, answer.text, reading.reason, GENERATED)
+    return Answer(question, reading.status, *values, masses, text, reading.reason, GENERATED)
 
 
 def distributed(question: str, criteria: Sequence[Criterion], answer: Reply) -> Answer:
     """Readout `expected`."""
     if answer.error:
-        return _unanswered(question, answer)
+        return unanswered(question, answer.error, answer.text)
     expected, masses = _distributed(criteria, answer)
     whole = len(expected) == len(criteria)
     values = expected if whole else {}, expected, expected
@@ -73,7 +74,7 @@ def distributed(question: str, criteria: Sequence[Criterion], answer: Reply) -> 
 def forced(answer: Answer, criteria: Sequence[Criterion], replies: Sequence[Reply]) -> Answer:
     """An answer that could not be read, with what the forced readout of each criterion gave."""
     if failed := [found for found in replies if found.error]:
-        return _unanswered(answer.question, failed[0])
+        return unanswered(answer.question, failed[0].error)
     given = [
         mode(found.distributions.get(entry.name, ()), entry.lowest) for entry, found in zip(criteria, replies, strict=True)
     ]
@@ -86,8 +87,9 @@ def forced(answer: Answer, criteria: Sequence[Criterion], replies: Sequence[Repl
     return replace(answer, status=OK, criteria=values, readable=values, expected=expected, masses=masses, read=FORCED)
 
 
-def _unanswered(question: str, answer: Reply) -> Answer:
-    return Answer(question, ERROR, {}, {}, {}, (), answer.text, answer.error, "")
+def unanswered(question: str, why: str, text: str = "") -> Answer:
+    """What the judge could not answer, or what it gave that is no answer."""
+    return Answer(question, ERROR, {}, {}, {}, (), writable(text), writable(why), "")
 
 
 def _distributed(criteria: Sequence[Criterion], answer: Reply) -> tuple[dict[str, float], tuple[float, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,8 +11,8 @@ from typing import Any
 
 from editbench import records
 from editbench.edits import Edits
-from editbench.errors import UserError
 from editbench.fleet import failure
+from editbench.fleet.failure import Failed
 from editbench.fleet.status import Event
 from editbench.fleet.worker import Pulse, Worker
 from editbench.models import Kind, Model
@@ -42,7 +42,7 @@ class _Chunk:
     """By the place of their case, what to ask, and what can't be asked: its pictures can't be read or can't be judged."""
 
     parts: list[_Part] = field(default_factory=list)
-    broken: dict[int, str] = field(default_factory=dict)
+    broken: dict[int, Failed] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,8 @@ class ScoreWorker(Worker):
     def compute(self, item: int, prepared: _Chunk, pulse: Pulse) -> dict[int, _Judged]:
         chunk = self._lay_out(prepared) if any(part.batches is None for part in prepared.parts) else prepared
         pulse.ahead()
+        if all(place in chunk.broken for place in self._places(item) if self._cases[place].pictures):
+            _try_again(chunk.broken.values())
         votes = [self._vote(chunk, number) for number in range(self._settings.votes)]
         judged = {}
         for place in self._places(item):
@@ -112,17 +114,11 @@ class ScoreWorker(Worker):
             if not case.pictures:
                 judged[place] = _Judged(case, self._row(case, records.EDIT_FAILED))
             elif place in chunk.broken:
-                judged[place] = self._failed(case, f"{failure.BAD_INPUT}: {chunk.broken[place]}")
+                judged[place] = self._failed(case, chunk.broken[place].told)
             else:
-                judged[place] = self._or_failed(case, [vote[place] for vote in votes])
+                made = failure.attempt(self._judged, place, votes)
+                judged[place] = self._failed(case, made.told) if isinstance(made, Failed) else made
         return judged
-
-    def _or_failed(self, case: Case, votes: Sequence[list[Answer]]) -> _Judged:
-        """A case that the rubric's formula can't take fails alone."""
-        try:
-            return self._judged(case, votes)
-        except UserError as error:
-            return self._failed(case, f"{failure.BAD_INPUT}: {error}")
 
     def store(self, item: int, result: dict[int, _Judged], seconds: float) -> list[Event]:
         judged = [result[place] for place in self._places(item)]
@@ -150,17 +146,14 @@ class ScoreWorker(Worker):
         return _Chunk(laid, broken)
 
     def _vote(self, chunk: _Chunk, number: int) -> dict[int, list[Answer]]:
-        """All questions asked once: the answers by place. Raises OutOfMemoryError when no sample fits, which may be passing."""
-        import torch
-
+        """All questions asked once: the answers by place. Raises when all samples failed of what may be passing."""
         answers: dict[int, list[Answer]] = {}
-        self._interview.lost.clear()
+        self._interview.failed.clear()
         for part in chunk.parts:
             for place, answer in self._ask(part, number).items():
                 answers.setdefault(place, []).append(answer)
-        lost = self._interview.lost
-        if lost and all(any(one.status == records.ERROR for one in given) for given in answers.values()):
-            raise torch.OutOfMemoryError(lost[0])
+        if all(any(one.status == records.ERROR for one in given) for given in answers.values()):
+            _try_again(self._interview.failed)
         return answers
 
     def _ask(self, part: _Part, vote: int) -> dict[int, Answer]:
@@ -171,7 +164,10 @@ class ScoreWorker(Worker):
             drawn = seeds if self._settings.temperature else None
             replies |= self._interview.answers(batch, drawn)
         read = verdict.distributed if self._settings.readout == "expected" else verdict.written
-        answers = {place: read(part.name, part.questions[place].criteria, found) for place, found in replies.items()}
+        name, questions = part.name, part.questions
+        answers = {
+            place: _or_unanswered(name, read, name, questions[place].criteria, reply) for place, reply in replies.items()
+        }
         return self._forced(part, answers) if self._settings.forced else answers
 
     def _forced(self, part: _Part, answers: dict[int, Answer]) -> dict[int, Answer]:
@@ -191,12 +187,13 @@ class ScoreWorker(Worker):
         for place in unread:
             criteria = part.questions[place].criteria
             found = [replies[place, number] for number in range(len(criteria))]
-            answers[place] = verdict.forced(answers[place], criteria, found)
+            answers[place] = _or_unanswered(part.name, verdict.forced, answers[place], criteria, found)
         return answers
 
-    def _judged(self, case: Case, votes: Sequence[list[Answer]]) -> _Judged:
+    def _judged(self, place: int, votes: Sequence[Mapping[int, list[Answer]]]) -> _Judged:
+        case = self._cases[place]
         score = partial(self._score, case)
-        cast = [Vote.of(answers, score, keep=self._rubric.partial) for answers in votes]
+        cast = [Vote.of(answers[place], score, keep=self._rubric.partial) for answers in votes]
         found = Verdict.of(cast, partial(self._steps, case))
         flags = [records.PARTIAL] if found.partial else []
         return _Judged(case, self._row(case, found.status, flags, **found.values), found.note)
@@ -224,6 +221,19 @@ class ScoreWorker(Worker):
         if judged.case.title and score is not None:
             score, note = None, f"{judged.case.title} {score:.2f}: {note}"
         return Event(judged.case.name, row.category, row.status, round(seconds, 4), score, note[:200], self.name(item))
+
+
+def _or_unanswered(question: str, read: Callable[..., Answer], *given: Any) -> Answer:
+    """What `read` makes of a judge's reply, which may be nothing that a judge should give."""
+    answer = failure.attempt(read, *given)
+    return verdict.unanswered(question, answer.error) if isinstance(answer, Failed) else answer
+
+
+def _try_again(failed: Iterable[Failed]) -> None:
+    """Raises the first that may be gone at the next try: the rank then tries the chunk again."""
+    for one in failed:
+        if one.reason in failure.TRANSIENT:
+            raise one.again()
 
 
 def load_judge(model: Model, settings: JudgeSettings) -> Judge:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from editbench.fleet.failure import DeviceLost
 from editbench.score.criteria import Criterion
 from editbench.score.interview import Interview, unfinished
 from editbench.score.judge import Judge, Question, Reply
@@ -70,7 +71,7 @@ def test_a_question_that_does_not_fit_alone_takes_no_others_down() -> None:
     replies = interview.answers(batch)
     assert {place: reply.text.strip() for place, reply in replies.items()} == {0: "k0", 1: "", 2: "k2", 3: "k3"}
     assert {place: reply.error for place, reply in replies.items() if reply.error} == {1: "OutOfMemoryError: so many bytes"}
-    assert interview.lost == ["so many bytes"]
+    assert [(one.reason, one.said) for one in interview.failed] == [("out_of_memory", "so many bytes")]
     assert [place for place, reply in interview.forced(questions(4), 4).items() if reply.error] == [1]
 
 
@@ -86,8 +87,104 @@ def test_a_lost_device_is_not_taken_for_a_question_that_does_not_fit() -> None:
         def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
             raise torch.AcceleratorError("illegal access")
 
-    with pytest.raises(torch.AcceleratorError):
+    with pytest.raises(DeviceLost):
         ask(Interview(Lost()), 2)
+
+
+class Choosy(Narrow):
+    """Raises for each batch with k1 in it."""
+
+    error: type[BaseException] = TypeError
+
+    def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
+        self.sizes.append(len(prepared))
+        if any(question.key == "k1" for question in prepared):
+            raise self.error("what is this")
+        return [Reply(question.key) for question in prepared]
+
+
+def test_a_batch_that_raises_is_asked_again_one_by_one() -> None:
+    interview = Interview(Choosy())
+    (batch,), _ = interview.lay_out(questions(4))
+    replies = interview.answers(batch)
+    assert [reply.text for reply in replies.values()] == ["k0", "", "k2", "k3"]
+    assert replies[1].error == "TypeError: what is this"
+    assert interview.judge.sizes == [4, 1, 1, 1, 1]
+    assert len(interview.lay_out(questions(4))[0]) == 1  # the next batch is as large as before
+
+
+def test_a_batch_that_raises_keeps_its_seeds_one_by_one() -> None:
+    class Drawing(Choosy):
+        def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
+            super().answer(prepared)
+            return [Reply(f"{question.key} {seed}") for question, seed in zip(prepared, seeds, strict=True)]
+
+    assert ask(Interview(Drawing()), 3, seeds={0: 7, 1: 8, 2: 9}) == {0: "k0 7", 1: "", 2: "k2 9"}
+
+
+def test_a_forced_readout_that_raises_is_asked_again_one_by_one() -> None:
+    class Forced(Choosy):
+        def force(self, questions: Any) -> list[Reply]:
+            return self.answer(questions)
+
+    replies = Interview(Forced()).forced(questions(4), 4)
+    assert {place: reply.text or reply.error for place, reply in replies.items()} == {
+        0: "k0",
+        1: "TypeError: what is this",
+        2: "k2",
+        3: "k3",
+    }
+
+
+def test_what_stops_the_rank_is_not_taken_for_a_question_that_fails() -> None:
+    class Stopped(BaseException):
+        pass
+
+    class Stopping(Choosy):
+        error = Stopped
+
+    with pytest.raises(Stopped):
+        ask(Interview(Stopping()), 2)
+
+
+def test_too_few_replies_are_those_of_no_question() -> None:
+    class Silent(Narrow):
+        def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
+            return [Reply(question.key) for question in prepared if question.key != "k1"]
+
+    interview = Interview(Silent())
+    (batch,), _ = interview.lay_out(questions(3))
+    assert [reply.text or reply.error for reply in interview.answers(batch).values()] == [
+        "k0",
+        "UserError: the judge gave 0 replies to 1 questions",
+        "k2",
+    ]
+
+
+class Tokenless(Narrow):
+    """Can't tokenise k1, and says so in no way that a judge should."""
+
+    def prepare(self, questions: Any) -> Any:
+        if any(question.key == "k1" for question in questions):
+            raise OverflowError("too long")
+        return questions
+
+
+def test_a_question_that_can_not_be_prepared_is_left_out_of_its_batch() -> None:
+    (batch,), broken = Interview(Tokenless()).lay_out(questions(4))
+    assert [*batch.questions] == [0, 2, 3]
+    assert {place: one.told for place, one in broken.items()} == {1: "error: OverflowError: too long"}
+
+
+def test_questions_that_can_only_be_prepared_alone_are_asked_alone() -> None:
+    class Solitary(Narrow):
+        def prepare(self, questions: Any) -> Any:
+            if len(questions) > 1:
+                raise ValueError("one at a time")
+            return questions
+
+    batches, broken = Interview(Solitary()).lay_out(questions(3))
+    assert ([[*batch.questions] for batch in batches], broken) == ([[0], [1], [2]], {})
 
 
 def test_a_smaller_size_is_told_of(caplog: pytest.LogCaptureFixture) -> None:

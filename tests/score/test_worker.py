@@ -10,7 +10,6 @@ import torch
 from PIL import Image
 
 from editbench import images
-from editbench.errors import UserError
 from editbench.models import Kind, Model
 from editbench.paths import TinyPaths
 from editbench.score import rubric
@@ -53,26 +52,12 @@ def test_a_sample_too_large_for_the_memory_fails_alone(work: Any) -> None:
         assert (judged["social"]["status"], judged["social"]["response"]) == ("error", "OutOfMemoryError: too large")
 
 
-class Silent(Fixed):
-    def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
-        return super().answer(prepared)[1:]
-
-
 class Picky(Fixed):
     """Can't take one question."""
 
     def prepare(self, questions: Any) -> Any:
         if any(question.key == "social" for question in questions):
             raise ValueError("can't take social")
-        return questions
-
-
-class Broken(Fixed):
-    """Can't take any batch."""
-
-    def prepare(self, questions: Any) -> Any:
-        if len(questions) > 1:
-            raise ValueError("one at a time")
         return questions
 
 
@@ -165,11 +150,6 @@ def test_a_question_that_the_judge_cannot_take_is_an_error_and_the_others_are_ju
     judged = rows(work(Picky))
     assert {key: row["score"] for key, row in judged.items()} == {**ALL, "social": None}
     assert judged["social"]["response"] == "bad_input: ValueError: can't take social"
-
-
-def test_a_batch_of_which_no_question_is_at_fault_fails_whole(work: Any) -> None:
-    with pytest.raises(ValueError, match="one at a time"):
-        rows(work(Broken))
 
 
 def test_a_picture_longer_than_the_model_can_take_is_an_error_and_the_others_are_judged(
@@ -287,11 +267,6 @@ def test_an_edit_can_be_shown_at_the_size_of_its_source(work: Any) -> None:
     large = images.encode_png(Image.new("RGB", (96, 64)))
     worker = work(rubric_text=text, edits={"edited": {"social": large}})
     assert [image.size for image in worker.prepare(0).parts[0].questions[2].images] == [(48, 32)] * 2
-
-
-def test_a_wrong_number_of_replies_fails_the_chunk(work: Any) -> None:
-    with pytest.raises(UserError, match="4 replies to 5 questions"):
-        rows(work(Silent))
 
 
 def test_a_chunk_that_fails_has_error_rows_and_edit_failed_ones(work: Any) -> None:

@@ -3,12 +3,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from editbench.records import OK, OUT_OF_RANGE, REFUSED, UNPARSED
 from editbench.score.criteria import Criterion
-from editbench.score.reply import Reading, read
+from editbench.score.replies import Reading, read
 
 SCALE = (0, 10)
 
@@ -79,6 +79,16 @@ REPLIES = [
     ("### Score\n8", OK, 8),
     ("### Reason\nThe 2 lamps are lit.\n\n## Final Score\n\n**8/10**\n", OK, 8),
     ("- Score: 3", OK, 3),
+    ("**Final Scores**: 4", OK, 4),
+    ("Revised score: 6", OK, 6),
+    ("The score given is 7.", OK, 7),
+    # a list of one
+    ("Rating: [[8]]", OK, 8),
+    ("Rating: [[8.5]].", OK, 8.5),
+    ("Score: [8]", OK, 8),
+    ("[8]", OK, 8),
+    ('{"score": [8], "reasoning": "good"}', OK, 8),
+    ('{"score": ["8/10"]}', OK, 8),
     ("Score - 8", OK, 8),
     # Chinese and full-width
     ("评分：8分", OK, 8),
@@ -136,6 +146,15 @@ REPLIES = [
     ('{"score": 3, "score": 8}', UNPARSED, None),
     ('Score: 7\n{"score": 8}', UNPARSED, None),
     ('{"a": {"score": 7}, "b": {"score": 2}}', UNPARSED, None),
+    ('{"score": 8, "final_score": 6}', UNPARSED, None),
+    ('{"score": 8, "revised_score": 6}', UNPARSED, None),
+    ("Rating: [[8]]\nRating: [[7]]", UNPARSED, None),
+    ("Score: [8] or [7]", UNPARSED, None),
+    # other scores beside it
+    ('{"initial_score": 6, "score": 8}', OK, 8),
+    ('{"score": 8, "confidence_score": 9}', OK, 8),
+    ('{"score": 8, "reason": "I first gave 6, then the final score: 9"}', OK, 8),
+    ('{"score": {"naturalness": 8}, "final_score": 7}', OK, 7),
     # off the scale
     ('{"score": 11}', OUT_OF_RANGE, None),
     ('{"score": -1}', OUT_OF_RANGE, None),
@@ -224,6 +243,7 @@ def test_score_after_a_very_long_reason_is_read() -> None:
     assert score_of(json.dumps({"reason": "the lamp " * 11_000, "score": 7}), SCALE) == 7
 
 
+@settings(deadline=None)
 @given(st.text() | st.text(alphabet="{}\"':/.,*-# \nscore分评分：８0123456789"), st.sampled_from([(0, 10), (1, 5), (0, 1)]))
 def test_any_text_is_read_without_an_exception_and_a_score_is_on_the_scale(text: str, scale: tuple[int, int]) -> None:
     status, score = parse(text, scale).status, score_of(text, scale)
@@ -231,6 +251,7 @@ def test_any_text_is_read_without_an_exception_and_a_score_is_on_the_scale(text:
     assert score is None or scale[0] <= score <= scale[1]
 
 
+@settings(deadline=None)
 @given(st.text().filter(lambda text: not any(character.isdigit() for character in text)), st.integers(0, 10), st.booleans())
 def test_the_asked_form_comes_back_whatever_the_reason_says(reason: str, score: int, escape: bool) -> None:
     text = json.dumps({"reason": reason, "score": score}, ensure_ascii=escape)
@@ -353,6 +374,7 @@ def test_long_replies_of_one_piece_are_read_for_several_criteria(piece: str) -> 
 NUMBERS = st.text(alphabet="{}[]\"':/.,*-# \nsuccessnaturalness分：８0123456789")
 
 
+@settings(deadline=None)
 @given(st.text() | NUMBERS, st.sampled_from([PAIR, THREE, ONE]))
 def test_any_text_gives_all_criteria_within_their_ranges_or_none(text: str, criteria: tuple[Criterion, ...]) -> None:
     reading = read(text, criteria)
@@ -361,6 +383,7 @@ def test_any_text_gives_all_criteria_within_their_ranges_or_none(text: str, crit
         assert all(entry.lowest <= reading.criteria[entry.name] <= entry.highest for entry in criteria)
 
 
+@settings(deadline=None)
 @given(st.text().filter(lambda text: not any(character.isdigit() for character in text)), st.tuples(*[st.integers(0, 10)] * 2))
 def test_the_asked_form_of_several_comes_back_whatever_the_reason_says(reason: str, scores: tuple[int, int]) -> None:
     given_scores = {"success": scores[0], "naturalness": scores[1]}
