@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from warm import Running
 
 from editbench.paths import EditPaths, RunPaths, ScorePaths
 
 HERE = Path(__file__).parent
 EDITOR, JUDGE = "stand_ins:Painter", "stand_ins:Scorer"
 
-started: list[subprocess.Popen[str]] = []
+started: list[Running | subprocess.Popen[str]] = []
 """For the fixture that ends what a failed test leaves running."""
 
 
@@ -30,14 +31,22 @@ class Command:
     arguments: list[str]
     environment: dict[str, str] = field(default_factory=dict)
 
-    def start(self, prefix: Sequence[str] = (), **options: Any) -> subprocess.Popen[str]:
-        environment = {**os.environ, "PYTHONPATH": str(HERE), "COLUMNS": "200", **self.environment}
-        command = [*prefix, sys.executable, "-m", "editbench", *self.arguments]
-        process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-        )
+    def start(self, **options: Any) -> Running:
+        process = Running(["editbench", *self.arguments], self._all_environment(), **options)
         started.append(process)
         return process
+
+    def execute(self, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """Without the shortcut of the module `warm`, by way of the command `prefix`."""
+        command = [*prefix, sys.executable, "-m", "editbench", *self.arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        process = subprocess.Popen(command, env=self._all_environment(), text=True, **pipes)
+        started.append(process)
+        return process
+
+    def _all_environment(self) -> dict[str, str]:
+        path = os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH"))))
+        return {**os.environ, "PYTHONPATH": path, "COLUMNS": "200", **self.environment}
 
     def run(self, **options: Any) -> tuple[int, str]:
         """(exit status, everything it printed)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import signal
 import subprocess
 import time
@@ -64,15 +63,10 @@ def test_a_shard_cut_short_is_made_again(bench: Path, undisturbed: Path, tmp_pat
     assert digests(paths.root) == digests(undisturbed)
 
 
-def limited(size: int) -> object:
-    """What a process runs before it starts: no file may grow beyond `size` bytes."""
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
 @pytest.mark.parametrize("size", [7_000, 25_000], ids=["a spool file", "a shard"])
 def test_a_disk_full_at(size: int, bench: Path, undisturbed: Path, tmp_path: Path) -> None:
     out = tmp_path / "edits"
-    process = edit(bench, out).start(preexec_fn=limited(size))
+    process = edit(bench, out).start(file_limit=size)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, "could not be written" in err, "Traceback" in err) == (1, True, False), err
     assert not list(out.rglob("*.tmp"))

@@ -31,7 +31,7 @@ class Machines:
     def start(self, bench: Path, out: Path, node: int, run_id: str, **environment: str) -> subprocess.Popen[str]:
         where = ["--nnodes", "2", "--node-rank", str(node), "--rdzv-endpoint", f"{self.head}:{PORT}", "--rdzv-id", run_id]
         prefix = ["ip", "netns", "exec", self.names[node]] if self.names else []
-        return edit(bench, out, *where, **environment).start(prefix=prefix)
+        return edit(bench, out, *where, **environment).execute(prefix)
 
 
 def ip(*arguments: str) -> bool:
