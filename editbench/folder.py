@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from editbench import __version__, atomic, console, files, identity
+from editbench import __version__, atomic, console, fencing, files, identity
 from editbench.errors import UserError
 from editbench.paths import Folder, RunPaths
 from editbench.records import Environment
@@ -38,7 +38,7 @@ def check(paths: RunPaths, wanted: dict[str, Any], *, fresh: bool) -> None:
         if not fresh:
             remedy = "Choose another --out, or start over here with --fresh (the old is kept)."
             identity.compare(paths.identity, wanted, remedy=remedy)
-    elif any(entry != paths.lock and not atomic.is_temporary(entry) for entry in root.iterdir()):
+    elif any(entry not in _locks(paths) and not atomic.is_temporary(entry) for entry in root.iterdir()):
         raise UserError(f"{root} holds files, but no {paths.identity.name}: not a run of editbench", "Choose another --out.")
 
 
@@ -67,7 +67,8 @@ def taken(paths: RunPaths, wanted: dict[str, Any], *, fresh: bool) -> Iterator[N
     The lock dies with its holder. With `fresh`, what was there is moved to `FOLDER.old-N` first.
 
     Raises:
-        UserError: another run holds the folder, or it can't be written; and as `check` does.
+        UserError: another run holds the folder, ranks of an earlier one are still at work in it, or it can't be written; and
+            as `check` does.
     """
     check(paths, wanted, fresh=fresh)
     try:
@@ -77,6 +78,8 @@ def taken(paths: RunPaths, wanted: dict[str, Any], *, fresh: bool) -> Iterator[N
         raise UserError(f"can't write into {paths.root}: {error.strerror}", "Choose another --out.") from None
     try:
         _lock(lock, paths.root)
+        if paths.ranks.exists():
+            fencing.renew(paths)
         check(paths, wanted, fresh=fresh)  # once more: another run may have come and gone before the lock was ours
         if fresh:
             _move_aside(paths)
@@ -127,8 +130,13 @@ def _lock(descriptor: int, root: Path) -> None:
         raise UserError(f"another run is at work in {root}", "Wait for it, stop it, or choose another --out.") from None
 
 
+def _locks(paths: RunPaths) -> tuple[Path, ...]:
+    """Files that stay where they are, whoever's the folder is: a lock is on a file, not on its name."""
+    return paths.lock, paths.ranks
+
+
 def _move_aside(paths: RunPaths) -> None:
-    entries = [entry for entry in paths.root.iterdir() if entry != paths.lock]
+    entries = [entry for entry in paths.root.iterdir() if entry not in _locks(paths)]
     if not entries:
         return
     number = 1

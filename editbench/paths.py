@@ -106,6 +106,11 @@ class RunPaths(Folder):
         return self.root / ".lock"
 
     @property
+    def ranks(self) -> Path:
+        """Locked by keepers and ranks; holds the token of their attempt (see the module `fencing`)."""
+        return self.root / ".ranks"
+
+    @property
     def timings(self) -> Path:
         return self.root / "timings.jsonl"
 

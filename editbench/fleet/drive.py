@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from editbench import atomic, console, folder
+from editbench import atomic, console, fencing, folder
 from editbench.errors import EditbenchError, StageError, UserError
 from editbench.fleet import status
 from editbench.fleet.devices import Devices
@@ -127,7 +127,7 @@ def join(paths: RunPaths, devices: Devices, work: Work, run: Run) -> None:
 
 
 def _attempt(paths: RunPaths, devices: Devices, work: Work, run: Run, pending: list[int]) -> None:
-    number = paths.last_attempt() + 1
+    token, number = fencing.renew(paths), paths.last_attempt() + 1
     logs = paths.attempt(number)
     logs.root.mkdir(parents=True)
     paths.status.mkdir(exist_ok=True)
@@ -137,7 +137,7 @@ def _attempt(paths: RunPaths, devices: Devices, work: Work, run: Run, pending: l
         devices = replace(devices, count=min(devices.count, len(pending)))
     shared = {"attempt": number, "identity": work.identity, "plan": pending}
     job = _job(paths, devices, work, run, shared)
-    _launch(paths, logs, job, devices, work, run, lambda: number)
+    _launch(paths, logs, job, devices, work, run, lambda: number, token)
 
 
 def _job(paths: RunPaths, devices: Devices, work: Work, run: Run, shared: dict[str, Any] | None) -> Job:
@@ -164,6 +164,7 @@ def _launch(
     work: Work,
     run: Run,
     attempt: Callable[[], int | None],
+    token: str = "",
 ) -> None:
     atomic.write(logs.job, orjson.dumps(asdict(job), option=orjson.OPT_INDENT_2))
     pending = work.pending() if job.shared is None else job.shared["plan"]
@@ -182,7 +183,7 @@ def _launch(
     if job.shared:
         about.write(paths)
     tracker = Tracker(work.total, before)
-    launch = Launch(paths=paths, logs=logs, job=logs.job, devices=devices, nodes=run.nodes)
+    launch = Launch(paths=paths, logs=logs, job=logs.job, token=token, devices=devices, nodes=run.nodes)
     try:
         with live.watching(run.progress, about, paths) as watch:
             try:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from editbench import fencing
 from editbench.fleet import process, status
 from editbench.fleet.job import Job
 from editbench.fleet.rank import DUMP_SIGNAL, FATAL_EXIT, LIFE_VARIABLE
@@ -30,8 +31,10 @@ DUMP_GRACE = 3.0
 
 
 class Keeper:
-    def __init__(self, job: Job, command: list[str], path: Path) -> None:
-        self._job, self._command, self._path = job, command, path
+    """Starts `command` over and over; `path` is the rank's status, `lock` what keeper and rank hold open (see `fencing`)."""
+
+    def __init__(self, job: Job, command: list[str], path: Path, lock: int) -> None:
+        self._job, self._command, self._path, self._lock = job, command, path, lock
         self._stopping = False
 
     def keep(self) -> int:
@@ -57,7 +60,7 @@ class Keeper:
     def _live(self, life: int) -> int:
         """One life of the rank; returns its exit code."""
         environment = {**os.environ, LIFE_VARIABLE: str(life)}
-        rank = subprocess.Popen(self._command, env=environment, preexec_fn=process.die_with_parent)
+        rank = process.start(self._command, env=environment, pass_fds=[self._lock])
         stalled = Stall(self._path, self._job.stall_timeout)
         while rank.poll() is None and not self._stopping:
             time.sleep(POLL)
@@ -119,13 +122,17 @@ def _how(code: int) -> str:
 
 
 def main(job_path: Path) -> int:
-    process.die_with_parent()
+    process.die_with(int(os.environ[process.PARENT_VARIABLE]))
     job = Job.read(job_path)
-    path = RunPaths(Path(job.folder)).rank_status(int(os.environ["RANK"]))
+    paths = RunPaths(Path(job.folder))
+    path = paths.rank_status(int(os.environ["RANK"]))
+    lock = fencing.join(paths, os.environ[fencing.TOKEN_VARIABLE])
+    if lock is None:
+        return 0  # the folder is a later attempt's by now
     before = status.RankStatus.read(path)
     if before is not None and before.state == status.FATAL and int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)):
         return FATAL_EXIT  # torchrun restarted us before the launcher saw that this rank can't go on
-    return Keeper(job, [sys.executable, "-m", "editbench.fleet.rank", str(job_path)], path).keep()
+    return Keeper(job, [sys.executable, "-m", "editbench.fleet.rank", str(job_path)], path, lock).keep()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Start the ranks under torchrun, watch them, and end them.
 
-torchrun (`python -m torch.distributed.run`, c10d rendezvous) starts a keeper a rank; its store hands out the work. It runs in a
+torchrun (the module `agent`, c10d rendezvous) starts a keeper a rank; its store hands out the work. It runs in a
 session of its own, so that Ctrl-C reaches the launcher alone, which then ends the ranks in order; and it dies with the
 launcher.
 """
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from editbench import fencing
 from editbench.errors import Interrupted, StageError
 from editbench.fleet import process, status
 from editbench.fleet.devices import Devices
@@ -46,11 +47,13 @@ class RanksDied(StageError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """One attempt on this node: `job` is the file the keepers read."""
+    """One attempt on this node: `job` is the file the keepers read, `token` what tells the attempt from others ("" where only
+    the head knows it)."""
 
     paths: RunPaths
     logs: AttemptPaths
     job: Path
+    token: str
     devices: Devices
     nodes: Nodes
 
@@ -63,14 +66,13 @@ class Launch:
             StageError: a rank can't go on, or the ranks keep dying. Names the log.
         """
         with _signals() as received, open(self.logs.torchrun_log, "ab") as log:
-            torchrun = subprocess.Popen(
+            torchrun = process.start(
                 self._command(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=self._environment(),
                 start_new_session=True,
-                preexec_fn=process.die_with_parent,
             )
             alone, looked = False, time.monotonic()
             try:
@@ -97,7 +99,7 @@ class Launch:
         return self.paths.attempt(attempt).rank_log(rank)
 
     def _command(self) -> list[str]:
-        torchrun = [sys.executable, "-m", "torch.distributed.run", *self.nodes.torchrun()]
+        torchrun = [sys.executable, "-m", "editbench.fleet.agent", *self.nodes.torchrun()]
         # torchrun restarts all ranks when a keeper dies, which is rare; a rank that dies is its keeper's affair. With several
         # nodes each agent counts restarts for itself, and ranks would walk the plan under different counters: there the node is
         # given up.
@@ -113,6 +115,7 @@ class Launch:
             "PYTHONUNBUFFERED": "1",
             "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(int(GRACE) - 1),
             "TOKENIZERS_PARALLELISM": "false",
+            fencing.TOKEN_VARIABLE: self.token,
             STORE_VARIABLE: self.nodes.endpoint if self.nodes.count > 1 else "",
             **self.devices.environment,
         }

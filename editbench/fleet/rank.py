@@ -22,7 +22,7 @@ from typing import Any
 import orjson
 
 from editbench.errors import StageError
-from editbench.fleet import gpu, loading, process, status
+from editbench.fleet import gpu, loading, status
 from editbench.fleet.failure import DeviceLost, summary
 from editbench.fleet.job import Job
 from editbench.fleet.lockstep import Lockstep
@@ -43,7 +43,6 @@ class _Stopped(BaseException):
 
 
 def main(job_path: Path) -> int:
-    process.die_with_parent()
     job = Job.read(job_path)
     rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     restart, life = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)), int(os.environ.get(LIFE_VARIABLE, 0))
