@@ -1,18 +1,29 @@
-"""Whole or not there: a file appears under its final name only when it is complete and on disk.
+"""Whole or not there: a file or folder appears under its final name only when it is complete and on disk.
 
 Temporary name in the same folder, fsync, rename, fsync of the folder. The price is two disk flushes a file (about 1 ms
 on an SSD); what is only informative (`status/`) passes `durable=False` and pays none.
+
+What is being written is locked, and the kernel frees the lock when its writer dies. So what killed processes left is told from
+what others are writing at this moment, by its lock alone: process ids mean nothing on another machine or in another container.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import re
+import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from editbench.paths import TEMPORARY
+
+_FOLDER = f".folder{TEMPORARY}"
+"""Ends the name of a folder that is being built, where that of its lock ends in TEMPORARY."""
 
 
 @contextmanager
@@ -22,16 +33,12 @@ def writing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     Raises:
         OSError: the disk is full, the folder is missing or read-only.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
-    try:
-        with open(temporary, "wb") as file:
-            yield file
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)  # it has its final name by now, unless something went wrong
+    with _temporary(path) as file:
+        yield file
+        file.flush()
+        if durable:
+            os.fsync(file.fileno())
+        os.replace(file.name, path)
     if durable:
         _sync_folder(path.parent)
 
@@ -42,15 +49,76 @@ def write(path: Path, data: bytes | Iterable[bytes], *, durable: bool = True) ->
         file.writelines([data] if isinstance(data, bytes) else data)
 
 
-def sweep(folder: Path) -> None:
-    """Remove the temporary files that killed processes left in `folder`. Only for who holds the folder's lock."""
-    for path in filter(is_temporary, folder.iterdir()):
-        path.unlink(missing_ok=True)
+@contextmanager
+def building(path: Path) -> Iterator[Path]:
+    """A new folder beside `path`, to be filled and renamed by the block; it vanishes when it is not. What killed processes left
+    of theirs is swept before.
+
+    Raises OSError as `writing` does.
+    """
+    sweep(path.parent, path.name)
+    with _temporary(path) as lock:
+        folder = _folder(Path(lock.name))
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def is_temporary(path: Path) -> bool:
-    """Whether this is the name of a file that is being written, or was when its process was killed."""
-    return path.name.startswith(".") and path.name.endswith(TEMPORARY)
+def sweep(folder: Path, name: str | None = None) -> None:
+    """Remove what killed processes left half-written in `folder` and below; with `name`, only what was to be `folder/name`."""
+    there = folder.rglob(f".*{TEMPORARY}") if name is None else folder.iterdir()
+    for path in [path for path in there if is_temporary(path, name)]:
+        _remove_unlocked(path)
+
+
+def is_temporary(path: Path, name: str | None = None) -> bool:
+    """Whether this is the name of a file that is being written, or was when its process was killed (to become `name`)."""
+    final = ".+" if name is None else re.escape(name)
+    return re.fullmatch(rf"\.{final}\.[0-9a-f]+(\.folder)?{re.escape(TEMPORARY)}", path.name, re.DOTALL) is not None
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[BinaryIO]:
+    """A locked file beside `path` for the time of the block."""
+    file = _create(path)
+    try:
+        with file:
+            yield file
+    finally:
+        Path(file.name).unlink(missing_ok=True)  # it has its final name by now, unless something went wrong
+
+
+def _create(path: Path) -> BinaryIO:
+    while True:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+        file = open(temporary, "x+b")  # noqa: SIM115 - the caller closes it
+        with contextlib.suppress(OSError):  # where there are no locks, nothing can be swept either
+            fcntl.flock(file, fcntl.LOCK_SH)
+        if temporary.exists():
+            return file
+        file.close()  # it was swept before it was locked
+
+
+def _remove_unlocked(path: Path) -> None:
+    with contextlib.suppress(OSError):  # locked, or gone already
+        if path.is_dir():
+            if not (path.name.endswith(_FOLDER) and _lock(path).exists()):  # else it goes with its lock
+                shutil.rmtree(path, ignore_errors=True)
+            return
+        with open(path, "r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(_folder(path), ignore_errors=True)
+            path.unlink()
+
+
+def _folder(lock: Path) -> Path:
+    return lock.with_name(lock.name.removesuffix(TEMPORARY) + _FOLDER)
+
+
+def _lock(folder: Path) -> Path:
+    return folder.with_name(folder.name.removesuffix(_FOLDER) + TEMPORARY)
 
 
 def _sync_folder(folder: Path) -> None:

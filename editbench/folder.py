@@ -84,8 +84,7 @@ def taken(paths: RunPaths, wanted: dict[str, Any], *, fresh: bool) -> Iterator[N
         if fresh:
             _move_aside(paths)
         identity.settle(paths.identity, wanted)
-        for swept in filter(Path.is_dir, (paths.root, paths.status)):
-            atomic.sweep(swept)
+        atomic.sweep(paths.root)
         yield
     finally:
         os.close(lock)

@@ -6,7 +6,6 @@ from disk become part of a path only here, and only when they are what such name
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,11 +75,6 @@ class BenchmarkPaths(Folder):
 
     def shard(self, number: int) -> Path:
         return self.root / f"bench-{number:05d}.tar"
-
-    @property
-    def staging(self) -> Path:
-        """The folder beside it that an import fills and then renames; one of a killed import can be deleted."""
-        return self.root.with_name(f".{self.root.name}.{os.getpid()}{TEMPORARY}")
 
 
 class RunPaths(Folder):

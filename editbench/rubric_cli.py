@@ -117,5 +117,6 @@ def new(file: Annotated[Path, PathArgument(help="File to write.")]) -> None:
         raise UserError(f"{file} is there already", "Choose another name.")
     if not file.parent.is_dir():
         raise UserError(f"no folder {file.parent}", "Make it, or choose another one.")
+    atomic.sweep(file.parent, file.name)
     atomic.write(file, rubric.template().encode())
     console.say(f"{file}: change its words, then: editbench rubric check {file}")

@@ -13,8 +13,6 @@ The same bytes each time, for one set of library versions. diffusers and transfo
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from editbench import atomic
 from editbench.errors import UserError
-from editbench.paths import TEMPORARY, CheckpointPaths, PipelinePaths, TinyPaths
+from editbench.paths import CheckpointPaths, PipelinePaths, TinyPaths
 from editbench.processors import still_images_only
 
 if TYPE_CHECKING:
@@ -60,13 +59,9 @@ def write(folder: Path) -> TinyPaths:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} exists and is not a whole set of tiny checkpoints", "Name a new folder, or remove this one.")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=TEMPORARY, dir=folder.parent))
-    try:
+    with atomic.building(folder.resolve()) as building:
         _build(TinyPaths(building))
-        building.chmod(0o755)
         _rename(building, folder)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     return TinyPaths(folder)
 
 

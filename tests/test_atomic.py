@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -84,9 +86,83 @@ def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
         atomic.write(tmp_path / "missing" / "a", b"data")
 
 
-def test_sweep_takes_only_what_killed_writers_left(tmp_path: Path) -> None:
-    kept = {".lock", "notes.tmp", "a.tar", ".hidden"}
+WRITER = """
+import sys, time
+from pathlib import Path
+from editbench import atomic
+with atomic.{block}(Path(sys.argv[1])) as made:
+    {fill}
+    print("at work", flush=True)
+    time.sleep(1000)
+"""
+FILE = WRITER.format(block="writing", fill="made.write(b'half')")
+FOLDER = WRITER.format(block="building", fill="(made / 'half').touch()")
+
+
+@contextmanager
+def writer(code: str, path: Path) -> Iterator[None]:
+    """A process that is at work on `path` for the time of the block, and is killed then."""
+    with subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"at work\n"
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("code", [FILE, FOLDER], ids=["file", "folder"])
+@pytest.mark.parametrize("name", ["a", None])
+def test_what_a_killed_writer_left_is_swept_and_what_another_is_writing_stays(
+    tmp_path: Path, code: str, name: str | None
+) -> None:
+    with writer(code, tmp_path / "a"):
+        pass
+    left = {*tmp_path.rglob("*")}
+    assert left
+    with writer(code, tmp_path / "a"):
+        others = {*tmp_path.rglob("*")} - left
+        atomic.sweep(tmp_path, name)
+        assert {*tmp_path.rglob("*")} == others
+    atomic.sweep(tmp_path, name)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_sweep_takes_nothing_that_is_not_ours(tmp_path: Path) -> None:
+    kept = {".lock", "notes.tmp", "a.tar", ".hidden", ".hidden.tmp", ".a.tar.notes.tmp"}
     for name in (*kept, ".a.tar.123.tmp"):
         (tmp_path / name).touch()
+    (tmp_path / ".a.tar.456.tmp").mkdir()
     atomic.sweep(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == kept
+
+
+def test_sweep_of_one_name_leaves_the_others(tmp_path: Path) -> None:
+    for name in (".a.1.tmp", ".a.b.2.tmp", ".b.3.tmp"):
+        (tmp_path / name).touch()
+    atomic.sweep(tmp_path, "a")
+    assert {path.name for path in tmp_path.iterdir()} == {".a.b.2.tmp", ".b.3.tmp"}
+
+
+def test_a_file_that_is_swept_before_it_is_locked_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, sweeps = fcntl.flock, iter([lambda: atomic.sweep(tmp_path)])
+
+    def late(file: object, operation: int) -> None:
+        if operation == fcntl.LOCK_SH:
+            next(sweeps, lambda: None)()
+        real(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    atomic.write(tmp_path / "a", b"data")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"data")]
+    assert next(sweeps, None) is None
+
+
+def test_without_locks_files_are_written_and_nothing_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    (tmp_path / ".b.123.tmp").touch()
+    atomic.write(tmp_path / "a", b"data")
+    atomic.sweep(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"a", ".b.123.tmp"}

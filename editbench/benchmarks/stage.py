@@ -1,8 +1,8 @@
 """`import`: a public benchmark or a table of one's own becomes benchmark shards.
 
 Everything is checked before anything is written, and all that is wrong is said at once. The shards are made in a folder
-beside the final one and renamed, so an import that is interrupted leaves nothing under the final name (one that is killed
-leaves its hidden folder `.NAME.PID.tmp`, which can be deleted).
+beside the final one and renamed, so an import that is interrupted leaves nothing under the final name (what one that is killed
+leaves in hidden files beside it is removed by the next).
 
 >>> import_benchmark(Path("my.jsonl"), format="jsonl", out=Path("shards/my")).samples
 """
@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from editbench import manifests, shards
+from editbench import atomic, manifests, shards
 from editbench.benchmarks import folder, jsonl
 from editbench.benchmarks.rows import UNCATEGORIZED, Picture, Row, keys_of, language_of
 from editbench.errors import UserError
@@ -176,18 +175,16 @@ def _check_out(out: Path) -> None:
 
 
 def _publish(out: Path, name: str, samples: Iterator[tuple[Sample, shards.Members]]) -> BenchmarkManifest:
-    staging = BenchmarkPaths(out).staging
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        manifest = folder.write(staging, name, samples)
-        if BenchmarkPaths(out).manifest.exists():
-            _expect_same(out, manifest)
-        else:
-            os.replace(staging, out)
+        with atomic.building(out) as staging:
+            manifest = folder.write(staging, name, samples)
+            if BenchmarkPaths(out).manifest.exists():
+                _expect_same(out, manifest)
+            else:
+                os.replace(staging, out)
     except OSError as error:
         raise UserError(f"can't write {out}: {error}", "Make room, or choose another folder with --out.") from None
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return manifest
 
 

@@ -259,10 +259,15 @@ def _files(made: Report) -> dict[Path, bytes]:
 
 
 def _clear(paths: ReportPaths) -> None:
-    """Remove what an earlier report left, which this one may not write: its numbers would stand beside other ones."""
+    """Remove what an earlier report left, which this one may not write: its numbers would stand beside other ones. And what
+    one that was killed left half-written."""
     drawn = (path for name in figures.NAMES for path in paths.figures.glob(f"{name}*"))
     for path in (paths.json, paths.html, paths.latex, *drawn):
         path.unlink(missing_ok=True)
+    for path in (paths.json, paths.html, paths.latex, paths.markdown, paths.leaderboard):
+        atomic.sweep(path.parent, path.name)
+    for folder in filter(Path.is_dir, (paths.figures, paths.pictures)):
+        atomic.sweep(folder)
 
 
 def _pair(pair: Pair) -> dict[str, Any]:

@@ -124,7 +124,22 @@ stage.import_benchmark(Path({str(table(ROW))!r}), format="jsonl", out=Path({str(
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
     assert not (tmp_path / "out").exists()
+    assert [*tmp_path.glob(".out.*")]
     assert load(table(ROW), tmp_path / "out").samples == 1
+    assert not [*tmp_path.glob(".*")]
+
+
+def test_imports_to_one_name_at_one_time_leave_each_other_alone(table, tmp_path, monkeypatch):
+    source, out, write = table(ROW), tmp_path / "out", stage.folder.write
+    others = iter([lambda: load(source, out)])
+
+    def while_another(*arguments):
+        next(others, lambda: None)()
+        return write(*arguments)
+
+    monkeypatch.setattr(stage.folder, "write", while_another)
+    assert load(source, out).samples == 1
+    assert (next(others, None), [*tmp_path.glob(".*")]) == (None, [])
 
 
 def test_picture_that_changes_during_the_import_is_noticed(table, work, tmp_path, monkeypatch):

@@ -13,8 +13,9 @@ import orjson
 import pytest
 from rich.console import Console
 
+from editbench import atomic
 from editbench.errors import UserError
-from editbench.paths import ScorePaths
+from editbench.paths import ReportPaths, ScorePaths
 from editbench.report import markdown_text
 from editbench.report.stage import Options, Report, report
 from editbench.report.words import number, signed, span
@@ -79,6 +80,28 @@ def test_the_order_of_the_rows_changes_nothing(make_scores: Make, tmp_path: Path
         chance.shuffle(rows)
         chance.shuffle(audit)
     assert written[0] == written[1]
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from editbench.report.stage import Options, report
+pathlib.Path.unlink = os.replace = lambda *_, **__: None  # each file as it is when the process is killed before its rename
+report([pathlib.Path(sys.argv[1])], pathlib.Path(sys.argv[2]), Options(latex=True))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_report_left_is_swept_and_what_another_one_writes_is_not(make_scores: Make, tmp_path: Path) -> None:
+    scores, out = make_scores(), tmp_path / "out"
+    assert subprocess.run([sys.executable, "-c", KILLED, scores, out], check=False).returncode == -9
+    assert {path.suffix for path in out.rglob("*") if path.is_file()} == {".tmp"}
+    picture = ReportPaths(out).picture("ab", 512)
+    picture.parent.mkdir(parents=True)
+    picture.with_name(f".{picture.name}.123.tmp").touch()
+    with atomic.writing(out / "report.md"):
+        tables([scores], out)
+        assert len([*out.rglob(".*.tmp")]) == 1
+    assert not [*out.rglob(".*.tmp")]
 
 
 def test_warnings_are_in_every_output(make_scores: Make, tmp_path: Path) -> None:
