@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -42,8 +43,12 @@ def picture(size: tuple[int, int] = (48, 32), colour: str = "teal") -> bytes:
 
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> TinyPaths:
-    """The tiny checkpoints; copy one before changing it."""
-    return tiny.write(tmp_path_factory.mktemp("checkpoints") / "tiny")
+    """The tiny checkpoints, written once for all processes of the session; copy one before changing it."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    with open(root / "checkpoints.lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return tiny.write(root / "checkpoints")
 
 
 def write_benchmark(root: Path) -> None:

@@ -8,10 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import datasets
 import orjson
 import pytest
-import webdataset
 from processes import Command, digests
 
 from editbench.paths import EditPaths, ReportPaths, ScorePaths, TinyPaths
@@ -65,6 +63,9 @@ def test_random_weights_write_nothing_that_counts_as_a_score(checkpoints: TinyPa
 
 
 def test_shards_read_with_webdataset_and_datasets(edits: Path) -> None:
+    import datasets
+    import webdataset
+
     shard = str(EditPaths(edits).shard(0))
     plain = list(webdataset.WebDataset(shard, shardshuffle=False).decode("pil"))
     cache = str(edits.parent / "cache")
@@ -75,11 +76,11 @@ def test_shards_read_with_webdataset_and_datasets(edits: Path) -> None:
     assert source == hashlib.sha256(loaded[0]["source.jpg"].tobytes()).digest()
 
 
-def make(runs: Path, *variables: str) -> str:
+def make(runs: Path, *arguments: str) -> str:
     """What `make report` says; the environment of the tests stands in for the one it would set up."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests/fleet")}
     common = ["MODEL=stand_ins:Painter", "JUDGE=stand_ins:Scorer", "EDIT_FLAGS=--limit 3", f"RUNS={runs}"]
-    command = ["make", "report", f"EDITBENCH={sys.executable} -m editbench", *common, *variables]
+    command = ["make", "report", f"EDITBENCH={sys.executable} -m editbench", *common, *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -97,4 +98,4 @@ def test_make_reruns_only_what_it_must(tmp_path: Path) -> None:
     assert stages(make(tmp_path, mine)) == ["edit", "score", "report"]
     assert stages(make(tmp_path, mine)) == []
     rubric.write_text(rubric.read_text("utf-8").replace("Image 1", "Picture 1"), "utf-8")
-    assert stages(make(tmp_path, mine)) == ["score", "report"]
+    assert stages(make(tmp_path, mine, "--dry-run")) == ["score", "report"]

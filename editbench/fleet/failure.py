@@ -31,8 +31,7 @@ TRANSIENT = (OUT_OF_MEMORY, IO)
 
 class DeviceLost(BaseException):
     """The accelerator's context is gone, and with it this process: every later call would fail too. Not an Exception, so that
-    the rank
-    dies of it, the sample gets its strike, and a new life begins with a new context."""
+    the rank dies of it, the sample gets its strike, and a new life begins with a new context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +79,13 @@ def lost(error: BaseException) -> bool:
     import torch
 
     return isinstance(error, torch.AcceleratorError) and not isinstance(error, torch.OutOfMemoryError)
+
+
+def store_lost(error: BaseException) -> bool:
+    """Whether `error` tells that torchrun's store is gone, and torchrun with it."""
+    from torch.distributed import DistError
+
+    return isinstance(error, DistError)
 
 
 def reason(error: BaseException) -> str:

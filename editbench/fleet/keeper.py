@@ -24,7 +24,7 @@ from editbench.paths import RunPaths
 
 POLL = 0.1
 FRUITLESS_LIVES = 3
-TERM_GRACE = 5.0
+TERM_GRACE = 0.6 * process.GRACE
 """Seconds between SIGTERM and SIGKILL."""
 DUMP_GRACE = 3.0
 """Seconds a stalled rank gets to write its stacks."""

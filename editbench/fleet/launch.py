@@ -31,8 +31,6 @@ from editbench.paths import AttemptPaths, RunPaths
 POLL = 0.05
 LOOK = 0.25
 """Seconds between two looks at the status files, which change no more often; one look at 64 ranks takes 15 ms."""
-GRACE = 8.0
-"""Seconds the ranks get to end after SIGTERM, before SIGKILL."""
 SILENCE = float(os.environ.get("EDITBENCH_SILENCE", "30"))
 """Seconds without a sign of life after which a rank of another node counts as lost, once our own have ended. Tests shorten
 it."""
@@ -113,7 +111,7 @@ class Launch:
             **os.environ,
             "PYTHONPATH": os.pathsep.join(filter(None, here)),  # for --model package.module:Class beside the user
             "PYTHONUNBUFFERED": "1",
-            "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(int(GRACE) - 1),
+            "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(int(0.9 * process.GRACE)),
             "TOKENIZERS_PARALLELISM": "false",
             fencing.TOKEN_VARIABLE: self.token,
             STORE_VARIABLE: self.nodes.endpoint if self.nodes.count > 1 else "",
@@ -150,7 +148,7 @@ def _end(torchrun: subprocess.Popen[bytes], received: list[int]) -> None:
     if torchrun.poll() is not None:
         return
     torchrun.terminate()
-    deadline, already = time.monotonic() + GRACE, len(received)
+    deadline, already = time.monotonic() + process.GRACE, len(received)
     while torchrun.poll() is None and time.monotonic() < deadline and len(received) <= max(already, 1):
         time.sleep(POLL / 2)
     torchrun.kill()

@@ -54,6 +54,7 @@ class Loop:
         self._worker, self._claims, self._board, self._record = worker, claims, board, record
         self._retries, self._lockstep = retries, lockstep
         self._ahead: _Claimed | None = None
+        self._claiming: Future[None] | None = None
         self._exhausted = False
         self._open: set[int] = set()
         self._guard = threading.Lock()
@@ -84,6 +85,9 @@ class Loop:
         self._board.set(notes=notes)
 
     def _take(self) -> _Claimed | None:
+        claiming, self._claiming = self._claiming, None
+        if claiming is not None:
+            claiming.result()
         self._claim_ahead()
         claimed, self._ahead = self._ahead, None
         return claimed
@@ -100,6 +104,11 @@ class Loop:
             else:
                 self._hold(place)
                 self._ahead = self._prepared(place)
+
+    def _start_claiming(self) -> None:
+        """Not in the thread of the item under way: it is not that item's fault when nothing more can be claimed."""
+        if self._claiming is None:
+            self._claiming = self._preparer.submit(self._claim_ahead)
 
     def _prepared(self, item: int) -> _Claimed:
         return _Claimed(item, self._preparer.submit(_timed, self._worker.prepare, item))
@@ -130,7 +139,7 @@ class Loop:
         return _Done(result, {"prepare": preparing, "wait": waited, "compute": computing})
 
     def _pulse(self) -> Pulse:
-        return Pulse(step=lambda step, steps: self._board.set(step=step, steps=steps), ahead=self._claim_ahead)
+        return Pulse(step=lambda step, steps: self._board.set(step=step, steps=steps), ahead=self._start_claiming)
 
     def _store(self, item: int, done: _Done, began: float) -> None:
         """`began`: Unix time at which the rank took the item up; the row's `ended`: when all of its result was on disk."""

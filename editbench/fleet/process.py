@@ -18,6 +18,8 @@ from typing import Any
 
 PARENT_VARIABLE = "EDITBENCH_PARENT"
 """Process id of the parent, for a process that somebody else's code starts."""
+GRACE = float(os.environ.get("EDITBENCH_GRACE", "8"))
+"""Seconds that torchrun gets to end after SIGTERM, before SIGKILL; keepers and ranks, below it, get less. Tests change it."""
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded here: between fork and exec is no time for it
 

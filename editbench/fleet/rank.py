@@ -23,7 +23,7 @@ import orjson
 
 from editbench.errors import StageError
 from editbench.fleet import gpu, loading, status
-from editbench.fleet.failure import DeviceLost, summary
+from editbench.fleet.failure import DeviceLost, store_lost, summary
 from editbench.fleet.job import Job
 from editbench.fleet.lockstep import Lockstep
 from editbench.fleet.loop import Loop
@@ -73,7 +73,8 @@ def main(job_path: Path) -> int:
         return 1  # the state stays what it was: dead with a sample in hand, as its keeper will find
     except Exception as error:  # noqa: BLE001 - the boundary of a rank: the launcher shows one message, the log has the rest
         traceback.print_exc()
-        board.set(state=status.FATAL, message=summary(error))
+        # Without torchrun the rank is about to be killed, and the launcher begins another attempt: no reason to stop the run.
+        board.set(state=status.STOPPED if store_lost(error) else status.FATAL, message=summary(error))
         return FATAL_EXIT
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -137,7 +137,7 @@ def browser() -> Iterator[Browser]:
 def tab(browser: Browser, report: Path) -> Iterator[Page]:
     """The report in a tab; at its end there must have been no error in the console and no request that left the file."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(5_000)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     trouble: list[str] = []
     page.on("console", lambda message: trouble.append(message.text) if message.type in ("error", "warning") else None)

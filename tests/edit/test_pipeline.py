@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus
 from PIL import Image
 
 from editbench.edit import editor, pipeline
@@ -24,6 +23,8 @@ STEPS = 2
 
 @pytest.fixture
 def load(checkpoints: TinyPaths, monkeypatch: pytest.MonkeyPatch) -> Callable[..., PipelineEditor]:
+    from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus  # takes four seconds
+
     for name in ("CONDITION_IMAGE_SIZE", "VAE_IMAGE_SIZE"):
         monkeypatch.setattr(pipeline_qwenimage_edit_plus, name, 64 * 64)
 

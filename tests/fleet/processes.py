@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
-from warm import Running
+from warm import PATIENCE, Running
 
 from editbench.paths import EditPaths, RunPaths, ScorePaths
 
 HERE = Path(__file__).parent
 EDITOR, JUDGE = "stand_ins:Painter", "stand_ins:Scorer"
 
-started: list[Running | subprocess.Popen[str]] = []
+started: list[Running] = []
 """For the fixture that ends what a failed test leaves running."""
 
 
@@ -32,26 +30,16 @@ class Command:
     environment: dict[str, str] = field(default_factory=dict)
 
     def start(self, **options: Any) -> Running:
-        process = Running(["editbench", *self.arguments], self._all_environment(), **options)
-        started.append(process)
-        return process
-
-    def execute(self, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
-        """Without the shortcut of the module `warm`, by way of the command `prefix`."""
-        command = [*prefix, sys.executable, "-m", "editbench", *self.arguments]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        process = subprocess.Popen(command, env=self._all_environment(), text=True, **pipes)
-        started.append(process)
-        return process
-
-    def _all_environment(self) -> dict[str, str]:
         path = os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH"))))
-        return {**os.environ, "PYTHONPATH": path, "COLUMNS": "200", **self.environment}
+        environment = {**os.environ, "PYTHONPATH": path, "COLUMNS": "200", **self.environment}
+        process = Running(["editbench", *self.arguments], environment, **options)
+        started.append(process)
+        return process
 
     def run(self, **options: Any) -> tuple[int, str]:
         """(exit status, everything it printed)."""
         process = self.start(**options)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate()
         return process.returncode, out + err
 
 
@@ -65,8 +53,8 @@ def score(edits: Path, out: Path, *options: str, **environment: str) -> Command:
     return Command(["score", str(edits), "--model", JUDGE, "--out", str(out), *options], environment)
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, "what the test waited for did not happen"
         time.sleep(0.02)

@@ -35,6 +35,14 @@ def _first_time(variable: str, name: str) -> bool:
     return True
 
 
+def _stay() -> None:
+    """Stay whatever happens, and note being told to end."""
+    told = Path(f"{os.environ[STUBBORN].partition(':')[2]}-was-told-to-end")
+    signal.signal(signal.SIGTERM, lambda *_: told.touch())
+    while True:
+        time.sleep(1000)
+
+
 def _misbehave(name: str) -> None:
     if name in os.environ.get(RAISE, "").split(","):
         raise ValueError(f"asked to fail on {name}")
@@ -48,9 +56,8 @@ def _misbehave(name: str) -> None:
         raise torch.OutOfMemoryError("asked to run out of memory")
     if _first_time(HANG_ONCE, name):
         time.sleep(1000)
-    if name == os.environ.get(STUBBORN):
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        time.sleep(1000)
+    if _first_time(STUBBORN, name):
+        _stay()
     if os.environ.get(CLOCK):
         now = time.time()
         time.time = lambda: now + random.choice([-1, 1]) * 86400.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +17,7 @@ SLOW = {"STAND_IN_SLEEP": "0.3"}
 
 
 def log(out: Path) -> str:
-    """What rank 0 logged, in all attempts: on a busy machine a rank may stall before the sample that hangs it."""
+    """What rank 0 logged, in all attempts."""
     return "".join(path.read_text() for path in out.rglob(EditPaths(out).attempt(1).rank_log(0).name))
 
 
@@ -38,7 +37,7 @@ def test_a_hung_rank_is_stopped_with_its_stacks_logged_and_its_sample_retried(
 
 def test_a_rank_that_can_not_start_is_given_up_and_the_others_finish(bench: Path, undisturbed: Path, tmp_path: Path) -> None:
     out = tmp_path / "edits"
-    status, said = edit(bench, out, "--nproc", "2", STAND_IN_EXIT_RANK="1", STAND_IN_SLEEP="1").run()
+    status, said = edit(bench, out, "--nproc", "2", STAND_IN_EXIT_RANK="1", STAND_IN_SLEEP="0.1").run()
     assert (status, digests(out) == digests(undisturbed)) == (0, True), said
 
 
@@ -67,7 +66,7 @@ def test_a_shard_cut_short_is_made_again(bench: Path, undisturbed: Path, tmp_pat
 def test_a_disk_full_at(size: int, bench: Path, undisturbed: Path, tmp_path: Path) -> None:
     out = tmp_path / "edits"
     process = edit(bench, out).start(file_limit=size)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate()
     assert (process.returncode, "could not be written" in err, "Traceback" in err) == (1, True, False), err
     assert not list(out.rglob("*.tmp"))
     assert edit(bench, out).run()[0] == 0
@@ -101,18 +100,16 @@ def test_a_read_only_folder_is_refused(bench: Path, small_disk: Path) -> None:
     assert (status, "can't write into" in said) == (2, True), said
 
 
-@pytest.mark.parametrize(("signals", "seconds"), [([signal.SIGTERM], 10), ([signal.SIGINT, signal.SIGINT], 3)])
-def test_a_stubborn_rank_does_not_hold_up_the_end(signals: list[int], seconds: int, bench: Path, tmp_path: Path) -> None:
-    out = tmp_path / "edits"
-    process = edit(bench, out, STAND_IN_STUBBORN="s1").start()
-    wait_for(lambda: EditPaths(out).spooled("s0").exists())
-    time.sleep(0.5)
-    began = time.monotonic()
-    for number in signals:
+@pytest.mark.parametrize(("signals", "grace"), [([signal.SIGTERM], 1), ([signal.SIGINT, signal.SIGINT], 1000)])
+def test_a_stubborn_rank_does_not_hold_up_the_end(signals: list[int], grace: int, bench: Path, tmp_path: Path) -> None:
+    out, stubborn = tmp_path / "edits", tmp_path / "stubborn"
+    process = edit(bench, out, STAND_IN_STUBBORN=f"s1:{stubborn}", EDITBENCH_GRACE=str(grace)).start()
+    events = [stubborn, tmp_path / "stubborn-was-told-to-end"]
+    for event, number in zip(events, signals, strict=False):
+        wait_for(event.exists)
         process.send_signal(number)
-        time.sleep(0.3)
-    process.communicate(timeout=30)
-    assert (process.returncode, time.monotonic() - began < seconds) == (128 + signals[0], True)
+    process.communicate()
+    assert process.returncode == 128 + signals[0]
     assert not any(map(alive, ranks(EditPaths(out))))
 
 

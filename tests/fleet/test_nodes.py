@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from processes import alive, digests, edit, ranks, wait_for
+from warm import Running
 
 from editbench.errors import UserError
 from editbench.fleet.nodes import Nodes
@@ -23,15 +24,14 @@ PORT = 29555
 
 @dataclass
 class Machines:
-    """`prefix(i)`: what runs a command on machine i; `head`: the head's address."""
+    """`names`: their network namespaces; `head`: the head's address."""
 
     names: list[str]
     head: str
 
-    def start(self, bench: Path, out: Path, node: int, run_id: str, **environment: str) -> subprocess.Popen[str]:
+    def start(self, bench: Path, out: Path, node: int, run_id: str, **environment: str) -> Running:
         where = ["--nnodes", "2", "--node-rank", str(node), "--rdzv-endpoint", f"{self.head}:{PORT}", "--rdzv-id", run_id]
-        prefix = ["ip", "netns", "exec", self.names[node]] if self.names else []
-        return edit(bench, out, *where, **environment).execute(prefix)
+        return edit(bench, out, *where, **environment).start(network=self.names[node] if self.names else None)
 
 
 def ip(*arguments: str) -> bool:
@@ -67,7 +67,7 @@ def nodes(out: Path) -> set[int]:
 def test_two_nodes_give_the_bytes_of_one(machines: Machines, bench: Path, undisturbed: Path, tmp_path: Path) -> None:
     out = tmp_path / "edits"
     head, worker = (machines.start(bench, out, node, "whole", **SLOW) for node in (0, 1))
-    said = [process.communicate(timeout=90) for process in (head, worker)]
+    said = [process.communicate() for process in (head, worker)]
     assert (head.returncode, worker.returncode) == (0, 0), said
     assert (digests(out) == digests(undisturbed), nodes(out)) == (True, {0, 1})
 
@@ -79,8 +79,8 @@ def test_a_lost_worker_node_costs_its_work_in_flight(
     head, worker = (machines.start(bench, out, node, "lost", EDITBENCH_SILENCE="3", **SLOW) for node in (0, 1))
     wait_for(lambda: nodes(out) == {0, 1})
     worker.kill()
-    worker.communicate(timeout=20)
-    said = head.communicate(timeout=90)
+    worker.communicate()
+    said = head.communicate()
     assert (head.returncode, digests(out) == digests(undisturbed)) == (0, True), said
 
 
@@ -89,7 +89,7 @@ def test_a_lost_head_ends_the_job_and_it_resumes(machines: Machines, bench: Path
     head, worker = (machines.start(bench, out, node, "headless", **SLOW) for node in (0, 1))
     wait_for(lambda: nodes(out) == {0, 1})
     head.send_signal(signal.SIGKILL)
-    _, err = worker.communicate(timeout=60)
+    _, err = worker.communicate()
     assert (worker.returncode, "Traceback" in err) == (1, False), err
     wait_for(lambda: not any(map(alive, ranks(EditPaths(out)))))
     assert edit(bench, out).run()[0] == 0

@@ -45,7 +45,7 @@ def test_keepers_whose_parents_are_killed_while_they_start_are_gone(victim: str,
         (launcher if victim == "launcher" else torchrun).kill()
         wait_for(lambda out=out: not at_work(out))
         launcher.kill()
-        launcher.communicate(timeout=60)
+        launcher.communicate()
         wait_for(lambda torchrun=torchrun: not alive(torchrun.pid))
 
 
@@ -85,6 +85,6 @@ def test_a_rank_holds_its_attempt_as_long_as_it_lives(bench: Path, tmp_path: Pat
     (rank,) = ranks(EditPaths(out))
     assert str(EditPaths(out).ranks) in {file.path for file in psutil.Process(rank).open_files()}
     launcher.kill()
-    launcher.communicate(timeout=60)
+    launcher.communicate()
     fencing.renew(EditPaths(out))  # waits
     assert not alive(rank)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,13 +12,14 @@ from collections import Counter
 from pathlib import Path
 
 from processes import Command, alive, digests, edit, parent, ranks
+from warm import EXECUTED, Running
 
 from editbench.paths import EditPaths
 
 VICTIMS = ("rank", "keeper", "torchrun", "launcher", "all")
 
 
-def kill(process: subprocess.Popen[str], out: Path, victim: str, chance: random.Random) -> bool:
+def kill(process: Running, out: Path, victim: str, chance: random.Random) -> bool:
     """Whether there was somebody to kill."""
     live = [pid for pid in ranks(EditPaths(out)) if alive(pid)]
     if victim != "launcher" and not live:
@@ -44,7 +44,7 @@ def torment(command: Command, out: Path, chance: random.Random, kills: int) -> C
     while True:
         process = command.start()
         while process.poll() is None:
-            time.sleep(chance.uniform(0.1, 0.6))
+            time.sleep(chance.uniform(0.05, 0.4))
             victim = chance.choice(VICTIMS)
             if done.total() < kills and process.poll() is None and kill(process, out, victim, chance):
                 done[victim] += 1
@@ -56,7 +56,7 @@ def torment(command: Command, out: Path, chance: random.Random, kills: int) -> C
 
 def test_twenty_kills_at_random_moments_change_no_byte(bench: Path, undisturbed: Path, tmp_path: Path) -> None:
     out, calls = tmp_path / "edits", tmp_path / "calls"
-    command = edit(bench, out, "--nproc", "2", STAND_IN_SLEEP="2", STAND_IN_CALLS=str(calls))
+    command = edit(bench, out, "--nproc", "2", STAND_IN_SLEEP="0.5", STAND_IN_CALLS=str(calls))
     kills = torment(command, out, random.Random(7), kills=20)
     assert digests(out) == digests(undisturbed), kills
     assert kills.total() >= 10  # the run may be through before all twenty
@@ -73,7 +73,8 @@ def soak(seconds: float) -> None:
     began, runs = time.monotonic(), 0
     while time.monotonic() - began < seconds:
         out = root / f"run-{runs}"
-        command = edit(bench, out, "--nproc", "2", STAND_IN_SLEEP="2")
+        executed = {EXECUTED: "editbench.fleet.keeper"} if runs % 2 else {}  # and with them ranks, which start for seconds then
+        command = edit(bench, out, "--nproc", "2", STAND_IN_SLEEP="2" if executed else "0.5", **executed)
         kills += torment(command, out, random.Random(runs), kills=30)
         assert digests(out) == digests(root / "undisturbed"), out
         runs += 1

@@ -32,7 +32,7 @@ def killed(command: Command, out: Path, victim: str) -> int:
     keeper = parent(rank)
     victims = {"rank": rank, "keeper": keeper, "torchrun": parent(keeper), "launcher": process.pid}
     os.kill(victims[victim], signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate()
     wait_for(lambda: not any(map(alive, ranks(EditPaths(out)))))
     return process.returncode
 
@@ -64,7 +64,7 @@ def test_an_interrupted_run_says_so_and_resumes(
     process = edit(bench, out, **SLOW).start()
     wait_for(lambda: working(out))
     process.send_signal(number)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate()
     assert (process.returncode, "interrupted after" in err) == (status, True)
     assert not any(map(alive, ranks(EditPaths(out))))
     assert edit(bench, out, "--nproc", "2").run()[0] == 0
@@ -101,7 +101,7 @@ def test_a_second_run_on_the_folder_is_refused(bench: Path, tmp_path: Path) -> N
     wait_for(lambda: spooled(out))
     status, said = edit(bench, out).run()
     first.terminate()
-    first.communicate(timeout=15)
+    first.communicate()
     assert (status, "another run is at work" in said) == (2, True)
 
 
@@ -117,7 +117,7 @@ def test_a_killed_scoring_resumes_to_the_same_bytes(undisturbed: Path, tmp_path:
     process = score(undisturbed, out, "--nproc", "2", **SLOW).start()
     wait_for(lambda: list(ScorePaths(out).chunks.glob("0*.jsonl")))
     process.kill()
-    process.communicate(timeout=15)
+    process.communicate()
     assert score(undisturbed, out, "--nproc", "2").run()[0] == 0
     assert digests(out) == digests(whole)
 

@@ -23,6 +23,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 EXECUTED = "WARM_EXECUTED"
 """Environment variable: modules that are executed all the same, for the sake of the time that takes."""
@@ -30,15 +31,20 @@ SESSION = os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid())
 ADDRESS = f"\0editbench-tests-{SESSION}"  # an abstract one, which leaves no file
 MESSAGE = 2**20
 PATIENCE = 120.0
+"""Seconds that anything may take on a machine that is busy with other things."""
 
 
 class Running:
-    """`python -m ARGUMENTS`, as much of Popen as tests use. `file_limit`: bytes that a file may grow to."""
+    """`python -m ARGUMENTS`, as much of Popen as tests use.
 
-    def __init__(self, arguments: Sequence[str], env: Mapping[str, str], file_limit: int | None = None) -> None:
+    `limits`: `file_limit`, bytes that a file may grow to, and `network`, the name of the network namespace to run in.
+    """
+
+    def __init__(self, arguments: Sequence[str], env: Mapping[str, str], **limits: Any) -> None:
         self.returncode: int | None = None
-        self._outputs = [Path(tempfile.mkstemp(prefix="editbench-tests-")[1]) for _ in ("out", "err")]
-        order = {"arguments": [*arguments], "env": dict(env), "cwd": str(Path.cwd()), "file_limit": file_limit}
+        self._folder = tempfile.TemporaryDirectory(prefix="editbench-tests-")
+        self._outputs = [Path(self._folder.name, name) for name in ("out", "err")]
+        order = {"arguments": [*arguments], "env": dict(env), "cwd": str(Path.cwd()), **limits}
         _session()
         self._server = _connect()
         self._server.send(json.dumps({**order, "outputs": [*map(str, self._outputs)]}).encode())
@@ -47,12 +53,11 @@ class Running:
     def poll(self) -> int | None:
         return self._await(0.0)
 
-    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+    def communicate(self, timeout: float = PATIENCE) -> tuple[str, str]:
         if self._await(timeout) is None:
             raise subprocess.TimeoutExpired("editbench", timeout)
         out, err = (path.read_text() for path in self._outputs)
-        for path in self._outputs:
-            path.unlink()
+        self._folder.cleanup()
         return out, err
 
     def send_signal(self, number: int) -> None:
@@ -65,7 +70,7 @@ class Running:
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
-    def _await(self, timeout: float | None) -> int | None:
+    def _await(self, timeout: float) -> int | None:
         if self.returncode is None:
             self._server.settimeout(timeout)
             try:

@@ -7,6 +7,7 @@ server alive.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import itertools
 import json
@@ -39,6 +40,7 @@ OTHERS = (
     "typer",
 )
 POLL = 0.01
+CLONE_NEWNET = 0x40000000
 
 Popen = subprocess.Popen
 
@@ -88,13 +90,21 @@ def _tell(connection: socket.socket, number: int) -> None:
 
 
 def _ordered(
-    *, arguments: Sequence[str], env: Mapping[str, str], cwd: str, outputs: Sequence[str], file_limit: int | None
+    *,
+    arguments: Sequence[str],
+    env: Mapping[str, str],
+    cwd: str,
+    outputs: Sequence[str],
+    file_limit: int | None = None,
+    network: str | None = None,
 ) -> tuple[Sequence[str], Callable[[], None]]:
     def set_up() -> None:
         os.chdir(cwd)
+        if network is not None and ctypes.CDLL(None).setns(os.open(f"/run/netns/{network}", os.O_RDONLY), CLONE_NEWNET):
+            raise OSError(f"can't enter the network {network}")
         if file_limit is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
-        _wire(env, (subprocess.DEVNULL, *(os.open(path, os.O_WRONLY | os.O_APPEND) for path in outputs)))
+        _wire(env, (subprocess.DEVNULL, *(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND) for path in outputs)))
 
     return arguments, set_up
 
