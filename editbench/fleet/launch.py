@@ -72,19 +72,23 @@ class Launch:
                 env=self._environment(),
                 start_new_session=True,
             )
-            alone, looked = False, time.monotonic()
+            looked = time.monotonic()
             try:
-                while torchrun.poll() is None and not received and not alone:
+                while torchrun.poll() is None and not received and not self._alone(tracker):
                     time.sleep(POLL)
                     if time.monotonic() - looked < LOOK:
                         continue
                     self._look(tracker, watch, attempt())
                     looked = time.monotonic()
-                    alone = self.nodes.count > 1 and tracker.alone(self.nodes.rank, SILENCE)
             finally:
-                _end(torchrun, received)
+                # An agent whose ranks have ended may be waiting for another node's, and deaf to SIGTERM meanwhile.
+                _end(torchrun, received, 0.0 if self._alone(tracker) else process.GRACE)
             self._look(tracker, watch, attempt())
-        self._judge_end(0 if alone else torchrun.returncode, received, tracker)
+        self._judge_end(0 if self._alone(tracker) else torchrun.returncode, received, tracker)
+
+    def _alone(self, tracker: Tracker) -> bool:
+        """Whether our ranks have ended and those of other nodes, too, or are lost: there is nothing to wait for."""
+        return self.nodes.count > 1 and tracker.alone(self.nodes.rank, SILENCE)
 
     def _look(self, tracker: Tracker, watch: Watch, attempt: int | None) -> None:
         if attempt is None:
@@ -143,12 +147,12 @@ def _signals() -> Iterator[list[int]]:
             signal.signal(signum, handler)
 
 
-def _end(torchrun: subprocess.Popen[bytes], received: list[int]) -> None:
+def _end(torchrun: subprocess.Popen[bytes], received: list[int], grace: float) -> None:
     """SIGTERM, then SIGKILL after the grace or at the user's second signal. The ranks die with torchrun."""
     if torchrun.poll() is not None:
         return
     torchrun.terminate()
-    deadline, already = time.monotonic() + process.GRACE, len(received)
+    deadline, already = time.monotonic() + grace, len(received)
     while torchrun.poll() is None and time.monotonic() < deadline and len(received) <= max(already, 1):
         time.sleep(POLL / 2)
     torchrun.kill()
