@@ -1,4 +1,4 @@
-"""The whole chain with the real pipelines (tiny checkpoints) on the sample benchmark, and the same through make."""
+"""The whole chain with the real pipelines (tiny checkpoints) on the sample benchmark, and with stand-ins through make."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import orjson
 import pytest
 from processes import Command, digests
+from warm import EXECUTED
 
 from editbench.paths import EditPaths, ReportPaths, ScorePaths, TinyPaths
 
@@ -26,9 +27,9 @@ def edited(checkpoints: TinyPaths, out: Path, nproc: str) -> Path:
     return out
 
 
-def scored(edits: Path, judge: Path, out: Path, *options: str) -> Path:
+def scored(edits: Path, judge: Path, out: Path, *options: str, **environment: str) -> Path:
     command = ["score", str(edits), "--model", str(judge), "--out", str(out), "--batch-size", "2", *options]
-    status, said = Command(command).run()
+    status, said = Command(command, environment).run()
     assert status == 0, said
     return out
 
@@ -55,7 +56,8 @@ def test_scores_do_not_depend_on_the_ranks(checkpoints: TinyPaths, edits: Path, 
 
 
 def test_random_weights_write_nothing_that_counts_as_a_score(checkpoints: TinyPaths, edits: Path, tmp_path: Path) -> None:
-    scores = scored(edits, checkpoints.judge_moe, tmp_path / "scores", "--max-new-tokens", "12", "--no-forced")
+    options, executed = ("--max-new-tokens", "12", "--no-forced"), {EXECUTED: "editbench.fleet.keeper"}  # and so is the rank
+    scores = scored(edits, checkpoints.judge_moe, tmp_path / "scores", *options, **executed)
     assert {(row["status"], row["score"]) for row in rows(scores)} == {("unparsed", None)}
     report = Command(["report", str(scores), "--out", str(tmp_path / "report")])
     assert report.run()[0] == 0

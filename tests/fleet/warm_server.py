@@ -30,7 +30,6 @@ from warm import EXECUTED, MESSAGE, PATIENCE
 OWN = ("editbench", "stand_ins")
 """Imported anew by each process: some of their modules read the environment, and all of them may hold state."""
 OTHERS = (
-    "diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus",
     "rich.live",
     "torch.distributed.elastic.agent.server.local_elastic_agent",
     "torch.distributed.elastic.rendezvous.c10d_rendezvous_backend",
@@ -76,10 +75,13 @@ def serve(address: str) -> None:
 def _preload() -> None:
     for name in OTHERS:
         importlib.import_module(name)
+    from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus
     from torch.distributed.elastic.multiprocessing.subprocess_handler import subprocess_handler
     from torch.distributed.elastic.rendezvous import dynamic_rendezvous
 
     subprocess.Popen = subprocess_handler.Popen = WarmPopen
+    # The editor looks at its inputs at a million pixels, which takes a CPU two seconds a picture.
+    pipeline_qwenimage_edit_plus.CONDITION_IMAGE_SIZE = pipeline_qwenimage_edit_plus.VAE_IMAGE_SIZE = 64 * 64
     # The rendezvous looks for the names of its callers, for its log; among so many modules that takes seconds.
     dynamic_rendezvous.get_method_name = lambda *_: "unnamed"
 
