@@ -110,7 +110,7 @@ def test_a_stubborn_rank_does_not_hold_up_the_end(signals: list[int], grace: int
         process.send_signal(number)
     process.communicate()
     assert process.returncode == 128 + signals[0]
-    assert not any(map(alive, ranks(EditPaths(out))))
+    wait_for(lambda: not any(map(alive, ranks(EditPaths(out)))))
 
 
 def test_lockstep_and_bounded_loading_change_no_bytes(bench: Path, undisturbed: Path, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_an_interrupted_run_says_so_and_resumes(
     process.send_signal(number)
     _, err = process.communicate()
     assert (process.returncode, "interrupted after" in err) == (status, True)
-    assert not any(map(alive, ranks(EditPaths(out))))
+    wait_for(lambda: not any(map(alive, ranks(EditPaths(out)))))
     assert edit(bench, out, "--nproc", "2").run()[0] == 0
     assert digests(out) == digests(undisturbed)
 
