@@ -107,10 +107,13 @@ def _remove_unlocked(path: Path) -> None:
             if not (path.name.endswith(_FOLDER) and _lock(path).exists()):  # else it goes with its lock
                 shutil.rmtree(path, ignore_errors=True)
             return
-        with open(path, "r+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(_folder(path), ignore_errors=True)
             path.unlink()
+        finally:
+            os.close(descriptor)
 
 
 def _folder(lock: Path) -> Path:

@@ -266,8 +266,8 @@ def _clear(paths: ReportPaths) -> None:
         path.unlink(missing_ok=True)
     for path in (paths.json, paths.html, paths.latex, paths.markdown, paths.leaderboard):
         atomic.sweep(path.parent, path.name)
-    for folder in filter(Path.is_dir, (paths.figures, paths.pictures)):
-        atomic.sweep(folder)
+    for path in filter(Path.is_dir, (paths.figures, paths.pictures)):
+        atomic.sweep(path)
 
 
 def _pair(pair: Pair) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from editbench.paths import EditPaths, RunPaths, ScorePaths
 HERE = Path(__file__).parent
 EDITOR, JUDGE = "stand_ins:Painter", "stand_ins:Scorer"
 
-started: list[Running] = []
+started: list[Running | subprocess.Popen[str]] = []
 """For the fixture that ends what a failed test leaves running."""
 
 
@@ -29,10 +31,15 @@ class Command:
     arguments: list[str]
     environment: dict[str, str] = field(default_factory=dict)
 
-    def start(self, **options: Any) -> Running:
+    def start(self, prefix: Sequence[str] = (), **limits: Any) -> Running | subprocess.Popen[str]:
+        """Forked (see the module `warm`, also for `limits`), unless it is to be executed by the command `prefix`."""
         path = os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH"))))
         environment = {**os.environ, "PYTHONPATH": path, "COLUMNS": "200", **self.environment}
-        process = Running(["editbench", *self.arguments], environment, **options)
+        arguments, pipes = ["editbench", *self.arguments], {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        if prefix:
+            process = subprocess.Popen([*prefix, sys.executable, "-m", *arguments], env=environment, text=True, **pipes)
+        else:
+            process = Running(arguments, environment, **limits)
         started.append(process)
         return process
 
