@@ -59,7 +59,20 @@ def test_a_layer_knows_nothing_of_those_beside_and_above_it(layer: str, forbidde
 
 @pytest.mark.parametrize(
     "name",
-    "paths errors printable console atomic records shards identity images edits folder fencing".split(),
+    [
+        "paths",
+        "errors",
+        "printable",
+        "console",
+        "atomic",
+        "records",
+        "shards",
+        "identity",
+        "images",
+        "edits",
+        "folder",
+        "fencing",
+    ],
 )
 def test_the_words_of_the_project_know_no_stage_and_no_model(name: str) -> None:
     stages = tuple(f"editbench.{stage}" for stage in ("edit", "score", "report", "fleet", "benchmarks", "cli"))

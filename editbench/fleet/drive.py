@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import socket
 import time
@@ -74,6 +75,8 @@ class Work:
     """What environment.json says besides versions, devices and command."""
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Errors of a full disk, which a rank has told of already when the timings don't fit either."""
 Allowed = Callable[[int], int]
 """Samples in all -> samples that may fail."""
 
@@ -106,7 +109,12 @@ def drive(paths: RunPaths, devices: Devices, work: Work, run: Run) -> None:
                 died = error
             nodes = Nodes()  # A node that was lost would be waited for; what it held is little.
     finally:
-        merge_timings(paths)
+        try:
+            merge_timings(paths)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            console.warn(f"can't write {paths.timings}: {error.strerror}; its rows stay in {paths.logs}")
 
 
 def join(paths: RunPaths, devices: Devices, work: Work, run: Run) -> None:

@@ -31,15 +31,15 @@ class Command:
     arguments: list[str]
     environment: dict[str, str] = field(default_factory=dict)
 
-    def start(self, prefix: Sequence[str] = (), **limits: Any) -> Running | subprocess.Popen[str]:
-        """Forked (see the module `warm`, also for `limits`), unless it is to be executed by the command `prefix`."""
+    def start(self, prefix: Sequence[str] = (), **options: Any) -> Running | subprocess.Popen[str]:
+        """Forked (see the module `warm`, also for `options`), unless it is to be executed by the command `prefix`."""
         path = os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH"))))
         environment = {**os.environ, "PYTHONPATH": path, "COLUMNS": "200", **self.environment}
         arguments, pipes = ["editbench", *self.arguments], {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         if prefix:
             process = subprocess.Popen([*prefix, sys.executable, "-m", *arguments], env=environment, text=True, **pipes)
         else:
-            process = Running(arguments, environment, **limits)
+            process = Running(arguments, environment, **options)
         started.append(process)
         return process
 

@@ -37,17 +37,17 @@ PATIENCE = 120.0
 class Running:
     """`python -m ARGUMENTS`, as much of Popen as tests use.
 
-    `limits`: `file_limit`, bytes that a file may grow to, and `network`, the name of the network namespace to run in.
+    `options`: `cwd`; `file_limit`, bytes that a file may grow to; `network`, the name of the network namespace to run in.
     """
 
-    def __init__(self, arguments: Sequence[str], env: Mapping[str, str], **limits: Any) -> None:
+    def __init__(self, arguments: Sequence[str], env: Mapping[str, str], **options: Any) -> None:
         self.returncode: int | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="editbench-tests-")
         self._outputs = [Path(self._folder.name, name) for name in ("out", "err")]
-        order = {"arguments": [*arguments], "env": dict(env), "cwd": str(Path.cwd()), **limits}
+        order = {"arguments": arguments, "env": env, "cwd": Path.cwd(), "outputs": self._outputs, **options}
         _session()
         self._server = _connect()
-        self._server.send(json.dumps({**order, "outputs": [*map(str, self._outputs)]}).encode())
+        self._server.send(json.dumps(order, default=str).encode())
         self.pid: int = json.loads(self._server.recv(MESSAGE))
 
     def poll(self) -> int | None:
