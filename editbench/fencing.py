@@ -55,7 +55,7 @@ def join(paths: RunPaths, token: str) -> int | None:
     except FileNotFoundError:
         return None
     fcntl.flock(descriptor, fcntl.LOCK_SH)
-    if token and os.pread(descriptor, 2 * len(token), 0) != token.encode():
+    if token and os.pread(descriptor, len(token), 0) != token.encode():
         os.close(descriptor)
         return None
     return descriptor

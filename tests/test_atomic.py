@@ -110,8 +110,7 @@ def writer(code: str, path: Path) -> Iterator[None]:
             process.kill()
 
 
-@pytest.mark.parametrize("code", [FILE, FOLDER], ids=["file", "folder"])
-@pytest.mark.parametrize("name", ["a", None])
+@pytest.mark.parametrize(("code", "name"), [(FILE, "a"), (FILE, None), (FOLDER, "a")])
 def test_what_a_killed_writer_left_is_swept_and_what_another_is_writing_stays(
     tmp_path: Path, code: str, name: str | None
 ) -> None:
@@ -131,14 +130,16 @@ def test_sweep_takes_nothing_that_is_not_ours(tmp_path: Path) -> None:
     kept = {".lock", "notes.tmp", "a.tar", ".hidden", ".hidden.tmp", ".a.tar.notes.tmp"}
     for name in (*kept, ".a.tar.123.tmp"):
         (tmp_path / name).touch()
-    (tmp_path / ".a.tar.456.tmp").mkdir()
+    (tmp_path / ".b.1.tmp").symlink_to("a.tar")
+    (tmp_path / ".c.1.tmp").mkdir()
     atomic.sweep(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == kept
+    assert {path.name for path in tmp_path.iterdir()} == {*kept, ".b.1.tmp", ".c.1.tmp"}
 
 
 def test_sweep_of_one_name_leaves_the_others(tmp_path: Path) -> None:
     for name in (".a.1.tmp", ".a.b.2.tmp", ".b.3.tmp"):
         (tmp_path / name).touch()
+    (tmp_path / ".a.4.tmp" / "half").mkdir(parents=True)
     atomic.sweep(tmp_path, "a")
     assert {path.name for path in tmp_path.iterdir()} == {".a.b.2.tmp", ".b.3.tmp"}
 

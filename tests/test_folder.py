@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
 import pytest
 
-from editbench import folder, identity
+from editbench import fencing, folder, identity
 from editbench.errors import IdentityError, UserError
 from editbench.paths import EditPaths, RunPaths
 
@@ -112,6 +114,17 @@ def test_fresh_moves_everything_aside_and_deletes_nothing(run: RunPaths) -> None
     assert set(contents(run.root)) == {".lock", "identity.json"}
     take(run, WANTED, fresh=True)
     assert identity.load(RunPaths(run.root.with_name("run.old-2")).identity) == OTHER
+
+
+def test_fresh_waits_for_the_ranks_of_the_run_that_it_moves_aside(run: RunPaths) -> None:
+    rank = fencing.join(run, fencing.renew(run))
+    with ThreadPoolExecutor(1) as pool:
+        taking = pool.submit(take, run, fresh=True)
+        assert not wait([taking], timeout=4 * fencing.POLL).done
+        assert run.manifest.exists()
+        os.close(rank)
+        taking.result(60)
+    assert not run.manifest.exists()
 
 
 def test_a_crash_while_moving_aside_leaves_a_folder_that_is_neither_finished_nor_foreign(

@@ -28,10 +28,10 @@ time.sleep(1000)
 """
 
 
-def at_work(out: Path) -> list[int]:
-    """Keepers and ranks of the folder's first attempt, whoever their parent is."""
+def at_work(out: Path) -> list[list[str]]:
+    """Command lines of the keepers and ranks of the folder's first attempt, whoever their parent is."""
     job = str(EditPaths(out).attempt(1).job)
-    return [entry.pid for entry in psutil.process_iter(["cmdline"]) if job in (entry.info["cmdline"] or ())]
+    return [entry.info["cmdline"] for entry in psutil.process_iter(["cmdline"]) if job in (entry.info["cmdline"] or ())]
 
 
 @pytest.mark.parametrize("victim", ["launcher", "torchrun"])
@@ -39,7 +39,7 @@ def test_keepers_whose_parents_are_killed_while_they_start_are_gone(victim: str,
     for turn in range(TIMES):
         out = tmp_path / f"edits-{turn}"
         launcher = edit(bench, out, "--nproc", "2", **{EXECUTED: KEEPER}).start()
-        wait_for(lambda out=out: len(at_work(out)) >= 2)
+        wait_for(lambda out=out: sum(KEEPER in command for command in at_work(out)) == 2)
         time.sleep(0.01 * turn)  # a keeper imports for a tenth of a second
         (torchrun,) = psutil.Process(launcher.pid).children()
         (launcher if victim == "launcher" else torchrun).kill()
