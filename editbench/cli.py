@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from editbench import __version__, options, rubric_cli
-from editbench.errors import BUG, EditbenchError, Interrupted, UserError
+from editbench.errors import BUG, EditbenchError, Interrupted, UserError, status_of
 from editbench.options import (
     Anchors,
     Audit,
@@ -77,8 +77,8 @@ def main() -> NoReturn:
 
         where = f"{error.filename}: " if error.filename is not None else ""
         remedy = "Mend it and run the same command again; what was finished is kept."
-        console.fail(UserError(f"{where}{error.strerror or error}", remedy))
-        sys.exit(UserError.status)
+        console.fail(EditbenchError(f"{where}{error.strerror or error}", remedy))
+        sys.exit(status_of(error))
     except Exception as error:  # the boundary of a command: a bug of ours is one message, too
         if _debug:
             raise

@@ -34,7 +34,12 @@ class IdentityError(UserError):
 
 
 class StageError(EditbenchError):
-    """A stage could not go on (a rank that can't load its model, a disk that is full); what was finished is kept."""
+    """A stage could not go on (a rank that can't load its model, a disk that is full); what was finished is kept. `status` is
+    that of what stopped it (see `status_of`)."""
+
+    def __init__(self, message: str, remedy: str = "", status: int = BUG) -> None:
+        super().__init__(message, remedy)
+        self.status = status
 
 
 class Incomplete(EditbenchError):
@@ -49,3 +54,11 @@ class Interrupted(EditbenchError):
     def __init__(self, message: str, remedy: str, status: int) -> None:
         super().__init__(message, remedy)
         self.status = status
+
+
+def status_of(error: BaseException) -> int:
+    """The exit status of what a command or a rank ends with. An OSError (no permission, a full disk, a folder that is gone) is
+    for the user to mend."""
+    if isinstance(error, EditbenchError):
+        return error.status
+    return USAGE if isinstance(error, OSError) else BUG

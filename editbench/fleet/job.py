@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-import orjson
+from editbench import files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,4 +31,4 @@ class Job:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        return cls(**orjson.loads(path.read_bytes()))
+        return files.load(path, cls)

@@ -95,7 +95,8 @@ class Launch:
             return
         watch(tracker, tracker.update(status.read_all(self.paths, attempt)))
         if (rank := tracker.fatal()) is not None:
-            raise StageError(f"rank {rank.rank} can't go on: {rank.message}", f"Its log: {self._log(attempt, rank.rank)}")
+            remedy = f"Its log: {self._log(attempt, rank.rank)}"
+            raise StageError(f"rank {rank.rank} can't go on: {rank.message}", remedy, rank.exit_status)
 
     def _log(self, attempt: int, rank: int) -> Path:
         return self.paths.attempt(attempt).rank_log(rank)

@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from editbench.errors import StageError
+from editbench.errors import StageError, status_of
 from editbench.fleet import failure, status
 from editbench.fleet.lockstep import Lockstep
 from editbench.fleet.work import MAX_STRIKES, Claims
@@ -176,7 +176,7 @@ class Loop:
                 storing.result()
         except OSError as error:
             remedy = "Make room or mend the folder, then run it again."
-            raise StageError(f"a result could not be written: {error}", remedy) from error
+            raise StageError(f"a result could not be written: {error}", remedy, status_of(error)) from error
 
     def _wait_in_step(self, lockstep: Lockstep) -> None:
         self._board.set(state=status.SYNCING, held="", step=0, steps=0)

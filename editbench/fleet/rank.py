@@ -21,7 +21,7 @@ from typing import Any
 
 import orjson
 
-from editbench.errors import StageError
+from editbench.errors import StageError, status_of
 from editbench.fleet import gpu, loading, status
 from editbench.fleet.failure import DeviceLost, store_lost, summary
 from editbench.fleet.job import Job
@@ -74,7 +74,8 @@ def main(job_path: Path) -> int:
     except Exception as error:  # noqa: BLE001 - the boundary of a rank: the launcher shows one message, the log has the rest
         traceback.print_exc()
         # Without torchrun the rank is about to be killed, and the launcher begins another attempt: no reason to stop the run.
-        board.set(state=status.STOPPED if store_lost(error) else status.FATAL, message=summary(error))
+        state = status.STOPPED if store_lost(error) else status.FATAL
+        board.set(state=state, message=summary(error), exit_status=status_of(error))
         return FATAL_EXIT
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -15,13 +15,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import orjson
 
-from editbench import atomic
+from editbench import atomic, files
+from editbench.errors import BUG, UserError
 from editbench.paths import RunPaths
 from editbench.records import ERROR, OK
 
@@ -36,6 +37,9 @@ STARTING, LOADING, WORKING, WAITING, SYNCING = "starting", "loading", "working",
 STALLED, DEAD = "stalled", "dead"
 FINISHED, STOPPED, FATAL, GIVEN_UP = "finished", "stopped", "fatal", "given up"
 ENDED = (FINISHED, STOPPED, FATAL, GIVEN_UP)
+
+
+_Status = TypeVar("_Status")
 
 
 @dataclass(slots=True)
@@ -99,6 +103,8 @@ class RankStatus:
     beats: int = 0
     """Grows whenever the rank gets on; the keeper takes one that stands still too long for a stall."""
     message: str = ""
+    exit_status: int = BUG
+    """What a command ends with whose rank is `fatal`."""
     notes: list[str] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     began: float = field(default_factory=time.time)
@@ -107,13 +113,7 @@ class RankStatus:
     @classmethod
     def read(cls, path: Path) -> RankStatus | None:
         """The status in `path`, None when there is none that can be read."""
-        try:
-            values = orjson.loads(path.read_bytes())
-            values["events"] = [Event(**event) for event in values["events"]]
-            values["gpu"] = Gpu(**values["gpu"]) if values["gpu"] else None
-            return cls(**{entry.name: values[entry.name] for entry in fields(cls)})
-        except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
-            return None
+        return _read(path, cls)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -137,14 +137,19 @@ class RunStatus:
 
     @classmethod
     def read(cls, paths: RunPaths) -> Self | None:
-        try:
-            return cls(**orjson.loads(paths.run_status.read_bytes()))
-        except (OSError, orjson.JSONDecodeError, TypeError):
-            return None
+        """None when there is none that can be read."""
+        return _read(paths.run_status, cls)
 
     def write(self, paths: RunPaths) -> None:
         with contextlib.suppress(OSError):
             atomic.write(paths.run_status, orjson.dumps(self), durable=False)
+
+
+def _read(path: Path, kind: type[_Status]) -> _Status | None:
+    try:
+        return files.load(path, kind)
+    except UserError:
+        return None
 
 
 class StatusFile:

@@ -67,7 +67,7 @@ def test_a_disk_full_at(size: int, bench: Path, undisturbed: Path, tmp_path: Pat
     out = tmp_path / "edits"
     process = edit(bench, out).start(file_limit=size)
     _, err = process.communicate()
-    assert (process.returncode, "could not be written" in err, "Traceback" in err) == (1, True, False), err
+    assert (process.returncode, "could not be written" in err, "Traceback" in err) == (2, True, False), err
     assert not list(out.rglob("*.tmp"))
     assert edit(bench, out).run()[0] == 0
     assert digests(out) == digests(undisturbed)
@@ -88,10 +88,21 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_really_full_disk_loses_nothing(bench: Path, undisturbed: Path, small_disk: Path) -> None:
     out = small_disk / "edits"
     status, said = edit(bench, out).run()
-    assert (status, "No space left" in said, "Traceback" in said) == (1, True, False), said
+    assert (status, "No space left" in said, "Traceback" in said) == (2, True, False), said
     subprocess.run(["mount", "-o", "remount,size=10m", str(small_disk)], check=True)
     status, said = edit(bench, out).run()
     assert (status, digests(out) == digests(undisturbed)) == (0, True), said
+
+
+def test_scoring_onto_a_full_disk_loses_nothing(undisturbed: Path, small_disk: Path, tmp_path: Path) -> None:
+    out = small_disk / "scores"
+    (small_disk / "other").write_bytes(bytes(95_000))
+    status, said = score(undisturbed, out).run()
+    assert (status, "No space left" in said, "Traceback" in said, "bug of editbench" in said) == (2, True, False, False), said
+    (small_disk / "other").unlink()
+    assert score(undisturbed, out).run()[0] == 0
+    assert score(undisturbed, tmp_path / "scores").run()[0] == 0
+    assert digests(out) == digests(tmp_path / "scores")
 
 
 def test_a_read_only_folder_is_refused(bench: Path, small_disk: Path) -> None:
