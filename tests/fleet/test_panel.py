@@ -6,7 +6,6 @@ import io
 import re
 from pathlib import Path
 
-import orjson
 import pytest
 import simulate
 from rich.cells import cell_len
