@@ -20,6 +20,13 @@ Status = Literal["ok", "edit_failed", "unparsed", "out_of_range", "refused", "er
 STATUSES: tuple[Status, ...] = get_args(Status)
 OK, EDIT_FAILED, UNPARSED, OUT_OF_RANGE, REFUSED, ERROR = STATUSES
 
+Readout = Literal["generate", "expected"]
+"""How a score is read: from a reply that gives a reason and scores, or from the distribution over the allowed scores."""
+READOUTS: tuple[Readout, ...] = get_args(Readout)
+GENERATE, EXPECTED = READOUTS
+FORCED = "forced"
+"""The third way that a row may name: from the distribution behind a reply that could not be read."""
+
 UNEDITED, STRANGER, REPEAT, SWAPPED = "unedited", "stranger", "repeat", "swapped"
 """Controls that a judge is tested with: the source as the edit, another sample's edit, the same pair once more, source and edit
 exchanged."""

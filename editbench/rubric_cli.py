@@ -13,7 +13,8 @@ from editbench.errors import UserError
 from editbench.options import PathArgument, PathOption
 
 if TYPE_CHECKING:
-    from editbench.score.question import Ask
+    from editbench.score.rubric import Rubric
+    from editbench.score.rubric.question import Ask
 
 app = typer.Typer(help="Look at rubrics, check them, start one.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -69,7 +70,7 @@ def show(
 
     from editbench import console
     from editbench.benchmarks.folder import Benchmark
-    from editbench.score import exhibits, rubric
+    from editbench.score import questions, rubric
     from editbench.score.settings import ScoreSettings
 
     opened = Benchmark.open(benchmark)
@@ -82,15 +83,15 @@ def show(
     stored = opened.stored[place]
     kinds = (*("source" for _ in stored.images("source")), "edited", *("reference" for _ in stored.images("reference")))
     settings = ScoreSettings(readout=readout, language=language, max_text=max_text)
-    asks = exhibits.asks(opened.samples[place], kinds, chosen, settings)
-    told = (rubric.shown(_in_template(asks, model) if model else asks), rubric.differences(chosen))
+    asks = questions.asks(opened.samples[place], kinds, chosen, settings)
+    told = (_shown(_in_template(asks, model) if model else asks), _differences(chosen))
     # As segments: in a text that is printed, emoji codes and tabs are replaced.
     console.out.print(Segments([Segment("\n\n".join(filter(None, told)) + "\n")]), crop=False)
 
 
 def _in_template(asks: list[Ask], folder: Path) -> list[Ask]:
     """The same, each with the whole prompt as its text."""
-    from editbench.score.template import ChatTemplate
+    from editbench.score.qwen3vl.chat_template import ChatTemplate
 
     chat = ChatTemplate.open(folder)
     return [replace(ask, text=chat.prompt(len(ask.images), ask.text, ask.answer_prefix)) for ask in asks]
@@ -120,3 +121,20 @@ def new(file: Annotated[Path, PathArgument(help="File to write.")]) -> None:
     atomic.sweep(file.parent, file.name)
     atomic.write(file, rubric.template().encode())
     console.say(f"{file}: change its words, then: editbench rubric check {file}")
+
+
+def _shown(asks: Sequence[Ask]) -> str:
+    """Texts, each under a line that tells its question and pictures."""
+    return "\n\n".join(_asked(ask, place, len(asks)) for place, ask in enumerate(asks, 1))
+
+
+def _differences(rubric: Rubric) -> str:
+    """What it says of how it differs from the official scripts, under a line like those of prompts; empty for nothing."""
+    lines = (f"- {' '.join(text.split())}" for text in rubric.differs)
+    return "\n".join(("=== differs on purpose from the official scripts", *lines)) if rubric.differs else ""
+
+
+def _asked(ask: Ask, place: int, count: int) -> str:
+    ranges = ", ".join(f"{entry.name} {entry.lowest}..{entry.highest}" for entry in ask.criteria)
+    starts = f"; the answer starts with {ask.answer_prefix}" if ask.answer_prefix else ""
+    return f"=== {place} of {count}: {ask.question} ({ranges}); pictures: {', '.join(ask.images)}{starts}\n{ask.text}"

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from editbench import console, images, shards
+from editbench import console, images, rubric_cli, shards
 from editbench.benchmarks import folder
 from editbench.benchmarks.folder import Benchmark
 from editbench.edits import Entry
@@ -17,9 +17,9 @@ from editbench.printable import printable
 from editbench.records import Sample
 from editbench.rubric_cli import app
 from editbench.score import rubric
-from editbench.score.cases import Cases
-from editbench.score.exhibits import Exhibits
-from editbench.score.qwen3vl import Qwen3VLJudge
+from editbench.score.items import Cases
+from editbench.score.questions import Exhibits
+from editbench.score.qwen3vl.judge import Qwen3VLJudge
 from editbench.score.settings import ScoreSettings
 
 
@@ -53,7 +53,7 @@ def test_the_prompt_is_shown_as_the_judge_is_sent_it(run, benchmark: Path) -> No
 
 def test_what_differs_from_the_official_scripts_follows_the_prompts(run, benchmark: Path) -> None:
     shown = run("show", "viescore", benchmark, "--key", "social")
-    assert shown.rstrip("\n").endswith(rubric.differences(rubric.load("viescore")))
+    assert shown.rstrip("\n").endswith(rubric_cli._differences(rubric.load("viescore")))
     assert "random whole number" in shown
     assert "differs on purpose" not in run("show", "five", benchmark)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from editbench.records import OK, PARTIAL
+from editbench.records import FORCED, OK, PARTIAL
 from editbench.report.aggregate import RunSummary
 from editbench.report.audit import SAME
 
@@ -25,7 +25,7 @@ def diagnose(run: RunSummary) -> list[str]:
         found.append(f"all {whole.scored} scores are {_score(whole.median)}: {_LOOK}")
     if run.mean_mass is not None and run.mean_mass < LEAST_MASS:
         found.append(f"the judge gave allowed answers a probability of only {run.mean_mass:.2f} on average: {_LOOK}")
-    if (forced := run.reads.get("forced", 0)) > MOST_FORCED * whole.scored:
+    if (forced := run.reads.get(FORCED, 0)) > MOST_FORCED * whole.scored:
         found.append(f"{forced} of {whole.scored} scores were forced, after replies without a readable one: {_LOOK}")
     if some := run.flags.get(PARTIAL, 0):
         found.append(f"{some} of {whole.scored} scores leave out criteria that could not be read, as the rubric says (partial)")

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from PIL import Image
 
@@ -22,10 +22,8 @@ from editbench import files
 from editbench.errors import UserError
 from editbench.models import check_weights
 from editbench.paths import CheckpointPaths
+from editbench.records import GENERATE, READOUTS, Readout
 from editbench.score.criteria import Criterion
-
-Readout = Literal["generate", "expected"]
-"""How a score is read: from the text the judge writes, or from its distribution over the allowed scores."""
 
 THREADS = min(4, os.cpu_count() or 1)
 """Pictures of a batch that a rank decodes, or resizes and cuts into patches, at a time: Pillow and numpy let go of the
@@ -86,8 +84,7 @@ class JudgeSettings:
 
     def __post_init__(self) -> None:
         _need(self.dtype in DTYPES, f"dtype {self.dtype} is unknown", f"Choose one of {', '.join(DTYPES)}.")
-        readouts = get_args(Readout)
-        _need(self.readout in readouts, f"readout {self.readout} is unknown", f"Choose one of {', '.join(readouts)}.")
+        _need(self.readout in READOUTS, f"readout {self.readout} is unknown", f"Choose one of {', '.join(READOUTS)}.")
         _need(self.max_new_tokens > 0, f"max_new_tokens is {self.max_new_tokens}", "Allow at least one token.")
         _need(
             0 < self.min_pixels <= self.max_pixels,
@@ -95,7 +92,7 @@ class JudgeSettings:
             f"Choose max_pixels of at least {self.min_pixels:,}.",
         )
         _need(
-            self.temperature == 0 or (self.readout == "generate" and 0 < self.temperature < math.inf),
+            self.temperature == 0 or (self.readout == GENERATE and 0 < self.temperature < math.inf),
             f"temperature {self.temperature:g} does not go with readout {self.readout}",
             "Give 0, or a number above it with readout generate; readout expected draws nothing.",
         )

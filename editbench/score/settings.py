@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from editbench.errors import UserError
+from editbench.records import GENERATE, Readout
 from editbench.score.judge import JudgeSettings
 
 
@@ -15,7 +16,7 @@ from editbench.score.judge import JudgeSettings
 class ScoreSettings:
     """Part of the identity of a run."""
 
-    readout: str = "generate"
+    readout: Readout = GENERATE
     forced: bool = True
     """Whether a reply that can't be read is followed by a forced readout."""
     votes: int = 1

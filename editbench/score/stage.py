@@ -23,9 +23,9 @@ from editbench.manifests import EditsFacts, ScoreManifest
 from editbench.models import Kind, Model
 from editbench.paths import ScorePaths
 from editbench.records import ERROR, OUT_OF_RANGE, REFUSED, UNPARSED
-from editbench.score import layout, rubric
-from editbench.score.cases import Cases
+from editbench.score import batching, rubric
 from editbench.score.chunks import Chunks
+from editbench.score.items import Cases
 from editbench.score.judge import DOWNLOAD, check_local
 from editbench.score.rubric import Rubric
 from editbench.score.settings import ScoreSettings
@@ -47,11 +47,11 @@ class _Plan:
     devices: Devices
     anchors: Edits | None
     cases: Cases
-    starts: layout.Starts
+    starts: batching.Starts
 
     @property
     def chunks(self) -> Chunks:
-        return layout.chunks(self.paths, self.cases, self.starts, self.anchors.manifest.digest if self.anchors else "")
+        return batching.chunks(self.paths, self.cases, self.starts, self.anchors.manifest.digest if self.anchors else "")
 
 
 def score(
@@ -141,7 +141,7 @@ def _check(
         devices=devices,
         anchors=others,
         cases=cases,
-        starts=layout.starts(cases, chosen, settings),
+        starts=batching.starts(cases, chosen, settings),
     )
 
 

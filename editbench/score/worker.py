@@ -18,13 +18,13 @@ from editbench.fleet.worker import Pulse, Worker
 from editbench.models import Kind, Model
 from editbench.paths import ScorePaths
 from editbench.records import Judgement
-from editbench.score import exhibits, layout, rubric, verdict
-from editbench.score.cases import Case, Cases
-from editbench.score.exhibits import CUT, Exhibits
-from editbench.score.interview import Batch, Interview, unfinished
+from editbench.score import batching, questions, rubric, votes
+from editbench.score.asking import Batch, Interview, unfinished
+from editbench.score.items import Case, Cases
 from editbench.score.judge import Judge, JudgeSettings, Question, Reply
+from editbench.score.questions import CUT, Exhibits
 from editbench.score.settings import ScoreSettings
-from editbench.score.verdict import Answer, Verdict, Vote
+from editbench.score.votes import Answer, Verdict, Vote
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class ScoreWorker(Worker):
         settings: dict[str, Any],
         plan: list[int],
         anchors: str | None = None,
-        starts: layout.Starts | None = None,
+        starts: batching.Starts | None = None,
     ) -> None:
         self._settings = ScoreSettings(**settings)
         self._model = Model(**{**model, "kind": Kind(model["kind"])})
@@ -75,8 +75,8 @@ class ScoreWorker(Worker):
         own, others = (Edits.open(Path(root), verify=False).entries if root else () for root in (edits, anchors))
         cases = Cases.of(own, others, self._rubric, percent=self._settings.audit, seed=self._settings.seed)
         self._cases = [*cases]
-        starts = starts or layout.starts(cases, self._rubric, self._settings)
-        self._chunks = layout.chunks(ScorePaths(Path(out)), cases, starts)
+        starts = starts or batching.starts(cases, self._rubric, self._settings)
+        self._chunks = batching.chunks(ScorePaths(Path(out)), cases, starts)
         self._interview: Interview | None = None
 
     def __len__(self) -> int:
@@ -163,7 +163,7 @@ class ScoreWorker(Worker):
             seeds = {place: self._settings.draw_seed(name, part.name, vote) for place, name in names.items()}
             drawn = seeds if self._settings.temperature else None
             replies |= self._interview.answers(batch, drawn)
-        read = verdict.distributed if self._settings.readout == "expected" else verdict.written
+        read = votes.distributed if self._settings.readout == records.EXPECTED else votes.written
         name, questions = part.name, part.questions
         answers = {
             place: _or_unanswered(name, read, name, questions[place].criteria, reply) for place, reply in replies.items()
@@ -173,7 +173,7 @@ class ScoreWorker(Worker):
     def _forced(self, part: _Part, answers: dict[int, Answer]) -> dict[int, Answer]:
         """The same, with a forced readout of those that were written and could not be read."""
         unread = [
-            place for place, answer in answers.items() if answer.status == records.UNPARSED and answer.read == verdict.GENERATED
+            place for place, answer in answers.items() if answer.status == records.UNPARSED and answer.read == records.GENERATE
         ]
         questions = {
             (place, number): unfinished(part.questions[place], answers[place].text, number)
@@ -187,7 +187,7 @@ class ScoreWorker(Worker):
         for place in unread:
             criteria = part.questions[place].criteria
             found = [replies[place, number] for number in range(len(criteria))]
-            answers[place] = _or_unanswered(part.name, verdict.forced, answers[place], criteria, found)
+            answers[place] = _or_unanswered(part.name, votes.forced, answers[place], criteria, found)
         return answers
 
     def _judged(self, place: int, votes: Sequence[Mapping[int, list[Answer]]]) -> _Judged:
@@ -210,7 +210,7 @@ class ScoreWorker(Worker):
     def _row(self, case: Case, status: str, odd: Sequence[str] = (), **values: Any) -> Judgement:
         """`odd`: flags of the judgement, beside the edit's own."""
         common = {name: getattr(case.sample, name) for name in ("key", "id", "category", "language", "group")}
-        flags = [*case.entry.flags, *([CUT] if exhibits.cuts(case.sample, self._settings) else []), *odd]
+        flags = [*case.entry.flags, *([CUT] if questions.cuts(case.sample, self._settings) else []), *odd]
         shard = case.entry.stored.shard.name if case.entry.stored else None
         subsets = self._rubric.subsets(case.sample)
         return Judgement(**common, status=status, shard=shard, flags=flags, subsets=subsets, audit=case.audit, **values)
@@ -226,7 +226,7 @@ class ScoreWorker(Worker):
 def _or_unanswered(question: str, read: Callable[..., Answer], *given: Any) -> Answer:
     """What `read` makes of a judge's reply, which may be nothing that a judge should give."""
     answer = failure.attempt(read, *given)
-    return verdict.unanswered(question, answer.error) if isinstance(answer, Failed) else answer
+    return votes.unanswered(question, answer.error) if isinstance(answer, Failed) else answer
 
 
 def _try_again(failed: Iterable[Failed]) -> None:
@@ -241,6 +241,6 @@ def load_judge(model: Model, settings: JudgeSettings) -> Judge:
     if model.kind == Kind.CLASS:
         module, _, name = model.location.partition(":")
         return getattr(importlib.import_module(module), name)(settings)
-    from editbench.score.qwen3vl import Qwen3VLJudge
+    from editbench.score.qwen3vl.judge import Qwen3VLJudge
 
     return Qwen3VLJudge(Path(model.location), settings)

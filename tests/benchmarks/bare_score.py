@@ -25,7 +25,7 @@ from editbench.edits import Edits, Entry
 from editbench.paths import EDITED, SOURCE
 from editbench.score import rubric
 from editbench.score.judge import JudgeSettings, Question, Reply
-from editbench.score.qwen3vl import Qwen3VLJudge
+from editbench.score.qwen3vl.judge import Qwen3VLJudge
 from editbench.score.readout import expectation
 from editbench.score.rubric import Rubric
 

@@ -1,6 +1,6 @@
 """What the judge saves by reading pictures once for several questions, and what it costs to write: tests/gpu/judge.py on a CPU.
 
-A judge of random weights in Qwen3-VL-8B's proportions, three questions about the same pictures; see editbench.score.prefill.
+A judge of random weights in Qwen3-VL-8B's proportions, three questions about the same pictures (score.qwen3vl.prefix_cache).
 """
 
 from __future__ import annotations

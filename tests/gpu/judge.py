@@ -31,10 +31,10 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, PretrainedConfig, Qwen3VLConfig, Qwen3VLMoeConfig
 
 from editbench import tiny
-from editbench.score import checkpoint
 from editbench.score.criteria import Criterion
 from editbench.score.judge import JudgeSettings, Question
-from editbench.score.qwen3vl import Qwen3VLJudge
+from editbench.score.qwen3vl import loading
+from editbench.score.qwen3vl.judge import Qwen3VLJudge
 
 VOCABULARY = 151_936
 _ROPE = {"rope_type": "default", "mrope_interleaved": True, "rope_theta": 5e6}
@@ -122,15 +122,15 @@ def random_judge(folder: Path, shape: str, plan: Plan, readout: str) -> Qwen3VLJ
 
     def made(_folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[Any, list[str]]:
         shaped = config(shape)
-        forms, note = checkpoint.attention(shaped, device, dtype)
+        forms, note = loading.attention(shaped, device, dtype)
         torch.manual_seed(0)
         with device:
             model = AutoModelForImageTextToText.from_config(shaped, dtype=dtype, attn_implementation=forms).eval()
         model.generation_config.eos_token_id = VOCABULARY  # no reply ends early
-        return model, [note, *checkpoint.experts(model)]
+        return model, [note, *loading.experts(model)]
 
     settings = JudgeSettings(device=plan.device, dtype=plan.dtype, readout=readout, max_new_tokens=plan.new_tokens)
-    with mock.patch.object(checkpoint, "load", made):
+    with mock.patch.object(loading, "load", made):
         return Qwen3VLJudge(folder, settings)
 
 
@@ -208,8 +208,8 @@ def sharing(judge: Qwen3VLJudge, plan: Plan, batch: int) -> dict[str, Any]:
 def experts(judge: Qwen3VLJudge, plan: Plan, batch: int) -> dict[str, Any]:
     """Seconds a batch of replies with each form of the experts while they are written."""
     there, found = judge._model.config.text_config._experts_implementation, {}
-    for form in (checkpoint.GROUPED, checkpoint.BATCHED):
-        with mock.patch.object(checkpoint, "writing", return_value=nullcontext()):
+    for form in (loading.GROUPED, loading.BATCHED):
+        with mock.patch.object(loading, "writing", return_value=nullcontext()):
             prepared = judge.prepare(asked(pairs(batch, plan.side), plan))
             judge._model.set_experts_implementation(form)
             found[form] = min(seconds(plan, lambda prepared=prepared: judge.answer(prepared)) for _ in range(2))

@@ -14,7 +14,7 @@ from editbench.report import checks, runs
 from editbench.report.aggregate import RunSummary, summarise
 from editbench.report.bootstrap import Bootstrap
 from editbench.score import rubric
-from editbench.score.wording import spelling
+from editbench.score.rubric.prompt_text import spelling
 
 from .conftest import judgement
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from editbench.records import OK, STATUSES
+from editbench.score.asking import unfinished
 from editbench.score.criteria import Criterion
-from editbench.score.interview import unfinished
 from editbench.score.judge import Question
-from editbench.score.locate import answer_places
 from editbench.score.replies import read
+from editbench.score.replies.positions import answer_places
 
 CRITERIA = (
     (Criterion("score", 0, 10),),

@@ -1,0 +1,282 @@
+"""A checked rubric: what to ask of a sample, and its score from the answers."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from editbench.errors import UserError
+from editbench.records import READOUTS, Sample
+from editbench.score.criteria import Criterion
+from editbench.score.rubric import sections
+from editbench.score.rubric.formula import FormulaError
+from editbench.score.rubric.prompt_text import Template, primary_language, spelling
+from editbench.score.rubric.question import EDITED, IMAGES, OTHER, REFERENCE, SOURCE, Ask, Question
+from editbench.score.rubric.scoring import Scoring, Unscorable
+from editbench.score.rubric.tables import meant
+
+PAIR = (SOURCE, EDITED)
+"""The pictures that every edited sample has."""
+
+_UNSET = {"", "0", "false", "no", "nan", "none", "null"}
+
+
+class HasCategory(Protocol):
+    """What `check_samples` needs to know of a sample."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def category(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rubric:
+    """A checked rubric. `text`: all of it, to be parsed again elsewhere."""
+
+    name: str
+    version: int
+    languages: tuple[str, ...]
+    spellings: Mapping[str, str]
+    any_category: bool
+    resize_edited: bool
+    extras: tuple[str, ...]
+    criteria: tuple[Criterion, ...]
+    questions: tuple[Question, ...]
+    references: Mapping[str, Template]
+    answer_prefixes: Mapping[str, str]
+    flags: tuple[str, ...]
+    """Categories and extras that are names in formulas."""
+    scoring: Scoring
+    partial: bool
+    """Whether criteria that could be read count where others could not be."""
+    differs: tuple[str, ...]
+    """In which it differs on purpose from the official scripts of the protocol, in sentences."""
+    headline: Mapping[str, Any]
+    """How samples become the headline number: aggregate, percent, accuracy, pools, subsets (see `headline.read`)."""
+    text: str
+
+    @property
+    def scale(self) -> tuple[int, int]:
+        """Lowest and highest score of a sample."""
+        return self.scoring.scale
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Those it lists."""
+        return tuple(dict.fromkeys(self.spellings.values()))
+
+    def identity(self) -> dict[str, Any]:
+        """What scores depend on, by a digest that any letter of the text changes; and what a report needs to know of it."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "scale": list(self.scale),
+            "criteria": {entry.name: [entry.lowest, entry.highest] for entry in self.criteria},
+            "headline": dict(self.headline),
+            "spellings": dict(self.spellings),
+            "any_category": self.any_category,
+            **({"partial": sections.KEEP} if self.partial else {}),
+            "digest": hashlib.sha256(self.text.encode()).hexdigest(),
+        }
+
+    def canonical_category(self, name: str) -> str:
+        """The rubric's own name of a category. Raises UserError when it has no such category."""
+        if (category := self._category(name)) is None:
+            raise UserError(f"rubric {self.name} has no category {name!r}", f"It has: {', '.join(self.categories)}.")
+        return category
+
+    def check_samples(self, samples: Iterable[HasCategory]) -> None:
+        """Raises UserError when samples are of categories the rubric lacks: lists each with its count and an example; or when
+        a question or formula would go wrong with a category that it takes without listing it."""
+        samples = [*samples]
+        unknown = [sample for sample in samples if self._category(sample.category) is None]
+        if not unknown:
+            taken = {self.canonical_category(sample.category) for sample in samples}
+            for key, fault in self._rehearsed(sorted(taken - {*self.categories})):
+                raise UserError(f"rubric {self.name}: {key}: {fault}", "Mend the rubric, or choose with --category.")
+            return
+        example = {sample.category: sample.key for sample in reversed(unknown)}
+        counts = Counter(sample.category for sample in unknown).most_common()
+        listed = ", ".join(f"{name!r} ({count} samples, first {example[name]})" for name, count in counts)
+        known = ", ".join(self.categories)
+        raise UserError(
+            f"rubric {self.name} has no guidance for category {listed}",
+            f"It has: {known}. Choose with --category, or add the category to a copy of the rubric.",
+        )
+
+    def asks(
+        self,
+        sample: Sample | Mapping[str, Any],
+        language: str | None,
+        readout: str,
+        images: Collection[str] = PAIR,
+    ) -> list[Ask]:
+        """What to ask of a sample (or its record), question by question.
+
+        `language` None: the sample's own if the rubric has it, else the rubric's first. `images`: the kind of each picture that
+        the sample has; questions about a reference picture are asked where it names one, and of a kind that it names several
+        times all pictures are shown.
+
+        Raises:
+            UserError: unknown category, language or readout.
+        """
+        _check_readout(readout)
+        record = _sample(sample)
+        spoken, values = self._language(language, record.language), self._values(record)
+        values["reference"] = self.references[spoken].fill(values) if values["reference_text"] and self.references else ""
+        prefix = self.answer_prefixes[readout]
+        questions = self._asked(self._facts(record), images)
+        return [ask for question in questions for ask in question.asks(spoken, readout, values, prefix, images)]
+
+    def score(self, criteria: Mapping[str, float], sample: Sample | Mapping[str, Any]) -> float:
+        """The score of a sample from all its criteria, each on its own range; with `partial` from any of them.
+
+        Raises:
+            UserError: a criterion is missing (with `partial` all are), or the formula gives no number of the scale.
+        """
+        ordered, facts = self._asked_for(criteria, _sample(sample))
+        try:
+            return self.scoring.score(ordered, facts)
+        except Unscorable as error:
+            raise self._mend(error) from None
+
+    def steps(self, criteria: Mapping[str, float], sample: Sample | Mapping[str, Any]) -> dict[str, float]:
+        """The numbers on the way to the score, by name. Raises UserError as `score` does."""
+        ordered, facts = self._asked_for(criteria, _sample(sample))
+        try:
+            context = self.scoring.context(ordered, facts)
+        except Unscorable as error:
+            raise self._mend(error) from None
+        return {name: context[name] for name in self.scoring.steps}
+
+    def subsets(self, sample: Sample) -> list[str]:
+        """Those of the headline's subsets that the sample is in."""
+        return [name for name in self.headline["subsets"] if _is_set((sample.extra or {}).get(name))]
+
+    def rehearse(self) -> Iterator[tuple[str, str]]:
+        """(key, fault) for every category and combination of flags that would go wrong; nothing where all is well."""
+        return self._rehearsed((*self.categories, *((OTHER,) if self.any_category else ())))
+
+    def _rehearsed(self, categories: Iterable[str]) -> Iterator[tuple[str, str]]:
+        for category in categories:
+            for values in itertools.product((False, True), repeat=1 + len(self.extras)):
+                facts = self._flags(category, dict(zip((sections.REFERENCE_TEXT, *self.extras), values, strict=True)))
+                for images in (PAIR, IMAGES):
+                    yield from self._rehearse(facts, images)
+
+    def _rehearse(self, facts: dict[str, Any], images: Collection[str]) -> Iterator[tuple[str, str]]:
+        of = f"of category {facts['category']}"
+        try:
+            criteria = [entry for question in self._asked(facts, images) for entry in question.criteria_of(facts["category"])]
+        except FormulaError as error:
+            yield "questions", f"{error}, {of}"
+            return
+        repeated = [name for name, count in Counter(entry.name for entry in criteria).items() if count > 1]
+        if not criteria or repeated:
+            yield "questions", f"{f'criterion {repeated[0]} is asked for twice' if repeated else 'nothing is asked'} {of}"
+            return
+        for answers in self._outcomes(criteria):
+            try:
+                self.scoring.score(answers, facts)
+            except Unscorable as error:
+                known = {name: value for name, value in answers.items() if value is not None}
+                yield error.key, f"{error}, for a sample {of} with {known}"
+                return
+
+    def _outcomes(self, criteria: Sequence[Criterion]) -> Iterator[dict[str, float | None]]:
+        """All criteria known, at their ends; with `partial`, also each alone, and all but each."""
+        names = [entry.name for entry in criteria]
+        some = [known for name in names for known in ({name}, {*names} - {name})] if self.partial else []
+        for answers in _corners(criteria):
+            yield answers
+            for known in filter(None, some):
+                yield {name: value if name in known else None for name, value in answers.items()}
+
+    def _category(self, name: str) -> str | None:
+        return self.spellings.get(spelling(name), name.strip() if self.any_category else None)
+
+    def _language(self, asked: str | None, own: str | None) -> str:
+        if asked is not None and primary_language(asked) not in self.languages:
+            raise UserError(f"rubric {self.name} has no language {asked!r}", f"It has: {', '.join(self.languages)}.")
+        language = primary_language(asked or own or "")
+        return language if language in self.languages else self.languages[0]
+
+    def _values(self, record: Sample) -> dict[str, str]:
+        return {
+            "instruction": record.instruction,
+            "category": self.canonical_category(record.category),
+            "reference_text": record.reference_text or "",
+        }
+
+    def _facts(self, record: Sample) -> dict[str, Any]:
+        extra = {name: _is_set((record.extra or {}).get(name)) for name in self.extras}
+        return self._flags(
+            self.canonical_category(record.category), {sections.REFERENCE_TEXT: bool(record.reference_text), **extra}
+        )
+
+    def _flags(self, category: str, known: Mapping[str, bool]) -> dict[str, Any]:
+        return {**{name: name == category for name in self.flags}, **known, sections.CATEGORY: category}
+
+    def _asked(self, facts: Mapping[str, Any], images: Collection[str]) -> list[Question]:
+        known = {**facts, sections.REFERENCE_IMAGE: REFERENCE in images}
+        return [question for question in self.questions if question.applies(known, images)]
+
+    def _asked_for(self, criteria: Mapping[str, float], record: Sample) -> tuple[dict[str, float | None], dict[str, Any]]:
+        """The criteria in the order asked, and the sample's facts. Raises UserError unless they are just those asked of it, or
+        with `partial` some of them."""
+        facts = self._facts(record)
+        orders = [self._order(facts, images) for images in (PAIR, IMAGES)]
+        order = next((order for order in orders if self._answers(criteria.keys(), set(order))), None)
+        if order is None:
+            missing = [name for name in orders[0] if name not in criteria]
+            problem = f"lacks {', '.join(missing)}" if missing else "has criteria that it is not asked for"
+            raise UserError(f"rubric {self.name}: sample {record.key} {problem}", f"Given: {', '.join(criteria) or 'none'}.")
+        return {name: criteria.get(name) for name in order}, facts
+
+    def _answers(self, given: Set[str], asked: set[str]) -> bool:
+        return given == asked or (self.partial and bool(given) and given <= asked)
+
+    def _order(self, facts: Mapping[str, Any], images: Collection[str]) -> list[str]:
+        asked = self._asked(facts, images)
+        return [entry.name for question in asked for entry in question.criteria_of(facts["category"])]
+
+    def _mend(self, error: Unscorable) -> UserError:
+        return UserError(f"rubric {self.name}: {error.key}: {error}", "Mend the formula.")
+
+
+def _corners(criteria: Sequence[Criterion]) -> Iterator[dict[str, float]]:
+    """All criteria at their lowest and at their highest, and each alone at the other end."""
+    ends = [{entry.name: entry.value(end(entry)) for entry in criteria} for end in (_lowest, _highest)]
+    for here, there in (ends, ends[::-1]):
+        yield here
+        yield from ({**here, name: there[name]} for name in here)
+
+
+def _lowest(criterion: Criterion) -> int:
+    return criterion.lowest
+
+
+def _highest(criterion: Criterion) -> int:
+    return criterion.highest
+
+
+def _sample(sample: Sample | Mapping[str, Any]) -> Sample:
+    return Sample.from_dict(dict(sample)) if isinstance(sample, Mapping) else sample
+
+
+def _is_set(value: Any) -> bool:
+    """Whether a field says yes. Tables carry empty cells as null, NaN or text, and all of these are no."""
+    if isinstance(value, str):
+        return value.strip().casefold() not in _UNSET
+    return bool(value) and value == value  # NaN is not itself
+
+
+def _check_readout(name: str) -> str:
+    if name not in READOUTS:
+        raise UserError(f"there is no readout {name!r}", f"{meant(name, READOUTS)}Known: {', '.join(READOUTS)}.")
+    return name

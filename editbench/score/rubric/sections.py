@@ -1,0 +1,286 @@
+"""From the tables of a rubric's file to its parts, each checked."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from editbench.records import EXPECTED, READOUTS
+from editbench.score.criteria import Criterion
+from editbench.score.rubric.formula import FUNCTIONS, NUMBER, NUMBERS, TEXT, TRUTH, Formula, Kind
+from editbench.score.rubric.prompt_text import PLACEHOLDERS, Template, primary_language, spelling
+from editbench.score.rubric.question import FORM_PLACEHOLDERS, IMAGES, OTHER, Question, Wording
+from editbench.score.rubric.scoring import ALL, PLACES
+from editbench.score.rubric.tables import Table
+
+ANSWERS = (0, 10)
+"""No answer goes beyond these: the `expected` readout tells apart 0..9 by one digit and 10 by a second."""
+SCORES = (-1000, 1000)
+
+PARTIAL = DROP, KEEP = "drop", "keep"
+
+CATEGORY, REFERENCE_TEXT, REFERENCE_IMAGE = "category", "reference_text", "reference_image"
+
+_REASONS = ("reason", "reasoning", "rationale", "explanation")  # where a reply explains itself
+_RESERVED = {CATEGORY, REFERENCE_TEXT, REFERENCE_IMAGE, ALL, OTHER, *PLACES, *FUNCTIONS, *_REASONS, *keyword.kwlist}
+_IN_REFERENCE = ("instruction", "category", "reference_text")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+def languages(top: Table) -> tuple[str, ...]:
+    tags = top.strings("languages", what="language")
+    if not tags:
+        raise top.fault("languages", "must name at least one language")
+    if odd := [tag for tag in tags if primary_language(tag) != tag]:
+        raise top.fault("languages", f"{odd[0]!r} should be {primary_language(odd[0])!r}")
+    return tags
+
+
+def partial(top: Table) -> bool:
+    """Whether a sample keeps the criteria that could be read where others could not be."""
+    if not top.has("partial"):
+        return False
+    rule = top.text("partial")
+    if rule not in PARTIAL:
+        raise top.fault("partial", f"unknown rule {rule!r}", f"Known: {', '.join(PARTIAL)}.")
+    return rule == KEEP
+
+
+def spellings(top: Table) -> dict[str, str]:
+    """Category by each of its spellings."""
+    table, found = top.optional("categories"), {}
+    for name in table.values:
+        for other in (name, *table.strings(name)):
+            if found.setdefault(spelling(other), name) != name:
+                raise table.fault(name, f"{other!r} also stands for {found[spelling(other)]}")
+        if name == OTHER:
+            raise table.fault(name, "stands for the categories that are not listed")
+    if not found and not top.flag("any_category"):
+        raise top.fault("categories", "names no category", "List them, or say any_category = true.")
+    return found
+
+
+def extras(top: Table) -> tuple[str, ...]:
+    names = top.strings("extras", what="field") if top.has("extras") else ()
+    for name in names:
+        _check_name(top, "extras", name)
+    if len(names) > 6:
+        raise top.fault("extras", "names more than 6 fields")
+    return names
+
+
+def _check_name(table: Table, key: str, name: str) -> None:
+    if not _NAME.fullmatch(name) or name in _RESERVED:
+        raise table.fault(key, f"{name!r} can't be a name in a formula", "Use letters, digits and _, and no word of formulas.")
+
+
+def criteria(top: Table, flags: Collection[str]) -> tuple[dict[str, Criterion], dict[str, Table]]:
+    """The criteria, and their tables, whose texts are still to be read."""
+    table = top.table("criteria")
+    found, tables = {}, {}
+    for name in table.values:
+        _check_name(table, name, name)
+        if name in flags:
+            raise table.fault(name, "is also the name of a category or an extra field")
+        entry = tables[name] = table.table(name)
+        low, high = entry.span("range", ANSWERS)
+        found[name] = Criterion(name, low, high, _labels(entry, name, found))
+    if not found:
+        raise top.fault("criteria", "names no criterion")
+    return found, tables
+
+
+def _labels(table: Table, name: str, others: Mapping[str, Criterion]) -> tuple[str, ...]:
+    """Other names of a criterion. A reply could not tell two criteria apart that share one."""
+    labels = table.strings("labels", what="label") if table.has("labels") else ()
+    taken = {spelling(known): other.name for other in others.values() for known in (other.name, *other.labels)}
+    for label in (name, *labels):
+        if not re.search(r"[^\W\d_]", label) or spelling(label) in _REASONS:
+            raise table.fault("labels", f"{label!r} can't be a criterion's name in a reply")
+        if spelling(label) in taken:
+            raise table.fault("labels", f"{label!r} is also a name of {taken[spelling(label)]}")
+    return labels
+
+
+def flag_kinds(categories: Collection[str], extra: Collection[str]) -> dict[str, Kind]:
+    """The names that tell of a sample, in a formula."""
+    flags = (*(name for name in categories if _NAME.fullmatch(name) and name not in _RESERVED), *extra)
+    return {CATEGORY: TEXT, REFERENCE_TEXT: TRUTH, **dict.fromkeys(flags, TRUTH)}
+
+
+def formulas(top: Table, names: Collection[str], flags: Mapping[str, Kind]) -> tuple[dict[str, Formula], Formula]:
+    """The named steps, and the score. A step may use those above it."""
+    table = top.optional("steps")
+    kinds = {**dict.fromkeys((*names, *PLACES), NUMBER), ALL: NUMBERS, **flags}
+    steps = {}
+    for name in table.values:
+        _check_name(table, name, name)
+        if name in kinds:
+            raise table.fault(name, "is already a name")
+        steps[name] = table.formula(name, kinds, NUMBER)
+        kinds[name] = NUMBER
+    return steps, top.formula("score", kinds, NUMBER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """What the questions need to know of the rest of the file. `groups`: the categories, and `other` if any is taken."""
+
+    languages: tuple[str, ...]
+    groups: tuple[str, ...]
+    criteria: Mapping[str, Criterion]
+    criterion_tables: Mapping[str, Table]
+    flags: Mapping[str, Kind]
+    guidance: Table
+    forms: Table
+    references: Table
+
+
+def questions(top: Table, rest: Rest) -> tuple[Question, ...]:
+    table = top.table("questions")
+    found = tuple(_question(table.table(name), name, rest) for name in table.values)
+    if not found:
+        raise top.fault("questions", "asks nothing")
+    asked = {criterion.name for question in found for group in question.criteria.values() for criterion in group}
+    for name in rest.criteria:
+        if name not in asked:
+            raise top.fault(f"criteria.{name}", "no question asks for it")
+    _close(rest, found)
+    return found
+
+
+def _close(rest: Rest, found: Sequence[Question]) -> None:
+    """Refuse what no question used."""
+    for entry in rest.criterion_tables.values():
+        if entry.has("text"):
+            texts = entry.table("text")
+            for language in rest.languages:
+                _plain(texts, language)
+            texts.close()
+        entry.close()
+    for table in (rest.guidance, rest.forms, rest.references):
+        for language in table.values:
+            if language not in rest.languages:
+                raise table.fault(language, "unknown key", f"The languages are {', '.join(rest.languages)}.")
+    used = any("guidance" in wording.text.placeholders for question in found for wording in question.wordings.values())
+    if rest.guidance.values and not used:
+        raise rest.guidance.fault(next(iter(rest.guidance.values)), "no question's text has {guidance}")
+    for language in rest.guidance.values:
+        rest.guidance.table(language).check_keys(rest.groups, "category")
+
+
+def _question(table: Table, name: str, rest: Rest) -> Question:
+    asked = _criteria_by_category(table, rest)
+    kinds = {**rest.flags, REFERENCE_IMAGE: TRUTH}
+    texts, guidance, forms = table.table("text"), table.optional("guidance"), table.optional("form")
+    question = Question(
+        name=name,
+        images=_images(table),
+        criteria=asked,
+        when=table.formula("when", kinds, TRUTH) if table.has("when") else None,
+        wordings={language: _wording(language, texts, guidance, forms, asked, rest) for language in rest.languages},
+    )
+    if guidance.values and not any("guidance" in wording.text.placeholders for wording in question.wordings.values()):
+        raise table.fault("guidance", "the text has no {guidance}")
+    for inner in (texts, guidance, forms, table):
+        inner.close()
+    return question
+
+
+def _images(table: Table) -> tuple[str, ...]:
+    images = table.strings("images", IMAGES, what="image")
+    if not images:
+        raise table.fault("images", "must name at least one image")
+    return images
+
+
+def _criteria_by_category(table: Table, rest: Rest) -> dict[str, tuple[Criterion, ...]]:
+    """For every category of the rubric; none where the question is not asked."""
+    scale = table.span("answers", ANSWERS) if table.has("answers") else None
+    chosen = table.strings("categories", rest.groups, what="category") if table.has("categories") else rest.groups
+    if isinstance(table.values.get("criteria"), dict):
+        inner = table.table("criteria")
+        inner.check_keys(rest.groups, "category")
+        asked = {category: _criteria(inner, category, rest, scale) for category in inner.values if category in chosen}
+    else:
+        asked = dict.fromkeys(chosen, _criteria(table, "criteria", rest, scale))
+    return {category: asked.get(category, ()) for category in rest.groups}
+
+
+def _criteria(table: Table, key: str, rest: Rest, answers: tuple[int, int] | None) -> tuple[Criterion, ...]:
+    names = table.strings(key, rest.criteria, what="criterion")
+    if not 0 < len(names) <= len(PLACES):
+        raise table.fault(key, f"must name 1 to {len(PLACES)} criteria")
+    return tuple(_answered(rest.criteria[name], answers) for name in names)
+
+
+def _answered(criterion: Criterion, answers: tuple[int, int] | None) -> Criterion:
+    scale = (criterion.lowest, criterion.highest)
+    if answers is None or answers == scale:
+        return criterion
+    return Criterion(criterion.name, *answers, criterion.labels, scale)
+
+
+def _wording(
+    language: str,
+    texts: Table,
+    guidance: Table,
+    forms: Table,
+    asked: Mapping[str, tuple[Criterion, ...]],
+    rest: Rest,
+) -> Wording:
+    text = texts.template(language, PLACEHOLDERS if rest.references.values else PLACEHOLDERS[:-1])
+    wording = Wording(
+        text=text,
+        forms=_forms(forms if forms.has(language) else rest.forms, language),
+        guidance=_guidance(guidance, language, asked, rest) if "guidance" in text.placeholders else {},
+        criteria=_criterion_texts(language, asked, rest) if "criteria" in text.placeholders else {},
+    )
+    told = "criteria" in text.placeholders or "criterion" in wording.forms[EXPECTED].placeholders
+    if not told and max(map(len, asked.values()), default=0) > 1:
+        raise texts.fault(language, f"has several criteria, and readout {EXPECTED} asks for one at a time: say {{criteria}}")
+    return wording
+
+
+def _forms(table: Table, language: str) -> dict[str, Template]:
+    inner = table.table(language)
+    forms = {readout: inner.template(readout, FORM_PLACEHOLDERS[readout], empty=True) for readout in READOUTS}
+    inner.close()
+    return forms
+
+
+def _guidance(own: Table, language: str, asked: Mapping[str, tuple[Criterion, ...]], rest: Rest) -> dict[str, str]:
+    """The question's own guidance where it has any for a category, else the rubric's."""
+    tables = [table.table(language) for table in (own, rest.guidance) if table.has(language)]
+    if not tables:
+        raise (own if own.values else rest.guidance).fault(language, "is missing", "The text says {guidance}.")
+    for table in tables:
+        table.check_keys(rest.groups, "category")
+    return {
+        category: _plain(next((table for table in tables if table.has(category)), tables[0]), category)
+        for category, criteria in asked.items()
+        if criteria
+    }
+
+
+def _criterion_texts(language: str, asked: Mapping[str, tuple[Criterion, ...]], rest: Rest) -> dict[str, str]:
+    names = {criterion.name for group in asked.values() for criterion in group}
+    return {name: _plain(rest.criterion_tables[name].table("text"), language) for name in sorted(names)}
+
+
+def _plain(table: Table, key: str) -> str:
+    return table.template(key, ()).fill({})
+
+
+def references(table: Table, tags: Sequence[str]) -> dict[str, Template]:
+    """What {reference} stands for when a sample has a reference text, by language; empty where the rubric has none."""
+    return {tag: table.template(tag, _IN_REFERENCE, strip=False) for tag in tags} if table.values else {}
+
+
+def answer_prefixes(top: Table) -> dict[str, str]:
+    table = top.table("answer_prefix")
+    prefixes = {readout: table.take(readout, str, "text") for readout in READOUTS}
+    table.close()
+    return prefixes

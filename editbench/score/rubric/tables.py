@@ -1,0 +1,129 @@
+"""A rubric's tables while they are checked: every fault names the file, the key and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, Self
+
+from editbench.errors import UserError
+from editbench.score.rubric.formula import Formula, FormulaError, Kind, compile_formula
+from editbench.score.rubric.prompt_text import Template, TemplateError, template
+
+Origin = Callable[[str], str]
+"""The file that a key, given by its whole path, was read from."""
+
+
+class Table:
+    """Keys are taken one by one; a key that nobody took is unknown to `close`."""
+
+    def __init__(self, values: Mapping[str, Any], origin: Origin, path: str = "") -> None:
+        self.values, self.path = values, path
+        self._origin = origin
+        self._taken: set[str] = set()
+
+    def fault(self, key: str, problem: str, remedy: str = "") -> UserError:
+        path = f"{self.path}{key}"
+        return UserError(f"{self._origin(path)}: {path}: {problem}", remedy)
+
+    def has(self, key: str) -> bool:
+        return key in self.values
+
+    def take(self, key: str, kind: type, described: str) -> Any:
+        self._taken.add(key)
+        if key not in self.values:
+            raise self.fault(key, "is missing", f"It must be {described}.")
+        if type(self.values[key]) is not kind:
+            raise self.fault(key, f"must be {described}, not {self.values[key]!r:.60}")
+        return self.values[key]
+
+    def text(self, key: str) -> str:
+        value = self.take(key, str, "text")
+        if not value.strip():
+            raise self.fault(key, "is empty")
+        return value
+
+    def flag(self, key: str) -> bool:
+        """False where it is not given."""
+        return self.take(key, bool, "true or false") if self.has(key) else False
+
+    def template(self, key: str, allowed: Collection[str], *, empty: bool = False, strip: bool = True) -> Template:
+        """A text with placeholders, or a table {text, placeholders} whose text has tokens of its own in their place.
+
+        `strip`: line breaks at either end are the file's, not the text's.
+        """
+        tokens = None
+        text: Any = self.values.get(key)
+        if isinstance(text, Mapping):
+            inner = self.table(key)
+            text = inner.text("text")
+            tokens = inner.mapping("placeholders") if inner.has("placeholders") else None
+            inner.close()
+        else:
+            text = self.take(key, str, "text") if empty else self.text(key)
+        try:
+            return template(text.strip("\n") if strip else text, allowed, tokens)
+        except TemplateError as error:
+            known = ", ".join(f"{{{entry}}}" for entry in allowed) or "none here"
+            raise self.fault(key, str(error), f"{meant(error.name, allowed)}Known: {known}.") from None
+
+    def formula(self, key: str, kinds: Mapping[str, Kind], wanted: Kind) -> Formula:
+        try:
+            formula = compile_formula(self.text(key), kinds)
+        except FormulaError as error:
+            raise self.fault(key, str(error)) from None
+        if formula.kind is not wanted:
+            raise self.fault(key, f"must be {wanted.value}, and is {formula.kind.value}")
+        return formula
+
+    def strings(self, key: str, known: Collection[str] | None = None, *, what: str = "name") -> tuple[str, ...]:
+        """A list of texts, none twice, all of them `known` ones where that is given."""
+        values = self.take(key, list, "a list of texts")
+        if not all(isinstance(value, str) and value.strip() for value in values):
+            raise self.fault(key, "must be a list of texts, none empty")
+        if len(set(values)) < len(values):
+            raise self.fault(key, f"must name each {what} once")
+        for value in values if known is not None else ():
+            if value not in known:
+                raise self.fault(key, f"unknown {what} {value!r}", f"{meant(value, known)}Known: {', '.join(known)}.")
+        return tuple(values)
+
+    def span(self, key: str, within: tuple[int, int]) -> tuple[int, int]:
+        """Two whole numbers, the lower first."""
+        ends = self.take(key, list, "[lowest, highest]")
+        if len(ends) != 2 or any(type(end) is not int for end in ends):
+            raise self.fault(key, f"must be two whole numbers, not {ends}")
+        low, high = ends
+        if low >= high:
+            raise self.fault(key, f"is upside down: {low} is not below {high}")
+        if low < within[0] or high > within[1]:
+            raise self.fault(key, f"{ends} goes beyond {within[0]}..{within[1]}")
+        return low, high
+
+    def mapping(self, key: str) -> dict[str, str]:
+        values = self.take(key, dict, "a table of texts")
+        if not values or not all(isinstance(value, str) and name for name, value in values.items()):
+            raise self.fault(key, "must be a table of texts, none empty")
+        return values
+
+    def table(self, key: str) -> Self:
+        return type(self)(self.take(key, dict, "a table"), self._origin, f"{self.path}{key}.")
+
+    def optional(self, key: str) -> Self:
+        """The table, or an empty one where it is not given."""
+        return self.table(key) if self.has(key) else type(self)({}, self._origin, f"{self.path}{key}.")
+
+    def check_keys(self, known: Collection[str], what: str) -> None:
+        for key in self.values:
+            if key not in known:
+                raise self.fault(key, f"unknown {what}", f"{meant(key, known)}Known: {', '.join(known)}.")
+
+    def close(self) -> None:
+        for key in sorted(self.values.keys() - self._taken):
+            raise self.fault(key, "unknown key", f"{meant(key, self._taken)}Known: {', '.join(sorted(self._taken))}.")
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """`Did you mean ...? ` when a known name is close, else nothing."""
+    close = get_close_matches(name, sorted(known), n=1)
+    return f"Did you mean {close[0]}? " if close else ""

@@ -1,0 +1,210 @@
+"""From the judge's replies to a sample's row: asks become a vote, votes become the sample's score.
+
+A vote's status is the worst of its asks, and it has a score only when all of them could be read; or, where the rubric says
+partial = "keep", from those criteria that could be. A sample's score is the mean over its votes that have one, over the whole
+ones where there are any.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from editbench.records import ERROR, EXPECTED, FORCED, GENERATE, OK, OUT_OF_RANGE, REFUSED, UNPARSED, writable
+from editbench.score import replies
+from editbench.score.criteria import Criterion
+from editbench.score.judge import Reply
+from editbench.score.readout import expectation, mode
+
+WORST = (ERROR, REFUSED, UNPARSED, OUT_OF_RANGE, OK)
+DIGITS = 6
+"""Decimals of what is computed from probabilities; the last bits beyond them depend on the hardware."""
+
+Score = Callable[[Mapping[str, float]], float]
+"""The rubric's formula for a sample: from all its criteria."""
+Steps = Callable[[Mapping[str, float]], Mapping[str, float]]
+"""The rubric's numbers on the way to the score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one ask yielded. All values are on the criteria's own scales."""
+
+    question: str
+    status: str
+    criteria: Mapping[str, float]
+    """All of them, or none unless `status` is `ok`."""
+    readable: Mapping[str, float]
+    """Those that could be read."""
+    expected: Mapping[str, float]
+    """Means of the distributions that are known."""
+    masses: tuple[float, ...]
+    text: str
+    reason: str
+    read: str
+
+
+def written(question: str, criteria: Sequence[Criterion], answer: Reply) -> Answer:
+    """Readout `generate`."""
+    if answer.error:
+        return unanswered(question, answer.error, answer.text)
+    text = writable(answer.text)
+    reading = replies.read(text, criteria)
+    expected, masses = _distributed(criteria, answer)
+    values = reading.criteria or {}, reading.readable, expected
+    return Answer(question, reading.status, *values, masses, text, reading.reason, GENERATE)
+
+
+def distributed(question: str, criteria: Sequence[Criterion], answer: Reply) -> Answer:
+    """Readout `expected`."""
+    if answer.error:
+        return unanswered(question, answer.error, answer.text)
+    expected, masses = _distributed(criteria, answer)
+    whole = len(expected) == len(criteria)
+    values = expected if whole else {}, expected, expected
+    return Answer(question, OK if whole else UNPARSED, *values, masses or (0.0,), "", "", EXPECTED)
+
+
+def forced(answer: Answer, criteria: Sequence[Criterion], replies: Sequence[Reply]) -> Answer:
+    """An answer that could not be read, with what the forced readout of each criterion gave."""
+    if failed := [found for found in replies if found.error]:
+        return unanswered(answer.question, failed[0].error)
+    given = [
+        mode(found.distributions.get(entry.name, ()), entry.lowest) for entry, found in zip(criteria, replies, strict=True)
+    ]
+    if None in given:
+        return answer
+    values = {entry.name: entry.value(value) for entry, value in zip(criteria, given, strict=True)}
+    pairs = [_distributed((entry,), found) for entry, found in zip(criteria, replies, strict=True)]
+    expected = {name: value for means, _ in pairs for name, value in means.items()}
+    masses = tuple(mass for _, found in pairs for mass in found)
+    return replace(answer, status=OK, criteria=values, readable=values, expected=expected, masses=masses, read=FORCED)
+
+
+def unanswered(question: str, why: str, text: str = "") -> Answer:
+    """What the judge could not answer, or what it gave that is no answer."""
+    return Answer(question, ERROR, {}, {}, {}, (), writable(text), writable(why), "")
+
+
+def _distributed(criteria: Sequence[Criterion], answer: Reply) -> tuple[dict[str, float], tuple[float, ...]]:
+    means, masses = {}, []
+    for entry in criteria:
+        if entry.name not in answer.distributions:
+            continue
+        mean, mass = expectation(answer.distributions[entry.name], entry.lowest)
+        masses.append(mass)
+        if mean is not None:
+            means[entry.name] = entry.value(mean)
+    return means, tuple(masses)
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """All asks of a sample, answered once."""
+
+    answers: tuple[Answer, ...]
+    status: str
+    score: float | None
+    criteria: Mapping[str, float]
+    expected: float | None
+    partial: bool = False
+    """Whether the score leaves out criteria that could not be read."""
+
+    @classmethod
+    def of(cls, answers: Iterable[Answer], score: Score, *, keep: bool = False) -> Vote:
+        """`keep`: whether what could be read counts where something could not be. An ask that failed is no such case: it is
+        asked again."""
+        answers = tuple(answers)
+        status = min((answer.status for answer in answers), key=WORST.index)
+        criteria = _merged(answer.readable for answer in answers)
+        partial = keep and status not in (OK, ERROR) and bool(criteria)
+        status = OK if partial else status
+        expected = _merged(answer.expected for answer in answers)
+        return cls(
+            answers,
+            status,
+            score(criteria) if status == OK else None,
+            criteria if status == OK else {},
+            score(expected) if status == OK and expected.keys() == criteria.keys() else None,
+            partial,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`values`: the fields of a row that the judge decides. `note`: for people who watch. `partial`: see `Vote`."""
+
+    status: str
+    values: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+    partial: bool = False
+
+    @classmethod
+    def of(cls, votes: Sequence[Vote], steps: Steps) -> Verdict:
+        """An ask that failed fails the sample, whatever else is known: a mean over what did not fail would depend on the luck
+        of the run."""
+        if failed := [answer.reason for vote in votes for answer in vote.answers if answer.status == ERROR]:
+            return cls(ERROR, {"response": failed[0]}, failed[0])
+        scored = [vote for vote in votes if vote.score is not None]
+        counted = [vote for vote in scored if not vote.partial] or scored
+        status = OK if counted else min((vote.status for vote in votes), key=WORST.index)
+        masses = [mass for vote in counted or votes for answer in vote.answers for mass in answer.masses]
+        expected = [vote.expected for vote in counted if vote.expected is not None]
+        values = {
+            "score": _mean(vote.score for vote in counted),
+            "criteria": _means([vote.criteria for vote in counted]),
+            "expected": _mean(expected),
+            "mass": round(min(masses), DIGITS) if masses else None,
+            "response": _joined(votes),
+            "votes": len(counted) or len(votes),
+            "spread": round(statistics.stdev(vote.score for vote in counted), DIGITS) if len(counted) > 1 else None,
+            "read": _read(counted),
+            "steps": _means([steps(vote.criteria) for vote in counted]),
+        }
+        return cls(status, values, _note(counted, votes, values["mass"]), any(vote.partial for vote in counted))
+
+
+def _merged(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    return {name: value for part in parts for name, value in part.items()}
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    values = [*values]
+    return round(math.fsum(values) / len(values), DIGITS) if values else None
+
+
+def _means(votes: Sequence[Mapping[str, float]]) -> dict[str, float] | None:
+    """Over the votes that have each."""
+    return {name: _mean(vote[name] for vote in votes if name in vote) for name in _merged(votes)} if votes else None
+
+
+def _read(counted: Sequence[Vote]) -> str:
+    """`forced` where a single answer had to be."""
+    ways = [answer.read for vote in counted for answer in vote.answers]
+    return FORCED if FORCED in ways else ways[0] if ways else ""
+
+
+def _joined(votes: Sequence[Vote]) -> str:
+    """What the judge wrote; where it was asked more than once, each reply under a line that says what it answers."""
+    texts = [
+        (_title(answer, vote, len(each.answers), len(votes)), answer.text)
+        for vote, each in enumerate(votes, 1)
+        for answer in each.answers
+    ]
+    if not any(text for _, text in texts):
+        return ""
+    return "\n\n".join(f"[{title}]\n{text}" if title else text for title, text in texts)
+
+
+def _title(answer: Answer, vote: int, asks: int, votes: int) -> str:
+    return ", ".join(([answer.question] if asks > 1 else []) + ([f"vote {vote}"] if votes > 1 else []))
+
+
+def _note(counted: Sequence[Vote], votes: Sequence[Vote], mass: float | None) -> str:
+    answers = (counted or votes)[0].answers
+    if answers[0].read == EXPECTED:
+        return f"mass {mass:.3f}"
+    return " / ".join(answer.reason if counted else answer.text for answer in answers)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from editbench.edits import Edits
+from editbench.score import batching, rubric
+from editbench.score.items import Cases
+from editbench.score.settings import ScoreSettings
+
+SETTINGS = ScoreSettings(dtype="float32", batch_size=None, batch_tokens=10_000)
+
+
+def estimate(**settings: object) -> batching.Estimate:
+    return batching.Estimate(rubric.load("five"), replace(SETTINGS, **settings))
+
+
+def jpeg(size: tuple[int, int], profile: int = 0) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", size).save(file, "JPEG", icc_profile=b"x" * profile)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("lengths", "starts"), [([], []), ([9], [0]), ([3, 3, 3, 3], [0, 3]), ([2, 2, 5, 1], [0, 2]), ([20, 1, 1, 20], [0, 1, 3])]
+)
+def test_a_run_stays_within_its_tokens_at_the_length_of_its_longest(lengths: list[int], starts: list[int]) -> None:
+    assert batching.by_tokens(lengths, 10) == starts
+
+
+@pytest.mark.parametrize(
+    ("size", "tokens"), [((1024, 1024), 1024), ((2048, 2048), 1024), ((512, 512), 256), ((64, 64), 64), ((640, 360), 220)]
+)
+def test_a_picture_is_as_many_tokens_as_the_judge_shows_of_it(size: tuple[int, int], tokens: int) -> None:
+    assert estimate().picture(*size) == tokens
+
+
+def test_a_case_takes_the_tokens_of_its_pictures_and_texts(make_edits: Callable[..., Path]) -> None:
+    edits = Edits.open(
+        make_edits(failed=("causal",), edited={"social": jpeg((640, 640)), "physical": jpeg((640, 640), 90_000)})
+    )
+    found = {case.sample.key: estimate().tokens(case) for case in Cases.of(edits.entries, (), rubric.load("five")).samples}
+    assert found["causal"] == 0
+    assert found["social"] - found["environmental"] > 250
+    assert found["physical"] > 500
+
+
+def test_a_picture_that_cannot_be_read_counts_as_the_largest(make_edits: Callable[..., Path]) -> None:
+    edits = Edits.open(make_edits(edited={"social": b"no picture"}))
+    case = Cases.of(edits.entries, (), rubric.load("five")).samples[2]
+    assert estimate().tokens(case) > 1024 + 64
+
+
+def test_chunks_follow_the_tokens_or_the_number(make_edits: Callable[..., Path]) -> None:
+    chosen, edits = rubric.load("five"), Edits.open(make_edits())
+    cases = Cases.of(edits.entries, edits.entries, chosen, percent=100)
+    one = max(map(estimate().tokens, cases))
+    assert batching.starts(cases, chosen, replace(SETTINGS, batch_tokens=one))[0] == [0, 1, 2, 3, 4]
+    assert batching.starts(cases, chosen, replace(SETTINGS, batch_tokens=5 * one))[0] == [0]
+    assert batching.starts(cases, chosen, ScoreSettings(batch_size=4)) == [[0, 4], [0, 4, 8, 12], [0, 4]]
