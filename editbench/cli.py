@@ -288,10 +288,11 @@ def report(
 ) -> None:
     """Aggregate and compare scores: report.html, .md and .json, leaderboard.csv, charts, and tables here."""
     from editbench import console
-    from editbench.report.stage import Options
+    from editbench.report.document import ReportOptions
+    from editbench.report.render import terminal
     from editbench.report.stage import report as run_report
 
-    wanted = Options(
+    wanted = ReportOptions(
         names=name or (),
         baseline=baseline,
         ratings=ratings or (),
@@ -307,7 +308,7 @@ def report(
         edits=edits or (),
     )
     made = run_report(scores, out, wanted)
-    console.show(made.tables())
+    console.show(terminal.render(made))
     for sentence in made.missing:
         console.warn(sentence)
     console.say(f"report: {', '.join(str(path) for path in made.files)}")

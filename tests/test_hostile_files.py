@@ -32,9 +32,11 @@ from editbench.fleet.status import RankStatus, RunStatus
 from editbench.manifests import BenchmarkManifest, EditManifest, EditsFacts, Named
 from editbench.paths import RECORD, BenchmarkPaths, EditPaths, ScorePaths, TinyPaths
 from editbench.records import Failure
-from editbench.report import runs
-from editbench.report.html.thumbnails import encode
-from editbench.report.stage import Options, report
+from editbench.report.document import ReportOptions
+from editbench.report.records import runs
+from editbench.report.render import terminal
+from editbench.report.render.html.thumbnails import encode
+from editbench.report.stage import report
 from editbench.score import rubric
 from editbench.score.chunks import Chunks, RowFile
 from editbench.score.judge import check_local
@@ -166,8 +168,8 @@ def test_an_identity_that_a_report_is_made_of(folders: Path, tmp_path: Path, dat
     if isinstance(value, dict):
         value["digest"] = right_digest(value)
     path.write_bytes(dumped(value))
-    quick = Options(resamples=100, figures=False, html=False)
-    answered(lambda: report([root], tmp_path / "report", quick).tables())
+    quick = ReportOptions(resamples=100, figures=False, html=False)
+    answered(lambda: terminal.render(report([root], tmp_path / "report", quick)))
 
 
 @given(data=st.data())

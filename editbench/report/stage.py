@@ -1,169 +1,30 @@
-"""The stage `report`: scores.jsonl of runs -> report.html, report.md, leaderboard.csv, figures; and report.json, the
-marker, which comes last.
+"""The stage `report`: the scores of runs become report.html, report.md, leaderboard.csv, charts; and report.json, the marker,
+which comes last.
 
-Equal input gives equal bytes: no dates, hosts or absolute paths. No torch is imported. All files show the same numbers, rounded
-to six decimals (two in texts). `report.json`, where null stands for what can't be computed and an interval is [low, high]:
-
-    schema       1
-    resamples, seed   of the bootstrap and of the permutation tests
-    runs         in the order given, each:
-        label, scores (digest of the score folder's identity), edits (digest of the edits), readout
-        editor, judge, benchmark    {name, version}: version is a revision or a digest
-        rubric      {name, version, digest, scale: [lowest, highest] | null,
-                     partial: "drop" | "keep" (the criteria that could be read, where others could not)}
-        board       number of the leaderboard it stands on, from 0
-        headline    {name: "micro mean" | "macro mean", value, interval, percent: {value, interval} | null}
-        overall     {micro: SUMMARY, macro: MACRO}
-        categories, languages   {name: SUMMARY}
-        language_macros         {language: MACRO}
-        cells       {language: {category: SUMMARY}}
-        subsets     {name: {micro: SUMMARY, macro: MACRO, language_macros, cells}}: samples with a field that the rubric names
-        protocol    {percent: [offset, factor] | null, criteria, steps, pools: {name: MEAN}, accuracy: MEAN of 0..1 | null,
-                     categories, languages: {name: PART}, cells: {language: {category: PART}},
-                     subsets: {name: {whole: PART, languages: {name: PART}, cells}}}
-        histogram   {edges: [k + 1 scores], counts: {category: [k counts]}}
-        statuses    {status: samples}
-        mean_mass   mean probability of allowed answers, 0..1 | null
-        reads       {how a score was read: samples}; expected, generate, forced
-        flags       {flag: edits}, by what is odd about them
-        audit       AUDIT | null
-        anchors     {reference: label, n, groups, shift: {value, interval}, correlation, edits: digest} | null
-        warnings    [text]
-    leaderboards [{board, rank, rank_range: [best, worst] | null, label, headline, interval, micro, macro, coverage,
-                   mean_failures_lowest: of the micro mean}], by board and then by headline
-    comparisons  [{runs: [first, second], rows: {overall, macro: DIFFERENCE, categories: {name: DIFFERENCE}}}]
-    warnings     [text], on runs side by side
-    agreement    [PAIR], of all raters of the same edits: runs, and ratings by people
-    reliability  [{raters: [RATER], measure, n: samples at least two rated, groups, krippendorff_alpha_ordinal,
-                   krippendorff_alpha: {value, interval}}], of raters of the same edits where they are more than two
-
-    SUMMARY      {n, scored, coverage, mean, std, q1, median, q3, min, max, top_share, interval, mean_failures_lowest, statuses}
-    MACRO        {mean, interval, mean_failures_lowest, categories, left_out}
-    MEAN         {n, mean, interval, percent, macro, mean_failures_lowest: of an accuracy, else null}
-    PART         {percent, criteria, steps: {name: MEAN}, accuracy: MEAN | null}
-    AUDIT        {samples, rows, statuses, controls: {kind: {n, mean, edit_mean, win_rate: {value, interval} | null}},
-                  repeat: {n, same_share, mean_difference} | null, unread_share, mean_mass, skipped_identical, verdicts: [text]}
-    DIFFERENCE   {n, groups, first_mean, second_mean, difference (second minus first), interval, wins, ties, losses, p, p_holm,
-                  effect, detectable}; see the module `compare`
-    PAIR         {raters: [RATER, RATER], measure: "score" or the criterion or step that they rated, n: samples both rated,
-                  groups, rescaled: true when their scales differ, spearman, kendall_tau_b, krippendorff_alpha (for interval
-                  data), krippendorff_alpha_ordinal, pairwise_accuracy: {value, interval},
-                  disputed: [{key, category, scores: [first, second], difference: on 0..1, responses: [text, text]}]}
-    RATER        {name, kind: "run" | "ratings", scale: [lowest, highest] | null, scale_from: "rubric" | "given" | "observed"}
+Equal input gives equal bytes: no dates, hosts or absolute paths. No torch is imported.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import orjson
-from rich.console import RenderableType
 
 from editbench import atomic, folder
 from editbench.errors import UserError
-from editbench.files import SCHEMA
 from editbench.paths import ReportPaths
-from editbench.report import anchors, checks, compare, figures, latex, leaderboard, markdown, ranks, raters, runs, terminal
-from editbench.report.aggregate import RunSummary, ranked, summarise
-from editbench.report.agreement import ALPHAS, STATISTICS
-from editbench.report.bootstrap import RESAMPLES, SEED
-from editbench.report.compare import Comparison
-from editbench.report.raters import Pair, Several
-from editbench.report.runs import Run
+from editbench.report.document import Report, ReportOptions, Standing
+from editbench.report.records import runs
+from editbench.report.records.runs import Run
+from editbench.report.render import figures, latex, leaderboard, markdown
+from editbench.report.statistics import anchors, checks, comparison, ranks, raters
+from editbench.report.statistics.aggregate import RunSummary, ranked, summarise
+
+_USUAL = ReportOptions()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What `report` makes beside its tables, and how."""
-
-    names: Sequence[str] = ()
-    """Labels, one a score folder; without them each run goes by its editor and by what tells it apart."""
-    ratings: Sequence[str] = ()
-    """CSV files of people's ratings of these edits, `[NAME[:LOW-HIGH]=]FILE.csv` (see the module `ratings`)."""
-    baseline: Path | None = None
-    """Score folder that the others are compared with."""
-    reference: Path | None = None
-    """Score folder that the others' anchors are measured against (see `anchors.shifts`)."""
-    force: bool = False
-    """Whether runs that can't be compared are compared all the same, with a warning."""
-    resamples: int = RESAMPLES
-    seed: int = SEED
-    figures: bool = True
-    latex: bool = False
-    html: bool = True
-    pictures: bool = True
-    """Whether the page shows the edits."""
-    full_pictures: bool = False
-    """Whether it shows them large, too: files beside the page."""
-    edits: Sequence[Path] = ()
-    """Where edits lie that are no longer where they were when they were scored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A run's place on a leaderboard."""
-
-    board: int
-    rank: int
-    rank_range: tuple[int, int] | None
-    """Best and worst rank it could take."""
-    run: RunSummary
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What was written, and where."""
-
-    paths: ReportPaths
-    options: Options
-    runs: Sequence[RunSummary]
-    boards: Sequence[Sequence[Place]]
-    comparisons: Sequence[Comparison]
-    warnings: Sequence[str]
-    """On the runs side by side."""
-    run_warnings: Mapping[str, Sequence[str]]
-    """By label."""
-    agreement: Sequence[Pair]
-    """Of raters of the same edits."""
-    reliability: Sequence[Several]
-    """Of more than two of them."""
-    missing: list[str] = field(default_factory=list)
-    """What the charts and the page could not show, in sentences."""
-
-    @property
-    def places(self) -> list[Place]:
-        return [place for places in self.boards for place in places]
-
-    @property
-    def files(self) -> list[Path]:
-        """Those that were written, what people read first; charts and pictures have folders of their own."""
-        page, table = [self.paths.html] if self.options.html else [], [self.paths.latex] if self.options.latex else []
-        return [*page, self.paths.markdown, self.paths.leaderboard, *table, self.paths.json]
-
-    def tables(self) -> RenderableType:
-        """The report for a terminal."""
-        return terminal.render(self)
-
-    def document(self) -> dict[str, Any]:
-        """The contents of report.json."""
-        boards = {place.run.label: place.board for place in self.places}
-        return {
-            "schema": SCHEMA,
-            "resamples": self.options.resamples,
-            "seed": self.options.seed,
-            "runs": [run.document(boards[run.label], self.run_warnings[run.label]) for run in self.runs],
-            "leaderboards": [_place(place) for place in self.places],
-            "comparisons": self.comparisons,
-            "warnings": self.warnings,
-            "agreement": [_pair(pair) for pair in self.agreement],
-            "reliability": [_several(raters) for raters in self.reliability],
-        }
-
-
-def report(scores: Sequence[Path], out: Path, options: Options = Options()) -> Report:
+def report(scores: Sequence[Path], out: Path, options: ReportOptions = _USUAL) -> Report:
     """Report on score folders into the folder `out`, which is made when it is missing.
 
     Raises:
@@ -187,7 +48,7 @@ def report(scores: Sequence[Path], out: Path, options: Options = Options()) -> R
         options=options,
         runs=summaries,
         boards=[_board(number, by_label, boards, summaries, options) for number in sorted(set(boards.values()))],
-        comparisons=compare.compare(by_label, baseline, boards=boards, **drawn),
+        comparisons=comparison.compare(by_label, baseline, boards=boards, **drawn),
         warnings=warnings,
         run_warnings={run.label: checks.diagnose(run) for run in summaries},
         agreement=agreement,
@@ -208,12 +69,12 @@ def _baseline(by_label: Mapping[str, Run], root: Path | None) -> str | None:
 
 
 def _board(
-    number: int, by_label: Mapping[str, Run], boards: Mapping[str, int], summaries: Sequence[RunSummary], options: Options
-) -> list[Place]:
+    number: int, by_label: Mapping[str, Run], boards: Mapping[str, int], summaries: Sequence[RunSummary], options: ReportOptions
+) -> list[Standing]:
     members = {label: run for label, run in by_label.items() if boards[label] == number}
     could = ranks.rank_ranges(members, options.resamples, options.seed)
     on = [run for run in summaries if run.label in members]
-    return [Place(number, rank, could[run.label], run) for rank, run in ranked(on)]
+    return [Standing(number, rank, could[run.label], run) for rank, run in ranked(on)]
 
 
 def _write(made: Report, roots: Mapping[str, Path]) -> None:
@@ -232,22 +93,23 @@ def _write(made: Report, roots: Mapping[str, Path]) -> None:
     document = made.document()
     if options.html:
         # Templates and pictures take a while to import.
-        from editbench.report.html import page
-        from editbench.report.html.pictures import RunPictures
+        from editbench.report.render.html import page
+        from editbench.report.render.html.page import PageOptions
+        from editbench.report.render.html.pictures import RunPictures
 
         pictures = [RunPictures(label, root, options.edits) for label, root in roots.items()]
-        shown = page.Options(pictures=options.pictures, full=options.full_pictures)
+        shown = PageOptions(pictures=options.pictures, full=options.full_pictures)
         made.missing.extend(page.write(document, pictures, paths.root, shown))
     atomic.write(paths.json, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def _files(made: Report) -> dict[Path, bytes]:
     """The contents of all files but the page and the marker."""
-    paths, on_boards = made.paths, [[place.run for place in places] for places in made.boards]
+    paths, on_boards = made.paths, [[standing.run for standing in board] for board in made.boards]
     told = {label: [*own, *made.warnings] for label, own in made.run_warnings.items()}
     files = {
         paths.markdown: markdown.render(made).encode(),
-        paths.leaderboard: leaderboard.render(made.places, told).encode(),
+        paths.leaderboard: leaderboard.render(made.standings, told).encode(),
     }
     if made.options.latex:
         files[paths.latex] = latex.render(on_boards).encode()
@@ -268,36 +130,3 @@ def _clear(paths: ReportPaths) -> None:
         atomic.sweep(path.parent, path.name)
     for path in filter(Path.is_dir, (paths.figures, paths.pictures)):
         atomic.sweep(path)
-
-
-def _pair(pair: Pair) -> dict[str, Any]:
-    return {
-        "raters": pair.raters,
-        "measure": pair.measure,
-        "n": pair.n,
-        "groups": pair.groups,
-        "rescaled": pair.rescaled,
-        **{name: getattr(pair.agreement, name) for name in STATISTICS},
-        "disputed": pair.disputed,
-    }
-
-
-def _several(found: Several) -> dict[str, Any]:
-    about = {name: getattr(found, name) for name in ("raters", "measure", "n", "groups")}
-    return about | {name: getattr(found.reliability, name) for name in ALPHAS}
-
-
-def _place(place: Place) -> dict[str, Any]:
-    run = place.run
-    return {
-        "board": place.board,
-        "rank": place.rank,
-        "rank_range": place.rank_range,
-        "label": run.label,
-        "headline": run.headline.value,
-        "interval": run.headline.interval,
-        "micro": run.micro.mean,
-        "macro": run.macro.mean,
-        "coverage": run.micro.coverage,
-        "mean_failures_lowest": run.micro.mean_failures_lowest,
-    }

@@ -33,9 +33,9 @@ import numpy as np
 import typer
 
 from editbench import console
-from editbench.report import bootstrap, compare, power, stats
-from editbench.report.bootstrap import Bootstrap
-from editbench.report.stats import Codes, Floats
+from editbench.report.statistics import bootstrap, clustered, comparison, power
+from editbench.report.statistics.bootstrap import Bootstrap
+from editbench.report.statistics.clustered import Codes, Floats
 
 SPREAD = 0.8
 """Of a group's quality, and of a sample's about it."""
@@ -145,9 +145,9 @@ def coverage(shape: Shape, scores: Scores, simulations: int, resamples: int) -> 
 
 
 def _intervals(values: Floats, groups: Codes, strata: Codes, resamples: int, seed: int) -> Iterator[tuple[float, float]]:
-    found = stats.influence(values, groups, strata)
+    found = clustered.influence(values, groups, strata)
     yield Bootstrap(groups, resamples, seed).interval(found)
-    half = stats.t_quantile(found.degrees, stats.LEVEL) * found.error
+    half = clustered.t_quantile(found.degrees, clustered.LEVEL) * found.error
     yield found.value - half, found.value + half
     low, high = np.quantile(bootstrap.joint(found.groups[:, None], resamples, seed), [0.025, 0.975])
     yield found.value + low, found.value + high
@@ -171,9 +171,9 @@ def false_positives(shape: Shape, null: Callable[[Codes, Chance], Floats], simul
     chance, found = np.random.default_rng(3), np.zeros(2)
     for turn in range(simulations):
         groups, strata = shape.draw(chance)
-        differences = null(groups, chance) * compare.weigh(strata)
+        differences = null(groups, chance) * comparison.weigh(strata)
         for column, clusters in enumerate((groups, np.arange(len(groups)))):
-            found[column] += compare.flip_test(differences, clusters, flips, turn) <= LEVEL
+            found[column] += comparison.flip_test(differences, clusters, flips, turn) <= LEVEL
     return tuple(found / simulations)
 
 
@@ -184,12 +184,12 @@ def detected(count: int, macro: bool, simulations: int, flips: int) -> float | N
     for _ in range(simulations):
         groups, strata = draw(chance)
         made.append((groups, strata if macro else np.zeros_like(groups), _quality(groups, chance) - _quality(groups, chance)))
-    told = [power.detectable(stats.influence(noise, groups, strata), count) for groups, strata, noise in made]
+    told = [power.detectable(clustered.influence(noise, groups, strata), count) for groups, strata, noise in made]
     if told[0] is None:
         return None
     difference = float(np.sqrt(np.mean(np.square(told))))
     found = [
-        compare.flip_test((noise + difference) * compare.weigh(strata), groups, flips, turn) <= LEVEL
+        comparison.flip_test((noise + difference) * comparison.weigh(strata), groups, flips, turn) <= LEVEL
         for turn, (groups, strata, noise) in enumerate(made)
     ]
     return float(np.mean(found))
@@ -199,7 +199,7 @@ def cells(count: int, heavy: bool, resamples: int) -> tuple[float, float]:
     """Greatest change of an interval's ends, in standard errors: by cells, and by another seed."""
     chance = np.random.default_rng(4)
     values = chance.pareto(2.5, size=count) if heavy else chance.integers(0, 11, size=count).astype(np.float64)
-    influences = stats.influence(values, np.arange(count)).groups
+    influences = clustered.influence(values, np.arange(count)).groups
     by_cells = np.array(bootstrap.studentised(influences, resamples, 0))
     with mock.patch.object(bootstrap, "FEW_GROUPS", count):
         one, other = (np.array(bootstrap.studentised(influences, resamples, seed)) for seed in (0, 1))

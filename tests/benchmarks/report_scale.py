@@ -18,9 +18,10 @@ import synthetic
 from figures import Figure
 
 from editbench import console
-from editbench.report import compare, ranks, runs
-from editbench.report.bootstrap import Bootstrap
-from editbench.report.runs import Run
+from editbench.report.records import runs
+from editbench.report.records.runs import Run
+from editbench.report.statistics import comparison, ranks
+from editbench.report.statistics.bootstrap import Bootstrap
 
 FEW, FEW_AIM = 1_000, 1.0
 """Up to so many rows, so many seconds."""
@@ -67,7 +68,7 @@ def _compared(run: Run) -> None:
     score[scored] = np.random.default_rng(1).permutation(score[scored])
     other = replace(run, rows=replace(run.rows, score=score))
     pair = {"first": run, "second": other}
-    compare.compare(pair)
+    comparison.compare(pair)
     ranks.rank_ranges(pair)
 
 

@@ -19,6 +19,7 @@ from editbench.manifests import EditManifest, EditsFacts, Named
 from editbench.paths import EDITED, RECORD, EditPaths, ScorePaths
 from editbench.records import EDIT_FAILED, OK, UNPARSED, Failure, Judgement, Sample
 from editbench.report import stage
+from editbench.report.document import ReportOptions
 from editbench.score.chunks import Chunks, RowFile
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _report(root: Path, editors: Sequence[str], judges: Sequence[str] = (JUDGE,)
         for judge in judges:
             folders.append(root / f"{editor}-{judge}")
             _scores(folders[-1], benchmark, editor, judge, edits)
-    made = stage.report(folders, root / "report", stage.Options(resamples=200, figures=False))
+    made = stage.report(folders, root / "report", ReportOptions(resamples=200, figures=False))
     assert made.missing == []
     return made.paths.html
 

@@ -16,7 +16,8 @@ from editbench import identity
 from editbench.manifests import EditsFacts, Named, RowsEntry, ScoreManifest
 from editbench.paths import ScorePaths
 from editbench.records import OK, Judgement
-from editbench.report.stage import Options, Report, report
+from editbench.report.document import Report, ReportOptions
+from editbench.report.stage import report
 
 Row = tuple[str, str, float | None]
 """category, group, score (None: unparsed)."""
@@ -58,7 +59,7 @@ def lines(judgements: Sequence[Judgement]) -> bytes:
 
 def tables(scores: Sequence[Path], out: Path, **options: Any) -> Report:
     """A report without charts and page, which take ten times as long as all its numbers."""
-    return report(scores, out, Options(figures=False, html=False, **options))
+    return report(scores, out, ReportOptions(figures=False, html=False, **options))
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from editbench.records import OK, STATUSES
-from editbench.report.rows import Rows
-from editbench.report.runs import Facts, Named, RubricFacts, Run
+from editbench.report.records.rows import Rows
+from editbench.report.records.runs import Facts, Named, RubricFacts, Run
 
 _FAILED = next(status for status in STATUSES if status != OK)
 

@@ -24,12 +24,14 @@ _KERNELS = {"SkylakeX": {"X86_V4", "AVX512_SKX"}, "Haswell": {"X86_V3", "AVX2"},
 _REPORTS = """
 import sys
 from pathlib import Path
-from editbench.report import bootstrap, compare, stage
+from editbench.report import stage
+from editbench.report.document import ReportOptions
+from editbench.report.statistics import bootstrap, comparison
 
 out, ratings, *scores = sys.argv[1:]
-options = stage.Options(ratings=[ratings], resamples=300, figures=False, html=False, latex=True)
+options = ReportOptions(ratings=[ratings], resamples=300, figures=False, html=False, latex=True)
 stage.report([*map(Path, scores)], Path(out, "few"), options)
-bootstrap.FEW_GROUPS = compare.FEW_GROUPS = 50  # as of more than a thousand groups
+bootstrap.FEW_GROUPS = comparison.FEW_GROUPS = 50  # as of more than a thousand groups
 stage.report([*map(Path, scores)], Path(out, "many"), options)
 """
 

@@ -15,7 +15,9 @@ import pytest
 from rich.console import Console
 
 from editbench.records import Judgement
-from editbench.report.stage import Options, Report, report
+from editbench.report.document import Report, ReportOptions
+from editbench.report.render import terminal
+from editbench.report.stage import report
 
 from .conftest import judgement
 
@@ -41,7 +43,8 @@ def _rows(seed: int) -> Iterator[Judgement]:
 @pytest.fixture
 def made(make_scores: Callable[..., Path], tmp_path: Path) -> Report:
     folders = [make_scores(name, editor=name, judgements=list(_rows(seed))) for seed, name in enumerate(RUNS)]
-    return report(folders, tmp_path / "out", Options(names=RUNS, latex=True, figures=False, pictures=False, resamples=500))
+    options = ReportOptions(names=RUNS, latex=True, figures=False, pictures=False, resamples=500)
+    return report(folders, tmp_path / "out", options)
 
 
 @pytest.fixture
@@ -125,7 +128,7 @@ def spoken(make_scores: Callable[..., Path], tmp_path: Path) -> Report:
         for place, row in enumerate(_rows(3))
     ]
     folder = make_scores(judgements=rows, rubric={"headline": {"aggregate": "macro"}})
-    return report([folder], tmp_path / "out", Options(figures=False, pictures=False, resamples=200))
+    return report([folder], tmp_path / "out", ReportOptions(figures=False, pictures=False, resamples=200))
 
 
 def _cells(made: Report) -> Iterator[tuple[str, str, list[float | None], list[float | None]]]:
@@ -170,7 +173,7 @@ def test_markdown_and_page_tell_the_same_macro_means_of_a_subset(spoken: Report)
 
 def test_the_terminal_tells_the_same_numbers(made: Report, truth: dict[Part, Values]) -> None:
     console = Console(width=80, file=io.StringIO(), highlight=False)
-    console.print(made.tables())
+    console.print(terminal.render(made))
     owners = {"old": "old", "new": "new", "new minus old": "pair", f"mean {BESIDE}": "beside"}
     lines, owner = {}, ""
     for line in console.file.getvalue().splitlines():

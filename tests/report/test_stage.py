@@ -16,9 +16,10 @@ from rich.console import Console
 from editbench import atomic
 from editbench.errors import UserError
 from editbench.paths import ReportPaths, ScorePaths
-from editbench.report import markdown_text
-from editbench.report.stage import Options, Report, report
-from editbench.report.words import number, signed, span
+from editbench.report.document import Report, ReportOptions
+from editbench.report.render import markdown_text, terminal
+from editbench.report.render.words import number, signed, span
+from editbench.report.stage import report
 
 from .conftest import ROWS, judgement, tables, write_lines
 
@@ -40,7 +41,7 @@ def _csv(made: Report) -> list[dict[str, str]]:
 
 def _terminal(made: Report, width: int = 80) -> str:
     console = Console(width=width, file=io.StringIO(), highlight=False)
-    console.print(made.tables())
+    console.print(terminal.render(made))
     return console.file.getvalue()
 
 
@@ -84,9 +85,10 @@ def test_the_order_of_the_rows_changes_nothing(make_scores: Make, tmp_path: Path
 
 KILLED = """
 import os, pathlib, signal, sys
-from editbench.report.stage import Options, report
+from editbench.report.document import ReportOptions
+from editbench.report.stage import report
 pathlib.Path.unlink = os.replace = lambda *_, **__: None  # each file as it is when the process is killed before its rename
-report([pathlib.Path(sys.argv[1])], pathlib.Path(sys.argv[2]), Options(latex=True))
+report([pathlib.Path(sys.argv[1])], pathlib.Path(sys.argv[2]), ReportOptions(latex=True))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -107,7 +109,7 @@ def test_what_a_killed_report_left_is_swept_and_what_another_one_writes_is_not(m
 def test_warnings_are_in_every_output(make_scores: Make, tmp_path: Path) -> None:
     same = [("a", f"g{place}", 5.0) for place in range(20)]
     folders = [make_scores("one", same, editor="e"), make_scores("two", judge="j", editor="f")]
-    made = report(folders, tmp_path / "out", Options(force=True))
+    made = report(folders, tmp_path / "out", ReportOptions(force=True))
     for text in (*(path.read_text(encoding="utf-8") for path in made.files), _terminal(made, 300)):
         assert "all 20 scores are 5.0" in text
         assert "the runs should not be compared: they differ in judge (e: judge, f: j)" in text
@@ -244,7 +246,7 @@ def test_four_source_pictures_show_no_difference_in_any_output(make_scores: Make
     rows = [("causal", f"g{place % 4}", float(place % 9)) for place in range(12)]
     other = [(category, group, score + 1) for category, group, score in rows]
     folders = [make_scores("one", rows, editor="one"), make_scores("two", other, editor="two")]
-    made = report(folders, tmp_path / "out", Options(figures=False, pictures=False))
+    made = report(folders, tmp_path / "out", ReportOptions(figures=False, pictures=False))
     rows = _json(made)["comparisons"][0]["rows"]
     assert [part["detectable"] for part in (rows["overall"], rows["macro"], *rows["categories"].values())] == [None] * 3
     assert "however large the difference: causal (4), all together (4)." in made.paths.markdown.read_text(encoding="utf-8")
@@ -285,7 +287,7 @@ def test_what_is_less_than_half_a_hundredth_below_zero_is_zero() -> None:
 
 def test_runs_that_can_not_be_compared_have_charts_and_latex_tables_of_their_own(make_scores: Make, tmp_path: Path) -> None:
     folders = [make_scores("one"), make_scores("two", judge="j", rubric={"scale": [1, 10]})]
-    made = report(folders, tmp_path / "out", Options(html=False, latex=True))
+    made = report(folders, tmp_path / "out", ReportOptions(html=False, latex=True))
     assert {path.name for path in made.paths.figures.glob("*.svg")} == {
         "means.svg",
         "means-2.svg",
@@ -297,7 +299,7 @@ def test_runs_that_can_not_be_compared_have_charts_and_latex_tables_of_their_own
 
 def test_nothing_of_an_earlier_report_stays_beside_a_later_one(make_scores: Make, tmp_path: Path) -> None:
     folders = [make_scores("one", editor="one"), make_scores("two", editor="two")]
-    first = report(folders, tmp_path / "out", Options(latex=True, pictures=False))
+    first = report(folders, tmp_path / "out", ReportOptions(latex=True, pictures=False))
     assert all(path.exists() for path in (*first.files, first.paths.figures / "differences.svg"))
     tables(folders[:1], tmp_path / "out")
     there = {path.name for path in (tmp_path / "out").rglob("*") if path.is_file()}

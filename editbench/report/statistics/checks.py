@@ -1,0 +1,56 @@
+"""What a reader must know before believing the numbers: a judge that may not have answered, or can't tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from editbench.records import FORCED, OK, PARTIAL
+from editbench.report.statistics.aggregate import RunSummary
+from editbench.report.statistics.audit import SAME
+
+LEAST_COVERAGE = 0.9
+LEAST_MASS = 0.5
+MOST_FORCED = 0.05
+
+_LOOK = "the judge may not be answering the question; look at the responses in scores.jsonl"
+
+
+def diagnose(run: RunSummary) -> list[str]:
+    """Warnings about the numbers of one run."""
+    whole = run.micro
+    found = []
+    if whole.scored < LEAST_COVERAGE * whole.n:
+        found.append(_uncovered(run))
+    if whole.scored > 1 and whole.max - whole.min < SAME:
+        found.append(f"all {whole.scored} scores are {_score(whole.median)}: {_LOOK}")
+    if run.mean_mass is not None and run.mean_mass < LEAST_MASS:
+        found.append(f"the judge gave allowed answers a probability of only {run.mean_mass:.2f} on average: {_LOOK}")
+    if (forced := run.reads.get(FORCED, 0)) > MOST_FORCED * whole.scored:
+        found.append(f"{forced} of {whole.scored} scores were forced, after replies without a readable one: {_LOOK}")
+    if some := run.flags.get(PARTIAL, 0):
+        found.append(f"{some} of {whole.scored} scores leave out criteria that could not be read, as the rubric says (partial)")
+    if whole.scored and run.macro.left_out:
+        names = ", ".join(run.macro.left_out)
+        found.append(f"no sample of {names} has a score: the macro mean is over the other {run.macro.categories} categories")
+    return [*found, *(run.audit.verdicts if run.audit else ()), *_shifted(run)]
+
+
+def _shifted(run: RunSummary) -> Iterator[str]:
+    if run.anchors is None or run.anchors.shift.interval is None:
+        return
+    shift, (low, high) = run.anchors.shift.value, run.anchors.shift.interval
+    if low > 0 or high < 0:
+        by = f"{abs(shift):.2f} {'higher' if shift > 0 else 'lower'} than in {run.anchors.reference}"
+        yield f"the judge's scale moved: it scores the same {run.anchors.n} anchor edits {by} ({low:+.2f} to {high:+.2f})"
+
+
+def _uncovered(run: RunSummary) -> str:
+    failures = ", ".join(f"{count} {status}" for status, count in run.micro.statuses.items() if status != OK)
+    if not run.micro.scored:
+        return f"none of the {run.micro.n} samples has a score ({failures}): there is nothing to report on"
+    share = f"{run.micro.scored} of {run.micro.n} samples ({run.micro.coverage:.1%})"
+    return f"only {share} have a score ({failures}): the means leave out the rest"
+
+
+def _score(value: float) -> str:
+    return f"{value:.1f}" if round(value, 1) == value else f"{value:.2f}"
