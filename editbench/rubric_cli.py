@@ -69,7 +69,7 @@ def show(
     from rich.segment import Segment, Segments
 
     from editbench import console
-    from editbench.benchmarks.folder import Benchmark
+    from editbench.benchmarks.benchmark import Benchmark
     from editbench.score import questions, rubric
     from editbench.score.settings import ScoreSettings
 

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from editbench import files, manifests, shards
-from editbench.benchmarks.folder import Benchmark
+from editbench.benchmarks.benchmark import Benchmark
 from editbench.edits import Edits, flagged
 from editbench.errors import UserError
 from editbench.manifests import EditManifest, ScoreManifest

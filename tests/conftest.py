@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from editbench import files, identity, images, tiny
-from editbench.benchmarks import folder
+from editbench.benchmarks.benchmark import write_benchmark
 from editbench.edit.spool import Spool
 from editbench.manifests import EditManifest, EditsFacts, Named
 from editbench.paths import EDITED, RECORD, EditPaths, ScorePaths, TinyPaths
@@ -58,8 +58,8 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> TinyPaths:
         return tiny.write(root / "checkpoints")
 
 
-def write_benchmark(root: Path) -> None:
-    folder.write(root, "five", ((sample(key), {"source.png": picture()}) for key in KEYS))
+def write_five(root: Path) -> None:
+    write_benchmark(root, "five", ((sample(key), {"source.png": picture()}) for key in KEYS))
 
 
 def write_edits(
@@ -106,7 +106,7 @@ def write_scores(root: Path, edits: EditManifest) -> None:
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with bench, edits (one of which failed) and scores, as the stages leave them. Copy what you change."""
     root = tmp_path_factory.mktemp("folders")
-    write_benchmark(root / "bench")
+    write_five(root / "bench")
     write_scores(root / "scores", write_edits(root / "edits", failed=("social",)))
     return root
 
@@ -114,7 +114,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def benchmark(tmp_path: Path) -> Path:
     """Five samples, one a category of the rubric `five`, whose name is its key."""
-    write_benchmark(tmp_path / "five")
+    write_five(tmp_path / "five")
     return tmp_path / "five"
 
 

@@ -14,6 +14,7 @@ import pytest
 import typer.main
 
 from editbench import cli, options, rubric_cli
+from editbench.benchmarks.benchmark import write_benchmark
 from editbench.errors import BUG, INCOMPLETE, OK, USAGE, Incomplete, Interrupted
 from editbench.paths import BenchmarkPaths, CheckpointPaths, EditPaths, PipelinePaths, TinyPaths
 
@@ -228,9 +229,7 @@ def test_input_of_edit_that_is_not_there_or_not_whole_is_refused(run: Callable, 
 
 
 def test_a_benchmark_without_samples_is_refused(run: Callable, tmp_path: Path) -> None:
-    from editbench.benchmarks import folder
-
-    folder.write(tmp_path / "bench", "nothing", [])
+    write_benchmark(tmp_path / "bench", "nothing", [])
     outcome = run("edit", tmp_path / "bench", "--model", "copy", "--out", tmp_path / "out")
     refused(outcome, f"{tmp_path / 'bench'} holds no samples", tmp_path / "out")
 
@@ -296,10 +295,10 @@ def test_a_dry_run_of_edit_counts_and_writes_nothing(run: Callable, benchmark: P
 
 
 def test_a_folder_of_other_settings_is_refused_with_a_table(run: Callable, benchmark: Path, tmp_path: Path) -> None:
-    from editbench import folder, identity
+    from editbench import identity, run_folder
     from editbench.paths import RunPaths
 
-    with folder.taken(RunPaths(tmp_path / "out"), identity.make("edit", settings={"seed": 1}), fresh=False):
+    with run_folder.taken(RunPaths(tmp_path / "out"), identity.make("edit", settings={"seed": 1}), fresh=False):
         pass
     status, _, said = run("edit", benchmark, "--model", "copy", "--out", tmp_path / "out")
     assert status == USAGE

@@ -15,7 +15,7 @@ import orjson
 import pytest
 from processes import Command
 
-from editbench.benchmarks import folder
+from editbench.benchmarks.benchmark import write_benchmark
 from editbench.edit.spool import Spool
 from editbench.manifests import Named
 from editbench.paths import EDITED, RECORD, EditPaths
@@ -109,7 +109,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("golden")
     (root / "golden_judge.py").write_text(JUDGE)
     (root / "golden.toml").write_text(RUBRIC)
-    folder.write(root / "bench", "golden", ((sample, {"source.png": RED, "source2.png": BLUE}) for sample in samples()))
+    write_benchmark(root / "bench", "golden", ((sample, {"source.png": RED, "source2.png": BLUE}) for sample in samples()))
     paths = EditPaths(root / "edits")
     paths.spool.mkdir(parents=True)
     spool = Spool(paths, [sample.key for sample in samples()], 3)

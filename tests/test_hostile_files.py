@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from editbench import files, identity, images, manifests, shards
-from editbench.benchmarks.folder import Benchmark
+from editbench.benchmarks.benchmark import Benchmark
 from editbench.benchmarks.stage import import_benchmark
-from editbench.edit.checkpoint import pipeline_class
+from editbench.edit.model_index import pipeline_class
 from editbench.edit.spool import Spool
 from editbench.edits import Edits
 from editbench.errors import EditbenchError

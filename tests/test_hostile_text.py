@@ -18,7 +18,7 @@ from PIL import Image
 from processes import Command
 
 import editbench
-from editbench.benchmarks.folder import Benchmark
+from editbench.benchmarks.benchmark import Benchmark
 from editbench.paths import ReportPaths, ScorePaths
 
 HOSTILE = (

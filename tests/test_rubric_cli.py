@@ -8,8 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from editbench import console, images, rubric_cli, shards
-from editbench.benchmarks import folder
-from editbench.benchmarks.folder import Benchmark
+from editbench.benchmarks.benchmark import Benchmark, write_benchmark
 from editbench.edits import Entry
 from editbench.errors import UserError
 from editbench.paths import TinyPaths
@@ -75,7 +74,7 @@ def test_what_is_shown_is_what_the_judge_reads_to_the_letter(run, checkpoints: T
     sample = Sample(key="k", id="k", instruction=HOSTILE, category="social", reference_text=":snow: \t")
     kinds = ("source.png", "source2.png", "reference.png", "edited.png")
     pictures = {name: images.encode_png(Image.new("RGB", (32, 32))) for name in kinds}
-    folder.write(tmp_path / "bench", "bench", [(sample, {name: pictures[name] for name in kinds[:3]})])
+    write_benchmark(tmp_path / "bench", "bench", [(sample, {name: pictures[name] for name in kinds[:3]})])
     shards.write_shard(tmp_path / "edits.tar", [("k", pictures)])
     five, settings = rubric.load("five"), ScoreSettings(dtype="float32", max_text=100)
     case = Cases.of([Entry(sample, shards.index(tmp_path / "edits.tar")[0])], (), five).samples[0]

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from editbench import atomic, manifests, shards
-from editbench.benchmarks import folder, jsonl
+from editbench.benchmarks import jsonl
+from editbench.benchmarks.benchmark import write_benchmark
 from editbench.benchmarks.rows import UNCATEGORIZED, Picture, Row, keys_of, language_of
 from editbench.errors import UserError
 from editbench.images import decode, encode_png, suffix
@@ -178,7 +179,7 @@ def _publish(out: Path, name: str, samples: Iterator[tuple[Sample, shards.Member
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with atomic.building(out) as staging:
-            manifest = folder.write(staging, name, samples)
+            manifest = write_benchmark(staging, name, samples)
             if BenchmarkPaths(out).manifest.exists():
                 _expect_same(out, manifest)
             else:

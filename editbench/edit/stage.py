@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from editbench import console, folder, identity, images, manifests, models
-from editbench.benchmarks.folder import Benchmark
-from editbench.edit import checkpoint, size
-from editbench.edit.editor import CONTROLS
+from editbench import console, identity, images, manifests, models, run_folder
+from editbench.benchmarks.benchmark import Benchmark
+from editbench.edit import model_index, size
+from editbench.edit.editors import CONTROLS
 from editbench.edit.settings import PUBLISHED, EditSettings
 from editbench.edit.spool import Spool
 from editbench.edits import flagged
@@ -55,14 +55,14 @@ def edit(benchmark: Path, model: str, out: Path, settings: EditSettings, run: Ru
     run.check()
     plan = _check(benchmark, model, out, settings, run)
     if run.dry_run:
-        folder.check(plan.paths, plan.identity, fresh=run.fresh)
+        run_folder.check(plan.paths, plan.identity, fresh=run.fresh)
         _explain(plan)
         return
     if not run.nodes.head:
         _join(plan, run, allowed)
         return
-    folder.check(plan.paths, plan.identity, fresh=run.fresh)
-    with folder.taken(plan.paths, plan.identity, fresh=run.fresh):
+    run_folder.check(plan.paths, plan.identity, fresh=run.fresh)
+    with run_folder.taken(plan.paths, plan.identity, fresh=run.fresh):
         manifest = _already(plan, allowed) or _run(plan, run)
     _summarise(plan, manifest)
     if manifest.failed > allowed(manifest.samples):
@@ -72,7 +72,7 @@ def edit(benchmark: Path, model: str, out: Path, settings: EditSettings, run: Ru
 
 def _join(plan: _Plan, run: Run, allowed: drive.Allowed) -> None:
     """This node's part of a run that the head node plans and finishes."""
-    folder.await_head(plan.paths, plan.identity)
+    run_folder.await_head(plan.paths, plan.identity)
     if (manifest := _manifest(plan)) is not None and manifest.failed <= allowed(manifest.samples):
         console.say(f"{plan.paths.root} is complete; nothing to do")
         return
@@ -84,7 +84,7 @@ def _check(benchmark: Path, name: str, out: Path, settings: EditSettings, run: R
     opened = Benchmark.open(benchmark).select(settings.categories, settings.limit)
     model = models.resolve(name, controls=CONTROLS)
     if model.kind == Kind.HUB and not run.dry_run:
-        model = models.fetch(model, checkpoint.DOWNLOAD, checkpoint.DOWNLOAD_NOT)
+        model = models.fetch(model, model_index.DOWNLOAD, model_index.DOWNLOAD_NOT)
     devices = choose_devices(run.nproc, run.devices)
     settings = _settle(settings, model, devices)
     wanted = identity.make(
@@ -103,7 +103,7 @@ def _settle(settings: EditSettings, model: Model, devices: Devices) -> EditSetti
     settings = replace(settings, dtype=devices.dtype(settings.dtype))
     if model.kind == Kind.CLASS or not Path(model.location).is_dir():
         return settings
-    name = checkpoint.pipeline_class(Path(model.location))
+    name = model_index.pipeline_class(Path(model.location))
     steps, cfg = PUBLISHED.get(name, (None, None))
     settings = replace(
         settings,

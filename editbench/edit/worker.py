@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 
 from editbench import images, records
-from editbench.benchmarks.folder import Benchmark
-from editbench.edit import editor, sanity, size
+from editbench.benchmarks.benchmark import Benchmark
+from editbench.edit import editor, editors, sanity, size
 from editbench.edit.settings import EditSettings
 from editbench.edit.spool import Spool
 from editbench.fleet.status import Event
@@ -63,7 +63,7 @@ class EditWorker(Worker):
         return self._spool.has(self._plan[item])
 
     def load(self, device: str) -> list[str]:
-        self._editor = editor.load(self._model, device, self._settings)
+        self._editor = editors.load(self._model, device, self._settings)
         ignored = self._editor.ignored
         return [f"{self._model.name} does not know and so ignored: {', '.join(ignored)}"] if ignored else []
 

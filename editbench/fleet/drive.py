@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from editbench import atomic, console, fencing, folder
+from editbench import atomic, console, fencing, run_folder
 from editbench.errors import EditbenchError, StageError, UserError
 from editbench.fleet import status
 from editbench.fleet.devices import Devices
@@ -213,7 +213,7 @@ def _launch(
 
 def _note_environment(paths: RunPaths, devices: Devices, work: Work) -> None:
     """Record the environment; say so when it is not the one that earlier results were made with."""
-    if changed := folder.record_environment(paths, [f"{devices.count} x {devices.kind}"], work.environment):
+    if changed := run_folder.record_environment(paths, [f"{devices.count} x {devices.kind}"], work.environment):
         console.warn(
             f"{paths.root} was begun with other versions ({', '.join(changed)}): results may differ in their last bits"
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from editbench import atomic, folder
+from editbench import atomic, run_folder
 from editbench.errors import UserError
 from editbench.paths import ReportPaths
 from editbench.report.document import Report, ReportOptions, Standing
@@ -80,7 +80,7 @@ def _board(
 def _write(made: Report, roots: Mapping[str, Path]) -> None:
     """`roots`: the score folders, by label."""
     paths, options = made.paths, made.options
-    folder.refuse_links(paths)
+    run_folder.refuse_links(paths)
     files = _files(made)  # all of them before any is written, and before those of an earlier report go
     try:
         for needed in {paths.root: None, **{path.parent: None for path in files}}:

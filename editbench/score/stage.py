@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from editbench import console, folder, identity, manifests, models
+from editbench import console, identity, manifests, models, run_folder
 from editbench.edits import Edits
 from editbench.errors import Incomplete, UserError
 from editbench.fleet import drive
@@ -81,14 +81,14 @@ def score(
     if retry and plan.model.kind != Kind.CLASS:
         console.warn("the judge answers as it did, draws included: --retry changes nothing, unless a version or device did")
     if run.dry_run:
-        folder.check(plan.paths, plan.identity, fresh=run.fresh)
+        run_folder.check(plan.paths, plan.identity, fresh=run.fresh)
         _explain(plan, range(len(plan.chunks)) if run.fresh else _owed(plan, allowed, retry))
         return
     if not run.nodes.head:
         _join(plan, run, allowed, retry)
         return
-    folder.check(plan.paths, plan.identity, fresh=run.fresh)
-    with folder.taken(plan.paths, plan.identity, fresh=run.fresh):
+    run_folder.check(plan.paths, plan.identity, fresh=run.fresh)
+    with run_folder.taken(plan.paths, plan.identity, fresh=run.fresh):
         manifest = _already(plan, allowed, retry) or _run(plan, run)
     _summarise(plan, manifest)
     errors, rows = plan.chunks.statuses(manifest)[ERROR], plan.chunks.row_count
@@ -101,7 +101,7 @@ def score(
 
 def _join(plan: _Plan, run: Run, allowed: drive.Allowed, retry: Collection[str]) -> None:
     """This node's part of a run that the head node plans and finishes."""
-    folder.await_head(plan.paths, plan.identity)
+    run_folder.await_head(plan.paths, plan.identity)
     if plan.paths.manifest.exists() and not _owed(plan, allowed, retry):
         console.say(f"{plan.paths.root} is complete; nothing to do")
         return

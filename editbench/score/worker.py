@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,10 +17,10 @@ from editbench.fleet.worker import Pulse, Worker
 from editbench.models import Kind, Model
 from editbench.paths import ScorePaths
 from editbench.records import Judgement
-from editbench.score import batching, questions, rubric, votes
+from editbench.score import batching, judges, questions, rubric, votes
 from editbench.score.asking import Batch, Interview, unfinished
 from editbench.score.items import Case, Cases
-from editbench.score.judge import Judge, JudgeSettings, Question, Reply
+from editbench.score.judge import Question, Reply
 from editbench.score.questions import CUT, Exhibits
 from editbench.score.settings import ScoreSettings
 from editbench.score.votes import Answer, Verdict, Vote
@@ -92,7 +91,7 @@ class ScoreWorker(Worker):
         return self._chunks.has(self._plan[item])
 
     def load(self, device: str) -> list[str]:
-        self._interview = Interview(load_judge(self._model, self._settings.for_judge(device)))
+        self._interview = Interview(judges.load(self._model, self._settings.for_judge(device)))
         return [*self._interview.judge.notes]
 
     def prepare(self, item: int) -> _Chunk:
@@ -234,13 +233,3 @@ def _try_again(failed: Iterable[Failed]) -> None:
     for one in failed:
         if one.reason in failure.TRANSIENT:
             raise one.again()
-
-
-def load_judge(model: Model, settings: JudgeSettings) -> Judge:
-    """The judge that `model` names: Qwen3-VL from a folder, or a class of the user's called with `settings`."""
-    if model.kind == Kind.CLASS:
-        module, _, name = model.location.partition(":")
-        return getattr(importlib.import_module(module), name)(settings)
-    from editbench.score.qwen3vl.judge import Qwen3VLJudge
-
-    return Qwen3VLJudge(Path(model.location), settings)

@@ -26,7 +26,7 @@ from PIL import Image
 from transformers import Qwen2VLProcessor
 
 from editbench import images
-from editbench.benchmarks.folder import Benchmark
+from editbench.benchmarks.benchmark import Benchmark
 from editbench.edit import size
 from editbench.edit.worker import seed_of
 from editbench.paths import SOURCE, PipelinePaths

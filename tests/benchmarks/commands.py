@@ -14,7 +14,7 @@ import orjson
 import synthetic
 from figures import Figure
 
-from editbench.benchmarks.folder import Benchmark
+from editbench.benchmarks.benchmark import Benchmark
 from editbench.edit.spool import Spool
 from editbench.paths import RunPaths
 

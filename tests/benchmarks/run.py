@@ -32,7 +32,7 @@ import synthetic
 import typer
 from figures import Figure
 
-from editbench import atomic, console, folder, tiny
+from editbench import atomic, console, run_folder, tiny
 from editbench.identity import SCHEMA
 from editbench.paths import TinyPaths
 
@@ -123,7 +123,7 @@ def main(
     console.show(console.escaped_table(("", "median", "min", "max", "aim", "met"), [figure.row() for figure in figures]))
     document = {
         "schema": SCHEMA,
-        "environment": {**folder.environment([]), "cpus": cpus, "load_before": load, "load_after": os.getloadavg()[0]},
+        "environment": {**run_folder.environment([]), "cpus": cpus, "load_before": load, "load_after": os.getloadavg()[0]},
         "parameters": asdict(parameters),
         "seconds": time.perf_counter() - began,
         "figures": {name: [figure.to_dict() for figure in part] for name, part in parts.items()},

@@ -12,8 +12,7 @@ import orjson
 from PIL import Image
 
 from editbench import identity, images, shards
-from editbench.benchmarks import folder
-from editbench.benchmarks.folder import Benchmark
+from editbench.benchmarks.benchmark import Benchmark, write_benchmark
 from editbench.edit import stage
 from editbench.edit.settings import EditSettings
 from editbench.edit.spool import Spool
@@ -39,7 +38,7 @@ def repeated(source: Path, root: Path, samples: int) -> None:
             pictures = {name: stored.read(name) for name in stored.images(SOURCE)}
             yield replace(sample, key=f"{sample.key}-{turn}"), pictures
 
-    folder.write(root, "repeated", copies())
+    write_benchmark(root, "repeated", copies())
 
 
 def benchmark(root: Path, samples: int) -> None:
@@ -48,7 +47,7 @@ def benchmark(root: Path, samples: int) -> None:
     Image.new("RGB", (SIDE, SIDE), "teal").save(buffer, "PNG")
     pictures = {shards.source_extension("png"): buffer.getvalue()}
     rows = (_sample(number) for number in range(samples))
-    folder.write(root, "synthetic", ((sample, pictures) for sample in rows))
+    write_benchmark(root, "synthetic", ((sample, pictures) for sample in rows))
 
 
 def copied(root: Path, out: Path, *, missing: int = 0) -> Spool:

@@ -13,7 +13,7 @@ import pytest
 from PIL import ImageOps
 
 from editbench import identity, images
-from editbench.benchmarks.folder import Benchmark
+from editbench.benchmarks.benchmark import Benchmark
 from editbench.edit.spool import Spool
 from editbench.manifests import EditManifest, EditsFacts, Named
 from editbench.paths import EDITED, RECORD, EditPaths, ScorePaths

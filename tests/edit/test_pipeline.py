@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from editbench.edit import editor, pipeline
+from editbench.edit import editors, pipeline
 from editbench.edit.editor import Request
 from editbench.edit.pipeline import PipelineEditor
 from editbench.edit.settings import EditSettings
@@ -30,7 +30,7 @@ def load(checkpoints: TinyPaths, monkeypatch: pytest.MonkeyPatch) -> Callable[..
 
     def make(cfg: float = 4.0, negative_prompt: str | None = " ") -> PipelineEditor:
         settings = EditSettings(steps=STEPS, cfg=cfg, negative_prompt=negative_prompt, dtype="float32")
-        return editor.load(Model(Kind.FOLDER, "tiny", str(checkpoints.editor), {}), "cpu", settings)
+        return editors.load(Model(Kind.FOLDER, "tiny", str(checkpoints.editor), {}), "cpu", settings)
 
     return make
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from editbench import images, shards
-from editbench.benchmarks import folder
+from editbench.benchmarks.benchmark import write_benchmark
 from editbench.edit.editor import Result
 from editbench.edit.settings import EditSettings
 from editbench.edit.worker import EditWorker, seed_of
@@ -136,7 +136,7 @@ def test_all_inputs_and_the_reference_come_along(tmp_path: Path, out: EditPaths)
         name: images.encode_png(Image.new("RGB", (size, 8))) for size, name in enumerate(("source.png", "source2.png"), 20)
     }
     record = Sample(key="a", id="a", instruction="i", category="c")
-    folder.write(tmp_path / "two", "two", [(record, {**pictures, "reference.png": pictures["source.png"]})])
+    write_benchmark(tmp_path / "two", "two", [(record, {**pictures, "reference.png": pictures["source.png"]})])
     made = make(tmp_path / "two", out, plan=(0,))
     assert [image.size for image in made.prepare(0).images] == [(20, 8), (21, 8)]
     run(made, 0)
@@ -146,7 +146,7 @@ def test_all_inputs_and_the_reference_come_along(tmp_path: Path, out: EditPaths)
 
 def test_a_broken_source_names_shard_and_member(tmp_path: Path, out: EditPaths) -> None:
     record = Sample(key="a", id="a", instruction="i", category="c")
-    folder.write(tmp_path / "broken", "broken", [(record, {"source.png": b"no picture"})])
+    write_benchmark(tmp_path / "broken", "broken", [(record, {"source.png": b"no picture"})])
     with pytest.raises(UserError, match=r"bench-00000\.tar: a\.source\.png is not a picture"):
         make(tmp_path / "broken", out, plan=(0,)).prepare(0)
 

@@ -9,7 +9,7 @@ from PIL import Image
 from processes import edit, started
 
 from editbench import images
-from editbench.benchmarks import folder
+from editbench.benchmarks.benchmark import write_benchmark
 from editbench.records import Sample
 
 CATEGORIES = ("physical", "environmental", "social", "causal", "referential")
@@ -23,7 +23,7 @@ def eight(root: Path) -> Path:
     samples = [
         Sample(key=key, id=key, instruction=key, category=CATEGORIES[place % 5], group=key) for place, key in enumerate(keys)
     ]
-    folder.write(root, "eight", ((sample, {"source.png": picture}) for sample in samples))
+    write_benchmark(root, "eight", ((sample, {"source.png": picture}) for sample in samples))
     return root
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from editbench.benchmarks import stage
-from editbench.benchmarks.folder import Benchmark
+from editbench.benchmarks.benchmark import Benchmark
 from editbench.benchmarks.rows import KEY_LENGTH, keys_of
 from editbench.errors import UserError
 
@@ -118,8 +118,9 @@ def test_killed_import_leaves_nothing_under_the_final_name(table, tmp_path):
     code = f"""
 import os, signal
 from pathlib import Path
-from editbench.benchmarks import folder, stage
-folder.BenchmarkManifest.dump = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # when only the manifest is missing
+from editbench.benchmarks import stage
+from editbench.manifests import BenchmarkManifest
+BenchmarkManifest.dump = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # when only the manifest is missing
 stage.import_benchmark(Path({str(table(ROW))!r}), format="jsonl", out=Path({str(tmp_path / "out")!r}))
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
@@ -130,26 +131,26 @@ stage.import_benchmark(Path({str(table(ROW))!r}), format="jsonl", out=Path({str(
 
 
 def test_imports_to_one_name_at_one_time_leave_each_other_alone(table, tmp_path, monkeypatch):
-    source, out, write = table(ROW), tmp_path / "out", stage.folder.write
+    source, out, write = table(ROW), tmp_path / "out", stage.write_benchmark
     others = iter([lambda: load(source, out)])
 
     def while_another(*arguments):
         next(others, lambda: None)()
         return write(*arguments)
 
-    monkeypatch.setattr(stage.folder, "write", while_another)
+    monkeypatch.setattr(stage, "write_benchmark", while_another)
     assert load(source, out).samples == 1
     assert (next(others, None), [*tmp_path.glob(".*")]) == (None, [])
 
 
 def test_picture_that_changes_during_the_import_is_noticed(table, work, tmp_path, monkeypatch):
-    source, write = table(ROW), stage.folder.write
+    source, write = table(ROW), stage.write_benchmark
 
     def late(*arguments):
         (work / "red.png").write_bytes((work / "blue.jpg").read_bytes())
         return write(*arguments)
 
-    monkeypatch.setattr(stage.folder, "write", late)
+    monkeypatch.setattr(stage, "write_benchmark", late)
     with pytest.raises(UserError, match=r"red\.png changed while it was imported"):
         load(source, tmp_path / "out")
     assert not (tmp_path / "out").exists()

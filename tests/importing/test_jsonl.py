@@ -11,7 +11,7 @@ import pytest
 
 from editbench import images
 from editbench.benchmarks import stage
-from editbench.benchmarks.folder import Benchmark
+from editbench.benchmarks.benchmark import Benchmark
 from editbench.errors import UserError
 
 ROW = {"id": "a", "image": "red.png", "instruction": "Make it blue."}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from editbench import images
-from editbench.benchmarks.folder import Benchmark
+from editbench.benchmarks.benchmark import Benchmark
 
 SHARDS = Path(__file__).parents[2] / "shards"
 README = (SHARDS / "README.md").read_text(encoding="utf-8")

@@ -163,7 +163,7 @@ def test_what_a_finished_run_would_be_asked_again_is_told_without_touching_it(fi
 def test_a_node_joins_a_run_that_is_asked_again(finished: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = finished(OK, UNPARSED)
     plan.identity, plan.devices, joined = {}, None, []
-    monkeypatch.setattr(stage.folder, "await_head", lambda *_: None)
+    monkeypatch.setattr(stage.run_folder, "await_head", lambda *_: None)
     monkeypatch.setattr(stage.drive, "join", lambda *_: joined.append(1))
     monkeypatch.setattr(stage, "_work", lambda _: None)
     stage._join(plan, Run(), none, ())

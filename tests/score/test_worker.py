@@ -12,9 +12,10 @@ from PIL import Image
 from editbench import images
 from editbench.models import Kind, Model
 from editbench.paths import TinyPaths
+from editbench.score import judges as judge_factory
 from editbench.score import rubric
 from editbench.score.judge import JudgeSettings, Reply
-from editbench.score.worker import ScoreWorker, load_judge
+from editbench.score.worker import ScoreWorker
 
 from .judges import ALL, KEYS, PULSE, Both, Drawing, Fixed, rows
 
@@ -302,5 +303,5 @@ def test_what_the_judge_says_of_how_it_runs_is_handed_on(work: Any) -> None:
 
 def test_a_judge_is_loaded_by_kind(checkpoints: TinyPaths) -> None:
     settings = JudgeSettings(device="cpu", dtype="float32", readout="generate")
-    assert isinstance(load_judge(Model(Kind.CLASS, "m", f"{__name__}:Fixed", {}), settings), Fixed)
-    assert type(load_judge(Model(Kind.FOLDER, "m", str(checkpoints.judge), {}), settings)).__name__ == "Qwen3VLJudge"
+    assert isinstance(judge_factory.load(Model(Kind.CLASS, "m", f"{__name__}:Fixed", {}), settings), Fixed)
+    assert type(judge_factory.load(Model(Kind.FOLDER, "m", str(checkpoints.judge), {}), settings)).__name__ == "Qwen3VLJudge"

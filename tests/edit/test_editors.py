@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from editbench.edit import editor
-from editbench.edit.editor import ClassEditor, Request
+from editbench.edit import editors
+from editbench.edit.editor import Request
+from editbench.edit.editors import ClassEditor
 from editbench.edit.settings import EditSettings
 from editbench.errors import UserError
 from editbench.models import Kind, Model
@@ -25,7 +26,7 @@ def made(monkeypatch: pytest.MonkeyPatch):
         module = types.ModuleType("of_the_user")
         module.Editor = type("Editor", (), {"__init__": lambda self, device: None, "edit": staticmethod(edit)})
         monkeypatch.setitem(sys.modules, "of_the_user", module)
-        return editor.load(Model(Kind.CLASS, "of_the_user:Editor", "of_the_user:Editor", {}), "cpu", settings)
+        return editors.load(Model(Kind.CLASS, "of_the_user:Editor", "of_the_user:Editor", {}), "cpu", settings)
 
     return make
 
@@ -87,6 +88,6 @@ def test_a_picture_of_any_mode_becomes_rgb(made: Any, request_of: Any, mode: str
 
 def test_copy_gives_back_the_first_source(request_of: Callable[..., Request]) -> None:
     request = request_of(2)
-    control = editor.load(Model(Kind.CONTROL, "copy", "copy", {}), "cpu", EditSettings())
+    control = editors.load(Model(Kind.CONTROL, "copy", "copy", {}), "cpu", EditSettings())
     assert control.edit(request, none).image is request.images[0]
     assert control.ignored == []

@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from editbench import shards
-from editbench.benchmarks import folder
-from editbench.benchmarks.folder import Benchmark
+from editbench.benchmarks.benchmark import Benchmark, write_benchmark
 from editbench.errors import UserError
 from editbench.images import encode_png
 from editbench.manifests import BenchmarkManifest
@@ -30,8 +29,8 @@ def root(tmp_path: Path) -> Path:
     """A benchmark of five samples in three shards."""
     samples = [(sample(f"k{number}", "cd"[number % 2]), {"source.png": PNG}) for number in range(5)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(folder, "SHARD_SIZE", 2)
-        folder.write(tmp_path / "bench", "mine", samples)
+        patch.setattr("editbench.benchmarks.benchmark.SHARD_SIZE", 2)
+        write_benchmark(tmp_path / "bench", "mine", samples)
     return tmp_path / "bench"
 
 
@@ -53,7 +52,7 @@ def test_manifest_counts_samples_by_category_and_shard(root):
 
 
 def test_digest_changes_with_a_single_record(tmp_path):
-    digests = {folder.write(tmp_path / key, "same name", [(sample(key), {"source.png": PNG})]).digest for key in ("a", "b")}
+    digests = {write_benchmark(tmp_path / key, "same name", [(sample(key), {"source.png": PNG})]).digest for key in ("a", "b")}
     assert len(digests) == 2
 
 
@@ -130,7 +129,7 @@ def test_one_changed_byte_is_found_by_hashing(root):
 
 
 def test_sample_without_a_source_picture(tmp_path):
-    folder.write(tmp_path, "x", [(sample("k"), {"reference.png": PNG})])
+    write_benchmark(tmp_path, "x", [(sample("k"), {"reference.png": PNG})])
     with pytest.raises(UserError, match="sample k has no source picture"):
         Benchmark.open(tmp_path)
 
@@ -138,8 +137,8 @@ def test_sample_without_a_source_picture(tmp_path):
 def test_same_samples_give_the_same_bytes(root, tmp_path):
     benchmark = Benchmark.open(root)
     again = tmp_path / "again"
-    folder.write(again, "mine", ((entry, {"source.png": PNG}) for entry in benchmark.samples))
-    folder.write(tmp_path / "more", "mine", ((entry, {"source.png": PNG}) for entry in benchmark.samples))
+    write_benchmark(again, "mine", ((entry, {"source.png": PNG}) for entry in benchmark.samples))
+    write_benchmark(tmp_path / "more", "mine", ((entry, {"source.png": PNG}) for entry in benchmark.samples))
     assert (again / "bench-00000.tar").read_bytes() == (tmp_path / "more" / "bench-00000.tar").read_bytes()
 
 
@@ -150,7 +149,7 @@ def test_a_key_never_becomes_a_path(tmp_path: Path, key: str) -> None:
     precious.write_bytes(b"precious")
     key = key.replace("PRECIOUS", str(tmp_path / "precious"))
     root = tmp_path / "bench"
-    folder.write(root, "x", [(sample("k"), {"source.png": PNG})])
+    write_benchmark(root, "x", [(sample("k"), {"source.png": PNG})])
     record = replace(sample("k"), key=key).to_json()
     shards.write_shard(BenchmarkPaths(root).shard(0), [("k", {"json": record, "source.png": PNG})])
     BenchmarkManifest.of("x", {"c": 1}, shards.describe([BenchmarkPaths(root).shard(0)], [1])).dump(

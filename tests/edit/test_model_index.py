@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from editbench.edit.checkpoint import pipeline_class
+from editbench.edit.model_index import pipeline_class
 from editbench.errors import UserError
 from editbench.paths import CheckpointPaths, PipelinePaths, TinyPaths
 

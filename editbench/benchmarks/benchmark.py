@@ -76,7 +76,7 @@ class Benchmark:
         return replace(self, samples=[self.samples[index] for index in chosen], stored=[self.stored[index] for index in chosen])
 
 
-def write(root: Path, name: str, samples: Iterable[tuple[Sample, shards.Members]]) -> BenchmarkManifest:
+def write_benchmark(root: Path, name: str, samples: Iterable[tuple[Sample, shards.Members]]) -> BenchmarkManifest:
     """Write a benchmark into the empty or new folder `root` and return its manifest; the manifest comes last.
 
     `samples`: records, and their pictures by extension (`source.png`, `source2.jpg`, `reference.png`).

@@ -12,7 +12,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from editbench import fencing, folder, identity
+from editbench import fencing, identity, run_folder
 from editbench.errors import IdentityError, UserError
 from editbench.paths import EditPaths, RunPaths
 
@@ -21,9 +21,9 @@ OTHER = identity.make("edit", settings={"steps": 20})
 HOLDER = """
 import sys, time
 from pathlib import Path
-from editbench import folder, identity
+from editbench import identity, run_folder
 from editbench.paths import EditPaths, RunPaths
-with folder.taken(RunPaths(Path(sys.argv[1])), identity.make("edit", settings={"steps": 40}), fresh=False):
+with run_folder.taken(RunPaths(Path(sys.argv[1])), identity.make("edit", settings={"steps": 40}), fresh=False):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -45,7 +45,7 @@ def run(paths: RunPaths) -> RunPaths:
 
 
 def take(paths: RunPaths, wanted: dict = WANTED, *, fresh: bool = False) -> None:
-    with folder.taken(paths, wanted, fresh=fresh):
+    with run_folder.taken(paths, wanted, fresh=fresh):
         pass
 
 
@@ -96,13 +96,13 @@ def test_other_settings_are_refused_by_name_and_nothing_is_touched(run: RunPaths
 def test_other_settings_that_came_while_waiting_for_the_lock_are_refused(
     paths: RunPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = folder._lock
+    real = run_folder._lock
 
     def late(descriptor: int, root: Path) -> None:
         identity.settle(paths.identity, OTHER)
         real(descriptor, root)
 
-    monkeypatch.setattr(folder, "_lock", late)
+    monkeypatch.setattr(run_folder, "_lock", late)
     with pytest.raises(IdentityError):
         take(paths)
 
@@ -181,23 +181,23 @@ def test_files_that_a_killed_run_left_half_written_are_swept(run: RunPaths) -> N
 
 def test_changed_library_versions_are_reported_and_recorded(run: RunPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     versions = {"torch": "2.10", "numpy": "2.0", "pillow": "11"}
-    monkeypatch.setattr(folder, "_version", versions.get)
-    assert folder.record_environment(run, ["1 x cpu"]) == []
+    monkeypatch.setattr(run_folder, "_version", versions.get)
+    assert run_folder.record_environment(run, ["1 x cpu"]) == []
     versions.update(torch="2.11", pillow=None, webdataset="1.0")
     changed = ["torch 2.10 -> 2.11", "pillow 11 -> absent", "webdataset absent -> 1.0"]
-    assert folder.record_environment(run, ["1 x cpu"]) == changed
+    assert run_folder.record_environment(run, ["1 x cpu"]) == changed
     assert orjson.loads(run.environment.read_bytes())["packages"] == {"torch": "2.11", "numpy": "2.0", "webdataset": "1.0"}
-    assert folder.record_environment(run, ["2 x cpu"]) == []
+    assert run_folder.record_environment(run, ["2 x cpu"]) == []
 
 
 @pytest.mark.parametrize("name", ["status", "logs", "spool"])
 def test_a_link_in_place_of_a_folder_is_refused(tmp_path: Path, name: str) -> None:
     paths, precious = EditPaths(tmp_path / "run"), tmp_path / "precious"
-    with folder.taken(paths, WANTED, fresh=False):
+    with run_folder.taken(paths, WANTED, fresh=False):
         pass
     precious.mkdir()
     (precious / "x.tar").touch()
     (paths.root / name).symlink_to(precious)
-    with pytest.raises(UserError, match=f"{name} is a link to another folder"), folder.taken(paths, WANTED, fresh=False):
+    with pytest.raises(UserError, match=f"{name} is a link to another folder"), run_folder.taken(paths, WANTED, fresh=False):
         pass
     assert (precious / "x.tar").exists()
