@@ -15,34 +15,11 @@ from typing import Annotated, NoReturn
 import typer
 
 from editbench import __version__, options, rubric_cli
+from editbench.edit.settings import EditSettings
 from editbench.errors import BUG, EditbenchError, Interrupted, UserError, status_of
-from editbench.options import (
-    Anchors,
-    Audit,
-    BatchSize,
-    BatchTokens,
-    Config,
-    Devices,
-    DryRun,
-    Dtype,
-    Forced,
-    Fresh,
-    LoadParallel,
-    MaxFailures,
-    MaxText,
-    Nnodes,
-    NodeRank,
-    Nproc,
-    PathArgument,
-    PathOption,
-    Progress,
-    RdzvEndpoint,
-    RdzvId,
-    Retries,
-    Retry,
-    StallTimeout,
-    SyncEvery,
-)
+from editbench.fleet.run_options import Progress, RunOptions, check_progress
+from editbench.options import Config, PathArgument, PathOption
+from editbench.score.settings import ScoreSettings
 
 app = typer.Typer(
     help="Run, judge and compare image-editing models: import -> edit -> score -> report, each stage rerun alone.",
@@ -140,118 +117,42 @@ def import_(
 
 
 @app.command()
+@options.expanded
 def edit(
-    context: typer.Context,
     benchmark: Annotated[Path, PathArgument(help="Folder of benchmark shards.")],
     model: Annotated[str, typer.Option(help="Hub id, local folder, copy, or package.module:Class.")],
     out: Annotated[Path, PathOption(help="Folder for the edits.")],
-    steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps; default: the model's published number.")] = None,
-    cfg: Annotated[float | None, typer.Option(help="Guidance scale; default: the model's published one.")] = None,
-    negative_prompt: Annotated[str | None, typer.Option(help="Default: what keeps true CFG on.")] = None,
-    seed: Annotated[int, typer.Option(help="Each sample's seed is a hash of this and its key.")] = 0,
-    size: Annotated[
-        str, typer.Option(metavar="source|PIXELS|WxH", help="Size of the edits; PIXELS keeps the aspect ratio.")
-    ] = "1048576",
-    dtype: Dtype = "auto",
-    category: Annotated[list[str] | None, typer.Option(help="Only this category; repeatable.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N samples.")] = None,
-    shard_size: Annotated[int, typer.Option(min=1, help="Samples a shard.")] = 32,
-    max_failures: MaxFailures = "0",
-    retries: Retries = 1,
-    nproc: Nproc = "auto",
-    devices: Devices = None,
-    stall_timeout: StallTimeout = 1800.0,
-    load_parallel: LoadParallel = 0,
-    sync_every: SyncEvery = 0,
-    nnodes: Nnodes = 1,
-    node_rank: NodeRank = 0,
-    rdzv_endpoint: RdzvEndpoint = "",
-    rdzv_id: RdzvId = "editbench",
-    progress: Progress = "auto",
-    dry_run: DryRun = False,
-    fresh: Fresh = False,
+    settings: EditSettings,
+    run: RunOptions,
     config: Config = None,
 ) -> None:
     """Edit every sample of a benchmark, one process a GPU. Killed and run again, it goes on where it stopped."""
-    from editbench.edit.settings import EditSettings
-    from editbench.edit.stage import edit as run_edit
+    from editbench.edit import stage
 
-    settings = EditSettings(
-        seed=seed,
-        steps=steps,
-        cfg=cfg,
-        negative_prompt=negative_prompt,
-        size=size,
-        dtype=dtype,
-        categories=tuple(category or ()),
-        limit=limit,
-        shard_size=shard_size,
-    )
-    run = options.run_of(context.params)
-    run_edit(benchmark, model, out, settings, run)
+    stage.edit(benchmark, model, out, settings, run)
 
 
 @app.command()
+@options.expanded
 def score(
-    context: typer.Context,
     edits: Annotated[Path, PathArgument(help="Folder of edits.")],
     model: Annotated[str, typer.Option(help="The judge: hub id, local folder, or package.module:Class.")],
     out: Annotated[Path, PathOption(help="Folder for the scores.")],
+    *,
     rubric: Annotated[str, typer.Option(metavar="NAME|FILE.toml", help="What the judge is asked.")] = "five",
-    readout: Annotated[
-        str, typer.Option(metavar="generate|expected", help="Read a written score, or its distribution.")
-    ] = "generate",
-    forced: Forced = True,
-    votes: Annotated[int, typer.Option(min=1, help="Replies a sample, drawn with seeds; their mean counts.")] = 1,
-    temperature: Annotated[float, typer.Option(min=0, help="0: always the most likely token.")] = 0.0,
-    seed: Annotated[int, typer.Option(help="Each vote's seed is a hash of this, the sample's key and the vote.")] = 0,
-    batch_size: BatchSize = None,
-    batch_tokens: BatchTokens = None,
-    language: Annotated[str | None, typer.Option(metavar="en|zh", help="Of the prompts; default: each sample's own.")] = None,
-    max_pixels: Annotated[int, typer.Option(help="Largest area of a picture the judge sees.")] = 1_048_576,
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest reply, in tokens.")] = 256,
-    max_text: MaxText = 4_000,
-    dtype: Dtype = "auto",
-    audit: Audit = "0%",
-    anchors: Anchors = None,
-    retry: Retry = None,
-    max_failures: MaxFailures = "0",
-    retries: Retries = 1,
-    nproc: Nproc = "auto",
-    devices: Devices = None,
-    stall_timeout: StallTimeout = 1800.0,
-    load_parallel: LoadParallel = 0,
-    sync_every: SyncEvery = 0,
-    nnodes: Nnodes = 1,
-    node_rank: NodeRank = 0,
-    rdzv_endpoint: RdzvEndpoint = "",
-    rdzv_id: RdzvId = "editbench",
-    progress: Progress = "auto",
-    dry_run: DryRun = False,
-    fresh: Fresh = False,
+    settings: ScoreSettings,
+    anchors: Annotated[Path | None, PathOption(metavar="EDITS", help="Other edits, judged along as anchors.")] = None,
+    retry: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STATUS", help="Ask again for unparsed, out_of_range or refused; repeatable. Errors always are."),
+    ] = None,
+    run: RunOptions,
     config: Config = None,
 ) -> None:
     """Judge every edit, data-parallel, in batches. Killed and run again, it goes on where it stopped."""
-    from editbench.score.settings import ScoreSettings, percentage
-    from editbench.score.stage import score as run_score
+    from editbench.score import stage
 
-    settings = ScoreSettings(
-        readout=readout,
-        forced=forced,
-        votes=votes,
-        temperature=temperature,
-        seed=seed,
-        batch_size=batch_size or (None if batch_tokens else 8),
-        batch_tokens=batch_tokens,
-        audit=percentage(audit),
-        language=language,
-        max_pixels=max_pixels,
-        max_new_tokens=max_new_tokens,
-        max_text=max_text,
-        dtype=dtype,
-    )
-    run = options.run_of(context.params)
-    run_score(edits, model, rubric, out, settings, run, retry or (), anchors)
+    stage.score(edits, model, rubric, out, settings, run, retry or (), anchors)
 
 
 @app.command()
@@ -331,9 +232,11 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Show how it stands, and end.")] = False,
 ) -> None:
     """Show the panel of a run, from any terminal or node that sees its folder. Reads only."""
+    from editbench.fleet.panel.live import Style
     from editbench.fleet.panel.watch import watch as run_watch
 
-    run_watch(folder, style=options.style(progress), once=once)
+    check_progress(progress)
+    run_watch(folder, style=Style(progress), once=once)
 
 
 @app.command()

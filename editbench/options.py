@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -53,66 +57,36 @@ Config = Annotated[
     Path | None,
     PathOption("--config", callback=read_config, is_eager=True, metavar="FILE.toml", help="Options from a file."),
 ]
-Nproc = Annotated[str, typer.Option(metavar="auto|N", help="Ranks; auto: one an accelerator, else 1.")]
-Devices = Annotated[str | None, typer.Option(metavar="0,2,5", help="Which accelerators.")]
-Progress = Annotated[str, typer.Option(metavar="auto|live|plain|off", help="How progress is shown.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, count, load nothing.")]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Start over; what is there is moved aside, never deleted.")]
-MaxFailures = Annotated[str, typer.Option(metavar="N|P%", help="Failed samples up to which the run counts as complete.")]
-Retries = Annotated[int, typer.Option(min=0, help="Tries more for what may be transient: out of memory, I/O.")]
-StallTimeout = Annotated[
-    float, typer.Option(min=1, metavar="SECONDS", help="Restart a rank that makes no progress for so long.")
-]
-LoadParallel = Annotated[int, typer.Option(min=0, help="Ranks that load at once, the first alone; 0: all.")]
-SyncEvery = Annotated[int, typer.Option(min=0, help="Lockstep: ranks wait for each other after every N items; 0: never.")]
-Nnodes = Annotated[int, typer.Option(min=1, help="Machines; run the same command on each.")]
-NodeRank = Annotated[int, typer.Option(min=0, help="This machine; 0 is the head.")]
-RdzvEndpoint = Annotated[str, typer.Option(metavar="HOST:PORT", help="A free port on the head.")]
-RdzvId = Annotated[str, typer.Option(help="Name of the job, the same on all machines.")]
-Dtype = Annotated[str, typer.Option(metavar="DTYPE", help="auto, bfloat16, float16 or float32.")]
-Forced = Annotated[
-    bool, typer.Option("--forced/--no-forced", help="After a reply that can't be read, ask once more for the score alone.")
-]
-MaxText = Annotated[int, typer.Option(min=1, help="Characters of an instruction or reference text the judge is shown.")]
-Audit = Annotated[str, typer.Option(metavar="P%", help="Test the judge with controls on this share of the samples.")]
-Anchors = Annotated[Path | None, PathOption(metavar="EDITS", help="Other edits, judged along as anchors.")]
-BatchSize = Annotated[int | None, typer.Option(min=1, help="Samples judged together; default: 8.")]
-BatchTokens = Annotated[
-    int | None, typer.Option(min=1, help="In its place: as many together as stay within N tokens, by an estimate.")
-]
-Retry = Annotated[
-    list[str] | None,
-    typer.Option(metavar="STATUS", help="Ask again for unparsed, out_of_range or refused; repeatable. Errors always are."),
-]
 
 
-def style(name: str) -> Any:
-    from editbench.fleet.panel.live import Style
+def expanded(command: Callable[..., None]) -> Callable[..., None]:
+    """For Typer: the fields of each dataclass among the command's parameters become parameters in its place.
 
-    if name not in list(Style):
-        raise UserError(f"--progress {name} is unknown", f"Choose {', '.join(Style)}.")
-    return Style(name)
+    A field is declared as `Annotated[type, typer.Option(...)]`, with its default; the command is called with the dataclasses.
+    """
+    parameters = inspect.signature(command, eval_str=True).parameters
+    kinds = {name: each.annotation for name, each in parameters.items() if is_dataclass(each.annotation)}
+    expansions = {name: [*_options_of(kind)] for name, kind in kinds.items()}
+    flat = [inner for name, outer in parameters.items() for inner in expansions.get(name, [outer])]
+
+    @functools.wraps(command)
+    def flattened(**values: Any) -> None:
+        for name, kind in kinds.items():
+            settings = {option.name: values.pop(option.name) for option in expansions[name]}
+            values[name] = kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()})
+        command(**values)
+
+    flattened.__signature__ = inspect.Signature([each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in flat])
+    flattened.__annotations__ = {each.name: each.annotation for each in flat}
+    return flattened
 
 
-def run_of(options: dict[str, Any]) -> Any:
-    """The `Run` in a command's options: those that change no result."""
-    from editbench.fleet.drive import Run
-    from editbench.fleet.nodes import Nodes
-
-    nproc, devices = options["nproc"], options["devices"]
-    if nproc != "auto" and (not nproc.isdecimal() or int(nproc) < 1):
-        raise UserError(f"--nproc {nproc} is no number of ranks", "Give auto, or 1 or more.")
-    try:
-        indices = [int(index) for index in devices.split(",")] if devices else None
-    except ValueError:
-        raise UserError(f"--devices {devices} is no list of numbers", "Give for example 0,2,5.") from None
-    same = ("fresh", "dry_run", "max_failures", "retries", "stall_timeout", "load_parallel", "sync_every")
-    return Run(
-        nproc=None if nproc == "auto" else int(nproc),
-        devices=indices,
-        nodes=Nodes(
-            count=options["nnodes"], rank=options["node_rank"], endpoint=options["rdzv_endpoint"], run_id=options["rdzv_id"]
-        ),
-        progress=style(options["progress"]),
-        **{name: options[name] for name in same},
-    )
+def _options_of(kind: type) -> Iterator[inspect.Parameter]:
+    hints = get_type_hints(kind, include_extras=True)
+    for field in fields(kind):
+        declared, option = get_args(hints[field.name])
+        default = field.default
+        if get_origin(declared) is tuple:  # Typer knows repeatable options as lists
+            declared, default = list[get_args(declared)[0]], [*default]
+        annotation = Annotated[declared, option]
+        yield inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

@@ -24,10 +24,10 @@ RUN = (
 )
 COMMANDS = {
     "import": "source --out --format --images --map --name",
-    "edit": "benchmark --model --out --steps --cfg --negative-prompt --seed --size --dtype --category --limit --shard-size "
+    "edit": "benchmark --model --out --seed --steps --cfg --negative-prompt --size --dtype --category --limit --shard-size "
     + RUN,
     "score": "edits --model --out --rubric --readout --forced --votes --temperature --seed --batch-size --batch-tokens "
-    "--language --max-pixels --max-new-tokens --max-text --dtype --audit --anchors --retry " + RUN,
+    "--audit --language --max-pixels --max-new-tokens --max-text --dtype --anchors --retry " + RUN,
     "report": "scores --out --name --baseline --ratings --reference --force --resamples --seed --figures --latex "
     "--html --pictures --full-pictures --edits",
     "rubric": "",
@@ -177,8 +177,8 @@ def test_a_config_file_that_cannot_be_read_is_refused(
 
 def test_how_to_run_is_read_from_the_options(asked: Callable) -> None:
     how = asked("--nproc", "2", "--devices", "0,2", "--progress", "off", "--dry-run", "--max-failures", "5%")[4]
-    assert (how.nproc, how.devices, how.progress, how.dry_run, how.max_failures) == (2, [0, 2], "off", True, "5%")
-    assert (asked()[4].nproc, asked()[4].devices) == (None, None)
+    assert (how.rank_count, how.device_indices, how.progress, how.dry_run, how.max_failures) == (2, [0, 2], "off", True, "5%")
+    assert (asked()[4].rank_count, asked()[4].device_indices) == (None, None)
 
 
 def refused(outcome: tuple[int, str, str], message: str, out: Path) -> None:

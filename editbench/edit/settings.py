@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
-DEFAULT_AREA = "1048576"
-DEFAULT_SHARD_SIZE = 32
+from typer import Option
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditSettings:
-    """Part of the identity of a run. None for a setting means the pipeline's own default."""
+    """Part of the identity of a run. The command line takes its options from here. None means the pipeline's own default."""
 
-    seed: int = 0
-    steps: int | None = None
-    """Denoising steps."""
-    cfg: float | None = None
-    """Scale of classifier-free guidance: `true_cfg_scale` where the pipeline has it, else `guidance_scale`."""
-    negative_prompt: str | None = None
+    seed: Annotated[int, Option(help="Each sample's seed is a hash of this and its key.")] = 0
+    steps: Annotated[int | None, Option(min=1, help="Denoising steps; default: the model's published number.")] = None
+    cfg: Annotated[float | None, Option(help="Guidance scale; default: the model's published one.")] = None
+    """`true_cfg_scale` where the pipeline has it, else `guidance_scale`."""
+    negative_prompt: Annotated[str | None, Option(help="Default: what keeps true CFG on.")] = None
     """With true CFG it must be a text, " " will do: without one the pipeline silently leaves CFG out."""
-    size: str = DEFAULT_AREA
-    """`source`, an area in pixels, or WIDTHxHEIGHT; see `edit.size`."""
-    dtype: str = "auto"
+    size: Annotated[str, Option(metavar="source|PIXELS|WxH", help="Size of the edits; PIXELS keeps the aspect ratio.")] = (
+        "1048576"
+    )
+    """See `edit.size`."""
+    dtype: Annotated[str, Option(metavar="DTYPE", help="auto, bfloat16, float16 or float32.")] = "auto"
     """`auto`: bfloat16 on an accelerator, float32 on a CPU."""
-    categories: tuple[str, ...] = ()
-    limit: int | None = None
-    shard_size: int = DEFAULT_SHARD_SIZE
+    categories: Annotated[tuple[str, ...], Option("--category", help="Only this category; repeatable.")] = ()
+    limit: Annotated[int | None, Option(min=1, help="Only the first N samples.")] = None
+    shard_size: Annotated[int, Option(min=1, help="Samples a shard.")] = 32
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

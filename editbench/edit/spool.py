@@ -34,6 +34,10 @@ class Spool:
     def shard_of(self, index: int) -> int:
         return index // self.size
 
+    def indices(self, shard: int) -> range:
+        """The samples of a shard."""
+        return range(len(self.keys))[shard * self.size : (shard + 1) * self.size]
+
     def shard_keys(self, shard: int) -> Sequence[str]:
         return self.keys[shard * self.size : (shard + 1) * self.size]
 
@@ -54,14 +58,14 @@ class Spool:
         return self.paths.spooled(key).exists() or (sealed.exists() and key in self._sealed(self.shard_of(index)))
 
     def missing(self) -> list[int]:
-        """Places of the samples without an edit on disk.
+        """Indices of the samples without an edit on disk.
 
         A sealed shard holds all its samples but those in failures.jsonl, so that only shards with failures are opened: 10,000
         finished samples are looked through in milliseconds. What has been cut short does not count.
         """
         spooled = {path.stem for path in self.paths.all_spooled() if shards.ends_well(path)}
         failed = {failure.key for failure in self.failures()}
-        places: list[int] = []
+        indices: list[int] = []
         for shard in range(self.shard_count):
             keys = self.shard_keys(shard)
             path = self.paths.shard(shard)
@@ -69,19 +73,25 @@ class Spool:
             if path.exists() and shards.ends_well(path):
                 lacking &= failed
                 lacking -= self._sealed(shard).keys() if lacking else set()
-            places += [shard * self.size + place for place, key in enumerate(keys) if key in lacking]
-        return places
+            indices += [index for index, key in zip(self.indices(shard), keys, strict=True) if key in lacking]
+        return indices
 
     def set_aside_damaged(self) -> None:
         """Rename the shards and spool files that have been cut short, and say so."""
         sealed = (self.paths.shard(shard) for shard in range(self.shard_count))
-        for path in [*self.paths.all_spooled(), *(path for path in sealed if path.exists())]:
-            if not shards.ends_well(path):
-                _set_aside(path)
+        files = [*self.paths.all_spooled(), *(path for path in sealed if path.exists())]
+        self.set_aside([path for path in files if not shards.ends_well(path)])
+
+    def set_aside(self, damaged: Iterable[Path]) -> None:
+        """Rename these files, where they are there, and say so."""
+        for path in damaged:
+            if path.exists():
+                kept = path.rename(path.with_name(f"{path.name}.damaged"))
+                warn(f"{path} is not whole; kept as {kept.name}, its samples are edited again")
 
     def pending(self) -> list[int]:
-        """Places of the samples that have neither an edit nor, in the run that is going on, a failure."""
-        return [place for place in self.missing() if not self.paths.failed(self.keys[place]).exists()]
+        """Indices of the samples that have neither an edit nor, in the run that is going on, a failure."""
+        return [index for index in self.missing() if not self.paths.failed(self.keys[index]).exists()]
 
     def failures(self) -> list[Failure]:
         """The failures that the last finished run recorded."""
@@ -153,16 +163,11 @@ class Spool:
                 flags += [Edit.from_dict(stored.record(), str(stored.shard)).edit.flags for stored in samples]
         return counts, flags
 
-    def lost(self, manifest: EditManifest) -> list[str]:
-        """Names of a finished run's shards that are gone or of another size; those are set aside."""
-        lost = []
-        for entry in manifest.shards:
-            path = self.paths.listed(entry.name)
-            if not path.exists() or path.stat().st_size != entry.bytes:
-                lost.append(path.name)
-                if path.exists():
-                    _set_aside(path)
-        return lost
+    def lost(self, manifest: EditManifest) -> list[int]:
+        """The shards of a finished run that are gone or of another size."""
+        sizes = {self.paths.listed(entry.name): entry.bytes for entry in manifest.shards}
+        whole = {path for path, size in sizes.items() if path.exists() and path.stat().st_size == size}
+        return [shard for shard in range(self.shard_count) if self.paths.shard(shard) in sizes.keys() - whole]
 
     def clear(self) -> None:
         shutil.rmtree(self.paths.spool, ignore_errors=True)
@@ -195,9 +200,3 @@ class Spool:
         if [sample.key for sample in stored] != [key]:
             raise UserError(f"{self.paths.spooled(key)} does not hold the sample {key} alone", _REMEDY)
         return stored[0]
-
-
-def _set_aside(path: Path) -> None:
-    damaged = path.with_name(f"{path.name}.damaged")
-    path.rename(damaged)
-    warn(f"{path} is not whole; kept as {damaged.name}, its samples are edited again")

@@ -61,7 +61,7 @@ class Keeper:
         """One life of the rank; returns its exit code."""
         environment = {**os.environ, LIFE_VARIABLE: str(life)}
         rank = process.start(self._command, env=environment, pass_fds=[self._lock])
-        stalled = Stall(self._path, self._job.stall_timeout)
+        stalled = Stall(self._path, self._job.options.stall_timeout)
         while rank.poll() is None and not self._stopping:
             time.sleep(POLL)
             if stalled():
@@ -75,7 +75,7 @@ class Keeper:
         left = status.RankStatus.read(self._path)
         rank.send_signal(DUMP_SIGNAL)
         _wait(rank, DUMP_GRACE)
-        message = f"no progress for {self._job.stall_timeout:.0f} s; its stacks are in its log"
+        message = f"no progress for {self._job.options.stall_timeout:.0f} s; its stacks are in its log"
         self._mark(left, status.STALLED, message)
 
     def _mark(self, left: status.RankStatus | None, state: str, message: str) -> None:

@@ -53,7 +53,7 @@ def main(job_path: Path) -> int:
     attempt = shared["attempt"]
     _redirect(paths.attempt(attempt).rank_log(rank))
     device = _take_device(job.device)
-    now = status.RankStatus(rank, attempt, restart, life, job.node, device=device)
+    now = status.RankStatus(rank, attempt, restart, life, job.options.node_rank, device=device)
     if before is not None and before.attempt == attempt:
         carried = ("done", "failed", "reasons", "scores", "seconds", "slowest", "events")
         now = replace(now, **{name: getattr(before, name) for name in carried})
@@ -117,11 +117,11 @@ def _run(worker: Worker, claims: Claims, board: status.StatusFile, job: Job, wor
         def record(row: dict[str, Any]) -> None:
             file.write(orjson.dumps(row | common) + b"\n")
 
-        lockstep = _lockstep(store, job, paths, board, world) if job.sync_every else None
+        lockstep = _lockstep(store, job, paths, board, world) if job.options.sync_every else None
         # The store's port tells runs on one machine apart.
         slots = Path(tempfile.gettempdir()) / f"editbench-{os.getuid()}-loading-{os.environ['MASTER_PORT']}-{now.attempt}"
-        loop = Loop(worker, claims, board, record, retries=job.retries, lockstep=lockstep)
-        loop.run(now.device, loading.slot(slots, job.load_parallel, board.set))
+        loop = Loop(worker, claims, board, record, retries=job.options.retries, lockstep=lockstep)
+        loop.run(now.device, loading.slot(slots, job.options.load_parallel, board.set))
     board.set(state=status.FINISHED, held="", step=0, steps=0)
 
 
@@ -132,7 +132,7 @@ def _lockstep(store: Store, job: Job, paths: RunPaths, board: status.StatusFile,
         return sum(rank.state in status.ENDED for rank in status.read_all(paths, now.attempt))
 
     return Lockstep(
-        store, every=job.sync_every, world=world, scope=f"sync/{now.attempt}/{now.restart}", ended=ended, beat=board.set
+        store, every=job.options.sync_every, world=world, scope=f"sync/{now.attempt}/{now.restart}", ended=ended, beat=board.set
     )
 
 

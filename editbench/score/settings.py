@@ -1,56 +1,86 @@
-"""Every setting that changes a score."""
+"""Every setting that changes a score. Imports nothing heavy."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Option
 
 from editbench.errors import UserError
 from editbench.records import GENERATE, Readout
-from editbench.score.judge import JudgeSettings
+
+if TYPE_CHECKING:
+    from editbench.score.judge import JudgeSettings
+
+DEFAULT_BATCH = 8
+
+
+def percentage(text: str) -> float:
+    """`10%`, or `10`, as 10.0. Raises UserError for anything else."""
+    if match := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)%?", str(text).strip()):
+        return float(match[1])
+    raise UserError(f"--audit {text} is no percentage", "Give for example 10%.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreSettings:
-    """Part of the identity of a run."""
+    """Part of the identity of a run. The command line takes its options from here."""
 
-    readout: Readout = GENERATE
-    forced: bool = True
-    """Whether a reply that can't be read is followed by a forced readout."""
-    votes: int = 1
-    temperature: float = 0.0
-    seed: int = 0
-    """What a vote draws depends on this, the sample, the question and the vote's number."""
-    batch_size: int | None = 8
-    """Samples judged together: padding moves the last bits, so a sample always has the same company."""
-    batch_tokens: int | None = None
-    """In place of `batch_size`: as many samples together as stay within this many tokens, by an estimate."""
-    audit: float = 0.0
+    readout: Annotated[
+        Readout, Option(metavar="generate|expected", help="Read a written score, or its distribution.", parser=str)
+    ] = GENERATE
+    forced: Annotated[
+        bool, Option("--forced/--no-forced", help="After a reply that can't be read, ask once more for the score alone.")
+    ] = True
+    votes: Annotated[int, Option(min=1, help="Replies a sample, drawn with seeds; their mean counts.")] = 1
+    temperature: Annotated[float, Option(min=0, help="0: always the most likely token.")] = 0.0
+    seed: Annotated[int, Option(help="Each vote's seed is a hash of this, the sample's key and the vote.")] = 0
+    batch_size: Annotated[int | None, Option(min=1, help="Samples judged together; default: 8.")] = None
+    """Padding moves the last bits, so a sample is always judged in the same batch. 8 where neither this nor `batch_tokens` is
+    given."""
+    batch_tokens: Annotated[
+        int | None, Option(min=1, help="In its place: as many together as stay within N tokens, by an estimate.")
+    ] = None
+    audit: Annotated[
+        float,
+        Option(
+            metavar="P%",
+            parser=percentage,
+            show_default="0%",
+            help="Test the judge with controls on this share of the samples.",
+        ),
+    ] = 0.0
     """Percent of the samples whose controls are judged as well."""
-    language: str | None = None
-    """Language of the rubric's texts; None: each sample's own, where the rubric has it."""
-    max_pixels: int = 1_048_576
-    max_new_tokens: int = 256
-    max_text: int = 4_000
-    """Characters of an instruction or a reference text that the judge is shown. All samples of a batch are padded to the length
-    of the longest, and pay for it."""
-    dtype: str = "auto"
+    language: Annotated[str | None, Option(metavar="en|zh", help="Of the prompts; default: each sample's own.")] = None
+    """None: each sample's own, where the rubric has it."""
+    max_pixels: Annotated[int, Option(help="Largest area of a picture the judge sees.")] = 1_048_576
+    max_new_tokens: Annotated[int, Option(min=1, help="Longest reply, in tokens.")] = 256
+    max_text: Annotated[int, Option(min=1, help="Characters of an instruction or reference text the judge is shown.")] = 4_000
+    """All samples of a batch are padded to the length of the longest, and pay for it."""
+    dtype: Annotated[str, Option(metavar="DTYPE", help="auto, bfloat16, float16 or float32.")] = "auto"
     """`auto`: bfloat16 on an accelerator, float32 on a CPU."""
+
+    def __post_init__(self) -> None:
+        if self.batch_size is None and self.batch_tokens is None:
+            object.__setattr__(self, "batch_size", DEFAULT_BATCH)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     def for_judge(self, device: str) -> JudgeSettings:
         """Raises UserError for what no judge can work with."""
+        from editbench.score.judge import JudgeSettings
+
         names = ("dtype", "readout", "max_new_tokens", "max_pixels", "temperature")
         return JudgeSettings(device=device, **{name: getattr(self, name) for name in names})
 
     def check(self) -> None:
         """Raises UserError for settings that can't be, whatever the device."""
         replace(self, dtype="float32").for_judge("cpu")
-        if (self.batch_size is None) == (self.batch_tokens is None):
+        if self.batch_size is not None and self.batch_tokens is not None:
             raise UserError("--batch-size and --batch-tokens are two ways to say one thing", "Give one of them.")
         if not 0 <= self.audit <= 100:
             raise UserError(f"--audit {self.audit:g}% is no share of the samples", "Give 0% to 100%.")
@@ -63,10 +93,3 @@ class ScoreSettings:
         """64 bits that no other sample, question or vote has."""
         name = "\0".join((str(self.seed), key, question, str(vote)))
         return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
-
-
-def percentage(text: str) -> float:
-    """`10%`, or `10`, as 10.0. Raises UserError for anything else."""
-    if match := re.fullmatch(r"(\d+(?:\.\d+)?)%?", text.strip()):
-        return float(match[1])
-    raise UserError(f"--audit {text} is no percentage", "Give for example 10%.")

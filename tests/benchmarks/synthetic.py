@@ -13,10 +13,10 @@ from PIL import Image
 
 from editbench import identity, images, shards
 from editbench.benchmarks.benchmark import Benchmark, write_benchmark
-from editbench.edit import stage
 from editbench.edit.settings import EditSettings
 from editbench.edit.spool import Spool
-from editbench.fleet.drive import Run
+from editbench.edit.stage import EditStage
+from editbench.fleet.run_options import RunOptions
 from editbench.manifests import EditsFacts, Named
 from editbench.paths import EDITED, RECORD, SOURCE, ScorePaths
 from editbench.records import OK, Judgement, Sample
@@ -55,7 +55,7 @@ def copied(root: Path, out: Path, *, missing: int = 0) -> Spool:
 
     With some `missing`, shards that have all their samples are sealed and the others' edits are in the spool.
     """
-    plan = stage._check(root, "copy", out, EditSettings(), Run())
+    plan = EditStage.plan(root, "copy", out, EditSettings(), RunOptions())
     spool, paths = plan.spool, plan.paths
     paths.spool.mkdir(parents=True)
     identity.settle(paths.identity, plan.identity)

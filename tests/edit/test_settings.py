@@ -11,8 +11,9 @@ import pytest
 
 from editbench.edit import stage
 from editbench.edit.settings import EditSettings
-from editbench.edit.spool import Spool
+from editbench.edit.stage import EditStage
 from editbench.fleet.devices import Devices
+from editbench.fleet.run_options import RunOptions
 from editbench.models import Kind, Model
 from editbench.paths import EditPaths, PipelinePaths
 
@@ -85,24 +86,39 @@ def test_every_setting_is_part_of_the_identity() -> None:
 
 @pytest.fixture
 def finished(make_edits: Any):
-    """The plan of a run that has finished with these failures."""
+    """The stage of a run that has finished with these failures."""
 
-    def make(failed: tuple[str, ...] = ()) -> Any:
-        paths = EditPaths(make_edits(failed))
-        return SimpleNamespace(paths=paths, spool=Spool(paths, KEYS, 2))
+    def make(failed: tuple[str, ...] = ()) -> EditStage:
+        benchmark = SimpleNamespace(samples=[SimpleNamespace(key=key) for key in KEYS])
+        return EditStage(
+            paths=EditPaths(make_edits(failed)),
+            model=Model(Kind.CONTROL, "copy", "copy", {}),
+            devices=CPU,
+            options=RunOptions(),
+            identity={},
+            benchmark=benchmark,
+            settings=EditSettings(shard_size=2),
+        )
 
     return make
 
 
 def test_a_finished_run_is_complete_with_as_many_failures_as_allowed(finished: Any) -> None:
     plan = finished(("social",))
-    assert stage._already(plan, lambda total: 1).failed == 1
-    assert stage._already(plan, lambda total: 0) is None
-    assert plan.spool.missing() == [2]
+    manifest = plan.finished()
+    assert plan.unfinished(manifest) == plan.owed() == [2]
+    assert str(plan.shortfall(manifest)) == "1 of 5 samples have no edit"
+    lenient = replace(plan, options=RunOptions(max_failures="1"))
+    assert (lenient.unfinished(manifest), lenient.owed(), lenient.shortfall(manifest)) == (None, [], None)
 
 
 def test_a_finished_run_that_lost_a_shard_edits_its_samples_again(finished: Any) -> None:
     plan = finished()
+    manifest = plan.finished()
     plan.paths.shard(1).unlink()
-    assert stage._already(plan, lambda total: 0) is None
-    assert plan.spool.missing() == [2, 3]
+    with plan.paths.shard(2).open("ab") as file:
+        file.write(bytes(512))
+    assert plan.unfinished(manifest) == plan.owed() == [2, 3, 4]
+    plan.reopen(manifest)
+    assert plan.spool.missing() == [2, 3, 4]
+    assert plan.finished() is None

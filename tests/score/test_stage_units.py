@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from editbench.errors import UserError
-from editbench.fleet.drive import Run
+from editbench.fleet import stage as life
+from editbench.fleet.run_options import RunOptions
 from editbench.manifests import EditsFacts, Named
 from editbench.paths import ScorePaths, TinyPaths
 from editbench.records import ERROR, OK, UNPARSED, Judgement
-from editbench.score import stage
 from editbench.score.chunks import Chunks, RowFile
 from editbench.score.settings import ScoreSettings, percentage
+from editbench.score.stage import ScoreStage, score
 
 from .judges import Fixed
 
 
 @pytest.fixture
 def finished(tmp_path: Path):
-    """The plan of a run of two samples, one a chunk, that has finished with these statuses."""
+    """The stage of a run of two samples, one a chunk, that has finished with these statuses."""
 
-    def make(*statuses: str) -> Any:
+    def make(*statuses: str) -> ScoreStage:
         paths = ScorePaths(tmp_path)
         chunks = Chunks(paths, [RowFile(paths.scores, [("k0", ""), ("k1", "")], range(2))])
         chunks.paths.chunks.mkdir()
@@ -33,52 +34,66 @@ def finished(tmp_path: Path):
             about = {"key": f"k{number}", "id": "k", "category": "c", "language": "en", "group": "g"}
             chunks.put(number, [Judgement(**about, status=status, score=1.0 if status == OK else None)])
         chunks.finish(EditsFacts(digest="e", benchmark=Named(name="b"), model=Named(name="m")), "i")
-        return SimpleNamespace(paths=chunks.paths, chunks=chunks)
+        nothing = dict.fromkeys(("model", "devices", "edits", "anchors", "rubric"))
+        stage = ScoreStage(**nothing, paths=paths, options=RunOptions(), identity={}, settings=ScoreSettings(), retry=())
+        vars(stage)["chunks"] = chunks
+        return stage
 
     return make
 
 
-def none(_total: int) -> int:
-    return 0
+def asked(stage: ScoreStage, retry: Collection[str] = (), **options: Any) -> ScoreStage:
+    """The same run, asked for in another way."""
+    other = replace(stage, retry=retry, options=RunOptions(**options))
+    vars(other)["chunks"] = stage.chunks
+    return other
+
+
+def reopened(stage: ScoreStage) -> list[int]:
+    """What is to be judged again."""
+    manifest = stage.finished()
+    owed = stage.unfinished(manifest)
+    assert owed == stage.owed()
+    assert stage.paths.manifest.exists()
+    stage.reopen(manifest)
+    assert stage.begin() == owed
+    return owed
 
 
 def test_a_finished_run_without_errors_is_complete(finished: Any) -> None:
-    plan = finished(OK, UNPARSED)
-    plan.paths.chunks.mkdir()
-    assert stage._already(plan, none).statuses == {OK: 1, UNPARSED: 1}
-    assert not plan.paths.chunks.exists()
+    stage = finished(OK, UNPARSED)
+    assert (stage.unfinished(stage.finished()), stage.owed()) == (None, [])
+    assert stage.finished().statuses == {OK: 1, UNPARSED: 1}
 
 
 def test_more_errors_than_allowed_are_judged_again_and_no_others(finished: Any) -> None:
-    plan = finished(OK, ERROR)
-    assert stage._already(plan, lambda total: 1) is not None
-    assert stage._already(plan, none) is None
-    assert plan.chunks.missing() == [1]
+    stage = finished(OK, ERROR)
+    assert asked(stage, max_failures="1").owed() == []
+    assert str(stage.shortfall(stage.finished())) == "1 of 2 samples ended in an error"
+    assert reopened(stage) == [1]
 
 
 def test_what_is_to_be_retried_is_judged_again_with_the_errors(finished: Any) -> None:
-    plan = finished(OK, UNPARSED)
-    assert stage._already(plan, none, ("refused",)) is not None
-    assert stage._already(plan, none, ("refused", UNPARSED)) is None
-    assert plan.chunks.missing() == [1]
+    stage = finished(OK, UNPARSED)
+    assert asked(stage, ("refused",)).owed() == []
+    assert reopened(asked(stage, ("refused", UNPARSED))) == [1]
 
 
 @pytest.mark.parametrize("status", [OK, "edit_failed", "unread"])
 def test_a_status_that_can_not_be_retried_is_refused(tmp_path: Path, status: str) -> None:
     with pytest.raises(UserError, match=f"--retry {status} is no status to ask again for"):
-        stage.score(tmp_path, "judge", "five", tmp_path / "out", ScoreSettings(), Run(), (status,))
+        score(tmp_path, "judge", "five", tmp_path / "out", ScoreSettings(), RunOptions(), (status,))
 
 
 @pytest.mark.parametrize("rows", [None, b"", b"{}\n"])
 def test_rows_that_are_lost_or_changed_are_judged_again(finished: Any, rows: bytes | None) -> None:
-    plan = finished(OK, ERROR)
-    plan.paths.scores.unlink() if rows is None else plan.paths.scores.write_bytes(rows)
-    assert stage._already(plan, none) is None
-    assert plan.chunks.missing() == [0, 1]
+    stage = finished(OK, ERROR)
+    stage.paths.scores.unlink() if rows is None else stage.paths.scores.write_bytes(rows)
+    assert reopened(stage) == [0, 1]
 
 
 def check(edits: Path, judge: str, rubric: str = "five", **settings: Any) -> Any:
-    return stage._check(edits, judge, rubric, edits.parent / "scores", ScoreSettings(**settings), Run())
+    return ScoreStage.plan(edits, judge, rubric, edits.parent / "scores", ScoreSettings(**settings), RunOptions())
 
 
 def test_what_decides_the_scores_is_the_identity(make_edits: Callable[..., Path], checkpoints: TinyPaths) -> None:
@@ -117,7 +132,7 @@ def test_a_letter_changed_in_the_rubric_is_another_identity(
         ({"max_pixels": 9}, "a picture can't have"),
         ({"dtype": "int8"}, "--dtype int8 is unknown"),
         ({"audit": 101.0}, "--audit 101% is no share"),
-        ({"batch_tokens": 99}, "--batch-size and --batch-tokens are two ways"),
+        ({"batch_size": 8, "batch_tokens": 99}, "--batch-size and --batch-tokens are two ways"),
         ({"votes": 2}, "2 votes at temperature 0 are the same 2 times"),
         ({"votes": 2, "temperature": 1.0, "readout": "expected"}, "does not go with readout expected"),
     ],
@@ -134,7 +149,7 @@ def test_the_anchors_and_the_share_that_is_audited_are_part_of_the_identity(
 ) -> None:
     edits, judge = make_edits(), str(checkpoints.judge)
     plan = check(edits, judge)
-    anchored = stage._check(edits, judge, "five", edits.parent / "scores", plan.settings, Run(), edits)
+    anchored = ScoreStage.plan(edits, judge, "five", edits.parent / "scores", plan.settings, RunOptions(), edits)
     assert (plan.identity["anchors"], anchored.identity["anchors"]) == (None, plan.identity["edits"])
     assert check(edits, judge, audit=10.0).identity["settings"]["audit"] == 10
     assert [len(file.starts) for file in anchored.chunks.files] == [1, 1]
@@ -144,40 +159,29 @@ def test_a_run_tells_its_ranks_and_its_environment_where_the_input_lies(
     make_edits: Callable[..., Path], checkpoints: TinyPaths
 ) -> None:
     edits = make_edits()
-    settings = ScoreSettings(batch_size=None, batch_tokens=1)
-    plan = stage._check(edits, str(checkpoints.judge), "five", edits.parent / "out" / "scores", settings, Run(), edits)
-    work = stage._work(plan)
-    assert work.environment == {"edits": "../../edits", "anchors": "../../edits"}
-    assert (work.settings["starts"], work.total) == ([[0, 1, 2, 3, 4], [], [0, 1, 2, 3, 4]], 10)
-
-
-def test_what_a_finished_run_would_be_asked_again_is_told_without_touching_it(finished: Any) -> None:
-    plan = finished(OK, UNPARSED)
-    assert stage._owed(plan, none, ()) == []
-    assert stage._owed(plan, none, (UNPARSED,)) == [1]
-    plan.paths.scores.write_bytes(b"")
-    assert stage._owed(plan, none, ()) == [0, 1]
-    assert plan.paths.manifest.exists()
+    settings, out = ScoreSettings(batch_tokens=1), edits.parent / "out" / "scores"
+    stage = ScoreStage.plan(edits, str(checkpoints.judge), "five", out, settings, RunOptions(), edits)
+    assert stage.environment() == {"edits": "../../edits", "anchors": "../../edits"}
+    assert (stage.worker_settings()["starts"], stage.total) == ([[0, 1, 2, 3, 4], [], [0, 1, 2, 3, 4]], 10)
 
 
 def test_a_node_joins_a_run_that_is_asked_again(finished: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = finished(OK, UNPARSED)
-    plan.identity, plan.devices, joined = {}, None, []
-    monkeypatch.setattr(stage.run_folder, "await_head", lambda *_: None)
-    monkeypatch.setattr(stage.drive, "join", lambda *_: joined.append(1))
-    monkeypatch.setattr(stage, "_work", lambda _: None)
-    stage._join(plan, Run(), none, ())
+    stage, joined = finished(OK, UNPARSED), []
+    monkeypatch.setattr(life.run_folder, "await_head", lambda *_: None)
+    monkeypatch.setattr(life.attempts, "join", joined.append)
+    node = {"nnodes": 2, "node_rank": 1, "rdzv_endpoint": "head:1"}
+    life.run(asked(stage, **node))
     assert not joined
-    stage._join(plan, Run(), none, (UNPARSED,))
+    life.run(asked(stage, (UNPARSED,), **node))
     assert joined
 
 
 def test_asking_a_judge_again_that_answers_as_it_did_is_warned_of(
     make_edits: Callable[..., Path], checkpoints: TinyPaths, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    edits, again = make_edits(), Run(dry_run=True)
+    edits, again = make_edits(), RunOptions(dry_run=True)
     for model in (str(checkpoints.judge), f"{Fixed.__module__}:{Fixed.__name__}"):
-        stage.score(edits, model, "five", edits.parent / "out", ScoreSettings(), again, (UNPARSED,))
+        score(edits, model, "five", edits.parent / "out", ScoreSettings(), again, (UNPARSED,))
     assert capsys.readouterr().err.count("the judge answers as it did") == 1
 
 

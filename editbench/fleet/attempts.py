@@ -1,0 +1,175 @@
+"""Attempts at a stage's work: ranks are launched again until nothing is left to do."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from editbench import atomic, console, fencing, run_folder
+from editbench.errors import EditbenchError, StageError
+from editbench.fleet import status, timings
+from editbench.fleet.devices import Devices
+from editbench.fleet.job import Job
+from editbench.fleet.launch import Launch, RanksDied
+from editbench.fleet.panel import live
+from editbench.fleet.panel.summary import summary
+from editbench.fleet.status import RunStatus
+from editbench.fleet.tracker import Tracker
+from editbench.paths import AttemptPaths
+
+if TYPE_CHECKING:
+    from editbench.fleet.run_options import RunOptions
+    from editbench.fleet.stage import Stage
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Errors of a full disk, which a rank has told of already when the timings don't fit either."""
+
+
+def drive(stage: Stage[Any]) -> None:
+    """Run attempts until nothing is pending. When ranks are lost for good, the next attempt takes up what they held.
+
+    Raises:
+        Interrupted, StageError: as `Launch.run` does, and when an attempt leads nowhere.
+    """
+    _note_environment(stage)
+    before, options, died = None, stage.options, None
+    try:
+        while pending := stage.pending():
+            if before is not None and len(pending) >= before:
+                raise died or StageError("every rank has died again and again", f"Their logs: {stage.paths.logs}")
+            before, died = len(pending), None
+            try:
+                _attempt(stage, options, pending)
+            except RanksDied as error:
+                died = error
+            options = replace(options, nnodes=1)  # A node that was lost would be waited for; what it held is little.
+    finally:
+        try:
+            timings.merge(stage.paths)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            console.warn(f"can't write {stage.paths.timings}: {error.strerror}; its rows stay in {stage.paths.logs}")
+
+
+def join(stage: Stage[Any]) -> None:
+    """Run this node's ranks of an attempt that the head node has planned and will finish. Raises as `drive` does."""
+    paths, node = stage.paths, stage.options.node_rank
+    logs = paths.node(node)
+    logs.root.mkdir(parents=True, exist_ok=True)
+    began = time.time()
+
+    def attempt() -> int | None:
+        """Our ranks know it from the head."""
+        host = socket.gethostname()
+        ranks = (status.RankStatus.read(path) for path in paths.rank_statuses())
+        ours = [rank for rank in ranks if rank and (rank.node, rank.host) == (node, host) and rank.began >= began]
+        return max((rank.attempt for rank in ours), default=None)
+
+    job = _job(stage, stage.options, None)
+    _launch(stage, job, stage.devices, logs, stage.pending(), attempt)
+
+
+def _attempt(stage: Stage[Any], options: RunOptions, pending: list[int]) -> None:
+    paths, devices = stage.paths, stage.devices
+    token, number = fencing.renew(paths), paths.last_attempt() + 1
+    logs = paths.attempt(number)
+    logs.root.mkdir(parents=True)
+    paths.status.mkdir(exist_ok=True)
+    for stale in paths.rank_statuses():
+        stale.unlink()
+    if options.nnodes == 1:
+        devices = replace(devices, count=min(devices.count, len(pending)))
+    job = _job(stage, options, {"attempt": number, "identity": stage.identity["digest"], "plan": pending})
+    _launch(stage, job, devices, logs, pending, lambda: number, token)
+
+
+def _job(stage: Stage[Any], options: RunOptions, shared: dict[str, Any] | None) -> Job:
+    return Job(
+        folder=str(stage.paths.root.resolve()),
+        worker=stage.worker,
+        device=stage.devices.kind,
+        identity=stage.identity["digest"],
+        settings=stage.worker_settings(),
+        shared=shared,
+        options=options,
+    )
+
+
+def _launch(
+    stage: Stage[Any],
+    job: Job,
+    devices: Devices,
+    logs: AttemptPaths,
+    pending: list[int],
+    attempt: Callable[[], int | None],
+    token: str = "",
+) -> None:
+    atomic.write(logs.job, orjson.dumps(asdict(job), option=orjson.OPT_INDENT_2))
+    total = stage.total
+    before = total - stage.sample_count(pending)
+    about = RunStatus(
+        stage=stage.name,
+        title=stage.title,
+        total=total,
+        before=before,
+        attempt=job.shared["attempt"] if job.shared else 0,
+        ranks=devices.count,
+        began=time.time(),
+        scores=stage.scores(),
+        scale=stage.scale,
+    )
+    tracker = Tracker(total, before)
+    launch = Launch(paths=stage.paths, logs=logs, job=logs.job, token=token, devices=devices, nodes=job.options.nodes)
+    style = live.Style(job.options.progress)
+    with (
+        _told(about, tracker, style),
+        live.watching(style, about, stage.paths) as watch,
+        _recorded(stage, about, head=job.shared is not None),
+    ):
+        launch.run(tracker, watch, attempt)
+
+
+@contextmanager
+def _recorded(stage: Stage[Any], about: RunStatus, *, head: bool) -> Iterator[None]:
+    """Keep run.json, for `watch`: as the run begins, and how it ended. Only the head node writes it."""
+    if head:
+        about.write(stage.paths)
+    try:
+        yield
+        about.outcome = status.FINISHED
+    except EditbenchError as error:
+        about.outcome = str(error)
+        raise
+    finally:
+        about.ended, about.outcome = time.time(), about.outcome or "failed"
+        if head:
+            about.write(stage.paths)
+
+
+@contextmanager
+def _told(about: RunStatus, tracker: Tracker, style: live.Style) -> Iterator[None]:
+    """At the end, show how the ranks did and what was noticed, however the run ended."""
+    try:
+        yield
+    finally:
+        if style != live.Style.OFF and tracker.through:
+            console.show(summary(about, tracker.whole()))
+        for note in tracker.notes:
+            console.say(f"note: {note}", "yellow")
+
+
+def _note_environment(stage: Stage[Any]) -> None:
+    """Record the environment; say so when it is not the one that earlier results were made with."""
+    devices = [f"{stage.devices.count} x {stage.devices.kind}"]
+    if changed := run_folder.record_environment(stage.paths, devices, stage.environment()):
+        console.warn(
+            f"{stage.paths.root} was begun with other versions ({', '.join(changed)}): results may differ in their last bits"
+        )

@@ -1,0 +1,177 @@
+"""The one life of a stage that runs on the fleet: check, dry run, take the folder, resume, run, finish, summarise.
+
+`edit` and `score` each subclass `Stage`, which says what there is to do and what is left behind; `run` does it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from editbench import console, manifests, run_folder
+from editbench.errors import Incomplete
+from editbench.fleet import attempts, timings
+from editbench.fleet.devices import Devices
+from editbench.fleet.run_options import RunOptions
+from editbench.manifests import EditManifest, ScoreManifest
+from editbench.models import Model
+from editbench.paths import RunPaths
+
+Manifest = TypeVar("Manifest", EditManifest, ScoreManifest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage(ABC, Generic[Manifest]):
+    """What was checked and settled before anything is written. The fleet hands out items, of one or more samples each."""
+
+    name: ClassVar[str]
+    worker: ClassVar[str]
+    """`module:Class`; each rank makes one with `worker_settings` and a plan, a list of items."""
+    manifest_type: ClassVar[type]
+
+    paths: RunPaths
+    model: Model
+    devices: Devices
+    options: RunOptions
+    identity: dict[str, Any]
+    """What fixes the results; see `editbench.identity`."""
+
+    @property
+    @abstractmethod
+    def item_count(self) -> int:
+        """Items of a run that starts from nothing."""
+
+    @abstractmethod
+    def sample_count(self, items: Sequence[int]) -> int:
+        """How many samples these items are, those of the audit and the anchors included."""
+
+    @abstractmethod
+    def worker_settings(self) -> dict[str, Any]:
+        """The worker's keyword arguments besides the plan, as JSON can hold them."""
+
+    @abstractmethod
+    def pending(self) -> list[int]:
+        """The items that are neither done nor failed, in the order in which they are handed out."""
+
+    @abstractmethod
+    def unfinished(self, manifest: Manifest) -> list[int] | None:
+        """The items that a finished run is to do again: what was lost, and failures if there are more than allowed. None where
+        the run may stand as it is."""
+
+    @abstractmethod
+    def reopen(self, manifest: Manifest) -> None:
+        """Take a finished run back to where only what is `unfinished` is to do."""
+
+    @abstractmethod
+    def begin(self) -> list[int]:
+        """Make the folder ready for ranks; returns the items that are to do."""
+
+    @abstractmethod
+    def finish(self) -> Manifest:
+        """Put the results together, remove what they were made of, and write the manifest, last of all."""
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Remove what a run leaves behind that is killed right after its manifest was written."""
+
+    @abstractmethod
+    def shortfall(self, manifest: Manifest) -> Incomplete | None:
+        """The error that a run ends with in which more samples failed than allowed."""
+
+    @abstractmethod
+    def describe(self, items: Sequence[int]) -> Iterable[tuple[str, object]]:
+        """The rows of the dry run's table, with these items to do."""
+
+    @abstractmethod
+    def summary(self, manifest: Manifest) -> Iterable[str]:
+        """The lines that tell what a finished run has come to."""
+
+    def scores(self) -> dict[str, list[float]]:
+        """[n, sum] by category of the scores from before, for the panel."""
+        return {}
+
+    @property
+    def scale(self) -> list[float] | None:
+        """Lowest and highest score, for the panel."""
+        return None
+
+    def environment(self) -> dict[str, Any]:
+        """What environment.json says besides versions, devices and command."""
+        return {}
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} {self.model.name}"
+
+    @property
+    def total(self) -> int:
+        """Samples of the whole run."""
+        return self.sample_count(range(self.item_count))
+
+    @property
+    def allowed_failures(self) -> int:
+        return self.options.allowed_failures(self.total)
+
+    def finished(self) -> Manifest | None:
+        """The manifest; None where no run has finished. Raises UserError for one that can't be believed."""
+        return manifests.load(self.paths.manifest, self.manifest_type) if self.paths.manifest.exists() else None
+
+    def owed(self) -> list[int]:
+        """The items that a run would do now. Touches nothing."""
+        if self.options.fresh or not self.paths.root.exists():
+            return [*range(self.item_count)]
+        manifest = self.finished()
+        return self.pending() if manifest is None else self.unfinished(manifest) or []
+
+
+def run(stage: Stage[Manifest]) -> None:
+    """Do what is left to do in the stage's folder.
+
+    Raises:
+        UserError: a folder of another run, or one that can't be written.
+        Incomplete: more samples failed than allowed.
+        Interrupted, StageError: see `attempts.drive`.
+    """
+    options = stage.options
+    if options.dry_run:
+        run_folder.check(stage.paths, stage.identity, fresh=options.fresh)
+        _explain(stage)
+        return
+    if not options.nodes.head:
+        run_folder.await_head(stage.paths, stage.identity)
+        if not _complete(stage, stage.finished()):
+            attempts.join(stage)
+        return
+    with run_folder.taken(stage.paths, stage.identity, fresh=options.fresh):
+        manifest = stage.finished()
+        if _complete(stage, manifest):
+            stage.clear()
+        else:
+            manifest = _work(stage, manifest)
+    for line in stage.summary(manifest):
+        console.say(line)
+    if error := stage.shortfall(manifest):
+        raise error
+
+
+def _complete(stage: Stage[Manifest], manifest: Manifest | None) -> bool:
+    if manifest is None or stage.unfinished(manifest) is not None:
+        return False
+    console.say(f"{stage.paths.root} is complete; nothing to do")
+    return True
+
+
+def _work(stage: Stage[Manifest], manifest: Manifest | None) -> Manifest:
+    if manifest is not None:
+        stage.reopen(manifest)
+    if stage.begin():
+        attempts.drive(stage)
+    return stage.finish()
+
+
+def _explain(stage: Stage[Manifest]) -> None:
+    rows = [*stage.describe(stage.owed()), ("out", stage.paths.root)]
+    rows += [("seconds a sample, so far", f"{seconds:.2f}") for seconds in timings.pace(stage.paths)]
+    console.show(console.escaped_table((f"{stage.name}, dry run", ""), rows))
