@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import signal
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, cast
 
 import typer
 
@@ -35,7 +36,8 @@ _debug = False
 
 def main() -> NoReturn:
     """Run the command line; the one place where an exception becomes a message and an exit status."""
-    sys.stdout.reconfigure(errors="backslashreplace")  # as stderr always does: a locale that lacks a letter stops nothing
+    # As stderr always does: a locale that lacks a letter stops nothing.
+    cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, _interrupt)
     try:
@@ -208,11 +210,11 @@ def report(
         full_pictures=full_pictures,
         edits=edits or (),
     )
-    made = run_report(scores, out, wanted)
-    console.show(terminal.render(made))
-    for sentence in made.missing:
+    document = run_report(scores, out, wanted)
+    console.show(terminal.render(document))
+    for sentence in document.missing:
         console.warn(sentence)
-    console.say(f"report: {', '.join(str(path) for path in made.files)}")
+    console.say(f"report: {', '.join(str(path) for path in document.files)}")
 
 
 @app.command()

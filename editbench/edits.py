@@ -61,8 +61,8 @@ def flagged(manifest: EditManifest) -> str:
 def _failures(paths: EditPaths, manifest: EditManifest, remedy: str) -> list[Failure]:
     """Those of failures.jsonl, which must be those that the manifest's digest was made with."""
     failures = [*files.rows(paths.failures, Failure, remedy)]
-    told = [(failure.index, failure.key, failure.reason) for failure in failures]
-    if len(failures) != manifest.failed or manifests.edits_digest(manifest.shards, told) != manifest.digest:
+    listed = [(failure.index, failure.key, failure.reason) for failure in failures]
+    if len(failures) != manifest.failed or manifests.edits_digest(manifest.shards, listed) != manifest.digest:
         raise UserError(f"{paths.failures} and {paths.manifest.name} do not belong together", remedy)
     return failures
 

@@ -26,7 +26,7 @@ class UserError(EditbenchError):
 
 
 class IdentityError(UserError):
-    """A folder holds results of other settings. `differences` are rows (setting, there, asked)."""
+    """A folder holds results of other settings. `differences` are rows (setting, stored, asked)."""
 
     def __init__(self, message: str, remedy: str, differences: list[tuple[str, str, str]]) -> None:
         super().__init__(message, remedy)

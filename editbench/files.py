@@ -14,8 +14,9 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import orjson
@@ -30,7 +31,7 @@ Kind = TypeVar("Kind")
 
 
 @contextmanager
-def opened(path: Path, remedy: str = "") -> Iterator[BinaryIO]:
+def opened(path: Path, remedy: str = "") -> Iterator[BufferedReader]:
     """A regular file, open for reading.
 
     Raises:

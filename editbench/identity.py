@@ -42,9 +42,9 @@ def compare(path: Path, identity: dict[str, Any], *, remedy: str) -> None:
         IdentityError: other settings made this folder; names each that differs.
         UserError: the file can't be read.
     """
-    there = load(path)
-    if there.get("digest") != identity["digest"]:
-        rows = list(differences(there, identity))
+    stored = load(path)
+    if stored.get("digest") != identity["digest"]:
+        rows = list(differences(stored, identity))
         raise IdentityError(f"{path.parent} holds results of other settings", remedy, rows)
 
 
@@ -53,15 +53,15 @@ def load(path: Path) -> dict[str, Any]:
     remedy = "Restore it, or start over with another --out."
     if not path.exists():
         raise UserError(f"no {path.name} in {path.parent}", "Is this the right folder?")
-    there = files.versioned(path, remedy)
-    if there.get("digest") != digest({name: value for name, value in there.items() if name != "digest"}):
+    stored = files.versioned(path, remedy)
+    if stored.get("digest") != digest({name: value for name, value in stored.items() if name != "digest"}):
         raise UserError(f"{path} was changed: its digest is not that of its contents", remedy)
-    return there
+    return stored
 
 
-def differences(there: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Rows (setting, there, asked) for every leaf that differs."""
-    left, right = dict(_leaves(there)), dict(_leaves(asked))
+def differences(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Rows (setting, stored, asked) for every setting that differs."""
+    left, right = dict(_leaves(stored)), dict(_leaves(asked))
     for name in sorted(left.keys() | right.keys()):
         if left.get(name) != right.get(name) and name != "digest":
             yield name, shown(left.get(name)), shown(right.get(name))

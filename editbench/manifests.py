@@ -158,9 +158,9 @@ class ScoreManifest(_Manifest):
     """Of all of the above."""
 
     def problem(self) -> str:
-        for entry in (self, self.audit, self.anchors):
-            if entry is not None and sum(entry.statuses.values()) != (self.samples if entry is self else entry.rows):
-                return "its counts of rows contradict each other"
+        others = [(entry.rows, entry.statuses) for entry in (self.audit, self.anchors) if entry]
+        if any(rows != sum(statuses.values()) for rows, statuses in [(self.samples, self.statuses), *others]):
+            return "its counts of rows contradict each other"
         return "" if self.digest == self.own_digest() else "its digest is not that of its contents"
 
     def own_digest(self) -> str:
@@ -176,11 +176,19 @@ def load(path: Path, kind: type[Manifest], remedy: str = REMEDY) -> Manifest:
     return _checked(path, files.versioned(path, remedy), kind, remedy)
 
 
+def load_finished(path: Path, kind: type[Manifest]) -> Manifest | None:
+    """The manifest that a finished run wrote; None where there is none. Raises UserError as `load` does."""
+    return load(path, kind) if path.exists() else None
+
+
 def load_any(path: Path) -> BenchmarkManifest | EditManifest | ScoreManifest:
     """A manifest of whatever kind it is. Raises UserError as `load` does."""
     raw = files.versioned(path, REMEDY)
-    kinds = (kind for kind in (ScoreManifest, EditManifest) if kind.mark in raw)
-    return _checked(path, raw, next(kinds, BenchmarkManifest), REMEDY)
+    if ScoreManifest.mark in raw:
+        return _checked(path, raw, ScoreManifest, REMEDY)
+    if EditManifest.mark in raw:
+        return _checked(path, raw, EditManifest, REMEDY)
+    return _checked(path, raw, BenchmarkManifest, REMEDY)
 
 
 def benchmark_digest(shards: Sequence[ShardEntry]) -> str:

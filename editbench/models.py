@@ -138,13 +138,15 @@ def _folder(folder: Path) -> Model:
 
 def _class(name: str) -> Model:
     module, _, attribute = name.partition(":")
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
+    if (folder := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, folder)
     try:
         spec = importlib.util.find_spec(module)
     except (ImportError, ValueError) as error:  # ValueError: __main__
         raise UserError(f"--model {name}: {error}", "Is its package installed, or beside you in this folder?") from None
-    if spec is None or not spec.has_location:  # built-in modules and folders without __init__.py have none
+    if (
+        spec is None or not spec.has_location or spec.origin is None
+    ):  # built-in modules and folders without __init__.py have none
         raise UserError(f"--model {name}: no module {module}", "Is it installed, or beside you in this folder?")
     source = Path(spec.origin).read_bytes()
     if not re.search(rf"\b{re.escape(attribute)}\b".encode(), source):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import tomllib
 from collections.abc import Callable, Iterator
@@ -65,28 +64,27 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
     A field is declared as `Annotated[type, typer.Option(...)]`, with its default; the command is called with the dataclasses.
     """
     parameters = inspect.signature(command, eval_str=True).parameters
-    kinds = {name: each.annotation for name, each in parameters.items() if is_dataclass(each.annotation)}
+    kinds: dict[str, Any] = {name: each.annotation for name, each in parameters.items() if is_dataclass(each.annotation)}
     expansions = {name: [*_options_of(kind)] for name, kind in kinds.items()}
     flat = [inner for name, outer in parameters.items() for inner in expansions.get(name, [outer])]
 
-    @functools.wraps(command)
     def flattened(**values: Any) -> None:
         for name, kind in kinds.items():
             settings = {option.name: values.pop(option.name) for option in expansions[name]}
             values[name] = kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()})
         command(**values)
 
-    flattened.__signature__ = inspect.Signature([each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in flat])
-    flattened.__annotations__ = {each.name: each.annotation for each in flat}
+    flat = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in flat]
+    annotations = {each.name: each.annotation for each in flat}
+    vars(flattened).update(__signature__=inspect.Signature(flat), __wrapped__=command)
+    flattened.__name__, flattened.__doc__, flattened.__annotations__ = command.__name__, command.__doc__, annotations
     return flattened
 
 
 def _options_of(kind: type) -> Iterator[inspect.Parameter]:
     hints = get_type_hints(kind, include_extras=True)
     for field in fields(kind):
-        declared, option = get_args(hints[field.name])
-        default = field.default
-        if get_origin(declared) is tuple:  # Typer knows repeatable options as lists
-            declared, default = list[get_args(declared)[0]], [*default]
-        annotation = Annotated[declared, option]
-        yield inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        hint, default = hints[field.name], field.default
+        if get_origin(get_args(hint)[0]) is tuple:  # Typer knows repeatable options, of text, as lists
+            hint, default = Annotated[list[str], *hint.__metadata__], [*default]
+        yield inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)

@@ -33,9 +33,9 @@ def is_shard(name: str) -> bool:
     return _SHARD.fullmatch(name) is not None
 
 
-def elsewhere(root: Path, told: str) -> Path:
-    """The folder that a file in `root` tells the path of, as seen from there. To read from, never to write to."""
-    return (root / told.replace("\0", "")).resolve()
+def elsewhere(root: Path, stored: str) -> Path:
+    """The folder whose path a file in `root` stores, relative to `root`. To read from, never to write to."""
+    return (root / stored.replace("\0", "")).resolve()
 
 
 def is_key(text: str) -> bool:

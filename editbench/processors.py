@@ -36,7 +36,7 @@ def still_images_only(base: type[ProcessorMixin]) -> type[ProcessorMixin]:
     """`base` (Qwen2VLProcessor, Qwen2_5_VLProcessor, Qwen3VLProcessor) without its video processor."""
     from transformers import ProcessorMixin
 
-    class StillImageProcessor(base):  # type: ignore[misc, valid-type]
+    class StillImageProcessor(base):
         # ProcessorMixin reads the parts of a processor off this signature.
         def __init__(self, image_processor: Any = None, tokenizer: Any = None, chat_template: str | None = None) -> None:
             for name, token in _TOKENS.items():

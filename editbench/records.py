@@ -55,9 +55,8 @@ def writable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+@dataclass(frozen=True, slots=True)
 class _Record:
-    __slots__ = ()
-
     @classmethod
     def from_dict(cls, values: dict[str, Any], where: str = "") -> Self:
         """The record in `values`, whose other names are ignored. Raises UserError, which names `where`, for a field that is

@@ -11,6 +11,8 @@ import typer
 
 from editbench.errors import UserError
 from editbench.options import PathArgument, PathOption
+from editbench.records import GENERATE
+from editbench.score.settings import MAX_TEXT, LanguageOption, MaxText, ReadoutOption, ScoreSettings
 
 if TYPE_CHECKING:
     from editbench.score.rubric import Rubric
@@ -30,13 +32,13 @@ def list_() -> None:
     loaded = [rubric.load(name) for name in rubric.names()]
     rows = [
         (
-            f"{found.name} v{found.version}",
-            "{}..{}".format(*found.scale),
-            ", ".join(found.languages),
-            _few([criterion.name for criterion in found.criteria]),
-            _few(found.categories) if found.categories else "any",
+            f"{each.name} v{each.version}",
+            "{}..{}".format(*each.scale),
+            ", ".join(each.languages),
+            _few([criterion.name for criterion in each.criteria]),
+            _few(each.categories) if each.categories else "any",
         )
-        for found in loaded
+        for each in loaded
     ]
     console.show(console.escaped_table(("rubric", "scale", "languages", "criteria", "categories"), rows))
 
@@ -51,13 +53,9 @@ def show(
     name: Name,
     benchmark: Annotated[Path, PathArgument(help="The benchmark that the sample is from.")],
     key: Annotated[str | None, typer.Option(help="Which sample; default: the first.")] = None,
-    readout: Annotated[
-        str, typer.Option(metavar="generate|expected", help="Read a written score, or its distribution.")
-    ] = "generate",
-    language: Annotated[str | None, typer.Option(metavar="en|zh", help="Default: the sample's own.")] = None,
-    max_text: Annotated[
-        int, typer.Option(min=1, help="Characters of an instruction or reference text the judge is shown.")
-    ] = 4_000,
+    readout: ReadoutOption = GENERATE,
+    language: LanguageOption = None,
+    max_text: MaxText = MAX_TEXT,
     model: Annotated[
         Path | None, PathOption(metavar="DIR", help="A judge's folder: show the prompt inside its chat template.")
     ] = None,
@@ -71,26 +69,25 @@ def show(
     from editbench import console
     from editbench.benchmarks.benchmark import Benchmark
     from editbench.score import questions, rubric
-    from editbench.score.settings import ScoreSettings
 
     opened = Benchmark.open(benchmark)
-    places = {sample.key: place for place, sample in enumerate(opened.samples)}
-    if key is not None and key not in places:
+    indices = {sample.key: index for index, sample in enumerate(opened.samples)}
+    if key is not None and key not in indices:
         raise UserError(f"{benchmark} has no sample {key}", f"The first is {opened.samples[0].key}.")
-    place = places[key] if key is not None else 0
+    index = indices[key] if key is not None else 0
     chosen = rubric.load(name)
-    chosen.check_samples([opened.samples[place]])
-    stored = opened.stored[place]
+    chosen.check_samples([opened.samples[index]])
+    stored = opened.stored[index]
     kinds = (*("source" for _ in stored.images("source")), "edited", *("reference" for _ in stored.images("reference")))
     settings = ScoreSettings(readout=readout, language=language, max_text=max_text)
-    asks = questions.asks(opened.samples[place], kinds, chosen, settings)
-    told = (_shown(_in_template(asks, model) if model else asks), _differences(chosen))
+    asks = questions.asks(opened.samples[index], kinds, chosen, settings)
+    texts = (_shown(_in_template(asks, model) if model else asks), _differences(chosen))
     # As segments: in a text that is printed, emoji codes and tabs are replaced.
-    console.out.print(Segments([Segment("\n\n".join(filter(None, told)) + "\n")]), crop=False)
+    console.out.print(Segments([Segment("\n\n".join(filter(None, texts)) + "\n")]), crop=False)
 
 
 def _in_template(asks: list[Ask], folder: Path) -> list[Ask]:
-    """The same, each with the whole prompt as its text."""
+    """The prompts, each inside the chat template of the judge in `folder`."""
     from editbench.score.qwen3vl.chat_template import ChatTemplate
 
     chat = ChatTemplate.open(folder)
@@ -103,9 +100,10 @@ def check(name: Name) -> None:
     from editbench import console
     from editbench.score import rubric
 
-    found = rubric.load(name)
-    criteria = ", ".join(criterion.name for criterion in found.criteria)
-    console.say(f"{name}: rubric {found.name} v{found.version} is fine; {len(found.questions)} questions; criteria {criteria}")
+    chosen = rubric.load(name)
+    criteria = ", ".join(criterion.name for criterion in chosen.criteria)
+    counted = f"{len(chosen.questions)} questions; criteria {criteria}"
+    console.say(f"{name}: rubric {chosen.name} v{chosen.version} is fine; {counted}")
 
 
 @app.command()
@@ -125,16 +123,16 @@ def new(file: Annotated[Path, PathArgument(help="File to write.")]) -> None:
 
 def _shown(asks: Sequence[Ask]) -> str:
     """Texts, each under a line that tells its question and pictures."""
-    return "\n\n".join(_asked(ask, place, len(asks)) for place, ask in enumerate(asks, 1))
+    return "\n\n".join(_titled(ask, number, len(asks)) for number, ask in enumerate(asks, 1))
 
 
 def _differences(rubric: Rubric) -> str:
-    """What it says of how it differs from the official scripts, under a line like those of prompts; empty for nothing."""
+    """How the rubric says that it differs from the official scripts, under a line like those of prompts; empty for nothing."""
     lines = (f"- {' '.join(text.split())}" for text in rubric.differs)
     return "\n".join(("=== differs on purpose from the official scripts", *lines)) if rubric.differs else ""
 
 
-def _asked(ask: Ask, place: int, count: int) -> str:
+def _titled(ask: Ask, number: int, count: int) -> str:
     ranges = ", ".join(f"{entry.name} {entry.lowest}..{entry.highest}" for entry in ask.criteria)
     starts = f"; the answer starts with {ask.answer_prefix}" if ask.answer_prefix else ""
-    return f"=== {place} of {count}: {ask.question} ({ranges}); pictures: {', '.join(ask.images)}{starts}\n{ask.text}"
+    return f"=== {number} of {count}: {ask.question} ({ranges}); pictures: {', '.join(ask.images)}{starts}\n{ask.text}"

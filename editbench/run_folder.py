@@ -108,11 +108,11 @@ def record_environment(paths: RunPaths, devices: list[str], more: Mapping[str, A
     `more`: what else to write down, such as where the input lies.
     """
     new = {**environment(sys.argv), "devices": devices, **(more or {})}
-    here = new["packages"]
-    there = files.load(paths.environment, Environment).packages if paths.environment.exists() else here
+    now = new["packages"]
+    before = files.load(paths.environment, Environment).packages if paths.environment.exists() else now
     files.dump(paths.environment, new)
-    names = [name for name in PACKAGES if there.get(name) != here.get(name)]
-    return [f"{name} {there.get(name, 'absent')} -> {here.get(name, 'absent')}" for name in names]
+    names = [name for name in PACKAGES if before.get(name) != now.get(name)]
+    return [f"{name} {before.get(name, 'absent')} -> {now.get(name, 'absent')}" for name in names]
 
 
 def _version(package: str) -> str | None:

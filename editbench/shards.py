@@ -80,8 +80,8 @@ class Stored:
                 continue
             number = int(name[len(kind) :] or 1)
             if number in numbered:
-                told = f"{self.key} has two pictures in one place: {numbered[number]} and {extension}"
-                raise UserError(f"{self.shard}: {told}", "Make the shard again.")
+                message = f"{self.shard}: {self.key} has two pictures of one number: {numbered[number]} and {extension}"
+                raise UserError(message, "Make the shard again.")
             numbered[number] = extension
         return [numbered[number] for number in sorted(numbered)]
 
@@ -177,8 +177,8 @@ def open_listed(folder: Folder, entries: Sequence[ShardEntry], *, verify: bool, 
     for entry in entries:
         stored = index(folder.listed(entry.name))
         if len(stored) != entry.samples:
-            told = f"{folder.manifest.name} says {entry.samples}"
-            raise UserError(f"{folder.listed(entry.name)} holds {len(stored)} samples, {told}", remedy)
+            message = f"{folder.listed(entry.name)} holds {len(stored)} samples, {folder.manifest.name} says {entry.samples}"
+            raise UserError(message, remedy)
         for sample in stored:
             if (first := samples.setdefault(sample.key, sample)) is not sample:
                 raise UserError(f"{sample.shard}: key {sample.key} is taken by a sample of {first.shard.name}", remedy)

@@ -9,7 +9,7 @@ from editbench import files, manifests, shards
 from editbench.benchmarks.benchmark import Benchmark
 from editbench.edits import Edits, flagged
 from editbench.errors import UserError
-from editbench.manifests import EditManifest, ScoreManifest
+from editbench.manifests import EditManifest, RowsEntry, ScoreManifest
 from editbench.paths import ScorePaths
 from editbench.records import Judgement
 
@@ -26,23 +26,24 @@ def verify(root: Path) -> str:
     manifest = manifests.load_any(paths.manifest)
     if isinstance(manifest, ScoreManifest):
         return f"{root}: scores, {_scores(paths, manifest)}, whole"
-    shards_told = f"in {len(manifest.shards)} shards"
+    location = f"in {len(manifest.shards)} shards"
     if isinstance(manifest, EditManifest):
         edits = Edits.open(root)
-        return f"{root}: edits, {manifest.edited} of {len(edits.entries)} samples {shards_told}{flagged(manifest)}, whole"
+        return f"{root}: edits, {manifest.edited} of {len(edits.entries)} samples {location}{flagged(manifest)}, whole"
     benchmark = Benchmark.open(root)
-    return f"{root}: benchmark {benchmark.name}, {len(benchmark.samples)} samples {shards_told}, whole"
+    return f"{root}: benchmark {benchmark.name}, {len(benchmark.samples)} samples {location}, whole"
 
 
 def _scores(paths: ScorePaths, manifest: ScoreManifest) -> str:
     """What files of rows there are. Raises UserError for one that is not as the manifest says."""
-    entries = {paths.audit: manifest.audit, paths.anchors: manifest.anchors}
-    others = {path: entry for path, entry in entries.items() if entry is not None}
+    scores = RowsEntry(rows=manifest.samples, statuses=manifest.statuses, sha256=manifest.sha256)
+    entries = {paths.scores: scores, paths.audit: manifest.audit, paths.anchors: manifest.anchors}
+    present = {path: entry for path, entry in entries.items() if entry is not None}
     remedy = "Run the same `editbench score` again."
-    for path, entry in {paths.scores: manifest, **others}.items():
+    for path, entry in present.items():
         if not path.is_file() or shards.sha256(path) != entry.sha256:
             raise UserError(f"{path} is missing or not as its manifest says", remedy)
         if Counter(row.status for row in files.rows(path, Judgement, remedy)) != entry.statuses:
             raise UserError(f"{path} has other rows than {paths.manifest.name} counts", remedy)
-    more = "".join(f", {entry.rows} of {path.stem}" for path, entry in others.items())
-    return f"{manifest.samples} rows{more}"
+    others = (f", {entry.rows} of {path.stem}" for path, entry in present.items() if entry is not scores)
+    return f"{manifest.samples} rows{''.join(others)}"

@@ -205,9 +205,9 @@ def test_long_names_of_long_names_are_refused(tmp_path: Path) -> None:
         shards.index(tmp_path / "one.tar")
 
 
-def test_two_pictures_in_one_place_are_refused(tmp_path: Path) -> None:
+def test_two_pictures_of_one_number_are_refused(tmp_path: Path) -> None:
     (stored,) = shards.index(tar(tmp_path / "one.tar", "a.json", "a.source.jpg", "a.source.png"))
-    with pytest.raises(UserError, match=r"a has two pictures in one place: source\.jpg and source\.png"):
+    with pytest.raises(UserError, match=r"a has two pictures of one number: source\.jpg and source\.png"):
         stored.images("source")
 
 

@@ -83,7 +83,8 @@ def write_benchmark(root: Path, name: str, samples: Iterable[tuple[Sample, shard
     """
     paths = BenchmarkPaths(root)
     root.mkdir(parents=True, exist_ok=True)
-    files, counts, categories = [], [], Counter[str]()
+    counts: list[int] = []
+    files, categories = [], Counter[str]()
 
     def packed(batch: Iterable[tuple[int, tuple[Sample, shards.Members]]]) -> Iterator[tuple[str, shards.Members]]:
         for _, (sample, pictures) in batch:

@@ -61,15 +61,15 @@ def read(source: Path, *, images: Path | None, mapping: Mapping[str, str]) -> li
 
 def _columns(source: Path, lines: list[_Line], mapping: Mapping[str, str]) -> dict[str, str]:
     """The table's column for each of our names; checks that those which are needed or asked for exist."""
-    there = {column for line in lines for column in line.cells}
-    listed = f"Its columns: {', '.join(sorted(there))}."
+    known = {column for line in lines for column in line.cells}
+    listed = f"Its columns: {', '.join(sorted(known))}."
     if unknown := sorted(mapping.keys() - set(COLUMNS)):
         raise UserError(f"nothing to map is called {', '.join(unknown)}", f"Names to map: {', '.join(COLUMNS)}.")
-    if missing := [f"{name}={column}" for name, column in mapping.items() if column not in there]:
+    if missing := [f"{name}={column}" for name, column in mapping.items() if column not in known]:
         raise UserError(f"{source} lacks a column that is mapped: {', '.join(missing)}", listed)
     columns = {name: mapping.get(name, name) for name in COLUMNS}
     # A table of broken lines alone has no columns: its lines say what is wrong.
-    if there and (missing := [name for name in REQUIRED if columns[name] not in there]):
+    if known and (missing := [name for name in REQUIRED if columns[name] not in known]):
         remedy = f"{listed} Say which one it is: {' '.join(f'--map {name}=COLUMN' for name in missing)}"
         raise UserError(f"{source} has no column {', '.join(missing)}", remedy)
     return columns
@@ -84,7 +84,12 @@ def _row(line: _Line, columns: Mapping[str, str], base: Path) -> Row:
     used = set(columns.values())
     return Row(
         where=line.where,
-        **{name: text[name] for name in TEXTS},
+        id=text["id"],
+        instruction=text["instruction"],
+        category=text["category"],
+        language=text["language"],
+        group=text["group"],
+        reference_text=text["reference_text"],
         # `base / path` is `path` itself where that is absolute.
         sources=tuple(Picture.file(base / path) for path in sources) if text["image"] else (),
         reference=Picture.file(base / text["reference_image"]) if text["reference_image"] else None,

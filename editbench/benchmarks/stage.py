@@ -75,7 +75,7 @@ def import_benchmark(
 
 
 class _Checked(NamedTuple):
-    """What was found out of a picture; the bytes are not kept."""
+    """What is known of a picture; the bytes are not kept."""
 
     sha256: str = ""
     suffix: str | None = None
@@ -100,7 +100,7 @@ def _check_picture(picture: Picture) -> _Checked:
 
 
 def _problems(rows: Sequence[Row], checked: Mapping[str, _Checked]) -> Iterator[str]:
-    """One sentence for each thing that is wrong, with its place, in the order of the rows."""
+    """One sentence for each thing that is wrong, which names the row, in the order of the rows."""
     by_id: dict[str, Row] = {}
     by_key: dict[str, Row] = {}
     for row, key in zip(rows, keys_of(row.id for row in rows), strict=True):
@@ -168,7 +168,7 @@ def _encoded(picture: Picture, checked: _Checked) -> tuple[str, bytes]:
 
 
 def _check_out(out: Path) -> None:
-    """Refuse a place that can't become the benchmark, before the work."""
+    """Refuse a path that can't become the benchmark, before the work begins."""
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file", "Choose another folder with --out.")
     if out.is_dir() and not BenchmarkPaths(out).manifest.exists() and any(out.iterdir()):

@@ -18,7 +18,7 @@ def loads(data: bytes) -> Any:
         orjson.JSONDecodeError: no JSON. With its line and column.
         ValueError: an object names a value twice (parsers take the last), or values are nested too deeply to be written again.
     """
-    orjson.loads(data)  # stricter than the standard library (NaN, halves of surrogate pairs), and with places in its messages
+    orjson.loads(data)  # stricter than the standard library (NaN, halves of surrogate pairs), and with offsets in its messages
     try:
         value = json.loads(data.decode(), object_pairs_hook=_object, parse_int=_integer)
         orjson.dumps([[value]])  # two levels deeper, since a record has it inside others
@@ -28,12 +28,12 @@ def loads(data: bytes) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    values = dict(pairs)
+    if len(values) < len(pairs):
         repeated = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
         begins = json.dumps(dict(pairs[:1]), ensure_ascii=False)[: -len("}")][:_SHOWN]
         raise ValueError(f"columns with the same name: {', '.join(repeated)} (in the object that begins {begins})")
-    return found
+    return values
 
 
 def _integer(digits: str) -> int | str:

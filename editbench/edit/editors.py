@@ -32,7 +32,7 @@ class ClassEditor:
         self._edit = getattr(importlib.import_module(module), name)(device).edit
         settable = {"steps": settings.steps, "cfg": settings.cfg, "negative_prompt": settings.negative_prompt}
         asked = {name: value for name, value in settable.items() if value is not None}
-        # One that is not set is left to the default of edit(); where that has none, it is told None.
+        # One that is not set is left to the default of edit(); where that has none, it gets None.
         self._settings = {**dict.fromkeys(settable.keys() & _required(self._edit)), **asked}
         self.ignored = sorted(asked.keys() - accepted(self._edit, asked).keys())
 

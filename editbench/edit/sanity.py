@@ -27,7 +27,7 @@ MEAN, PEAK, SPAN = 1.0, 8, 2
 """In levels of 255."""
 ASPECT_ERROR = 0.02
 _RESAMPLING = (Image.Resampling.LANCZOS, Image.Resampling.BICUBIC, Image.Resampling.BILINEAR)
-"""Their results differ by up to 50 levels on photographs: a resized copy is told by the one it was made with."""
+"""Their results differ by up to 50 levels on photographs: a resized copy is recognised by the one it was made with."""
 
 Size = tuple[int, int]
 """(width, height) in pixels."""
@@ -41,13 +41,13 @@ def flags(edited: Image.Image, source: Image.Image, asked: Size | None, *, nan: 
     no finite number.
     """
     wanted = [asked or source.size, *([source.size] if like_source else [])]
-    found = {
+    holds = {
         ASPECT: all(_off(edited.size, size) > ASPECT_ERROR for size in wanted),
         IDENTICAL: _identical(edited, source),
         NAN: nan,
-        UNIFORM: all(high - low <= SPAN for low, high in edited.getextrema()),
+        UNIFORM: all(high - low <= SPAN for low, high in ImageStat.Stat(edited).extrema),
     }
-    return [name for name in FLAGS if found[name]]
+    return [name for name in FLAGS if holds[name]]
 
 
 def _off(size: Size, wanted: Size) -> float:
@@ -80,5 +80,5 @@ def _close(one: Image.Image, other: Image.Image) -> bool:
 
 def _difference(one: Image.Image, other: Image.Image) -> tuple[float, int]:
     """Mean and largest absolute difference over all pixels and channels, in levels."""
-    found = ImageStat.Stat(ImageChops.difference(one, other))
-    return sum(found.mean) / len(found.mean), max(high for _, high in found.extrema)
+    levels = ImageStat.Stat(ImageChops.difference(one, other))
+    return sum(levels.mean) / len(levels.mean), max(high for _, high in levels.extrema)

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from editbench import console, identity, images, models
+from editbench import console, identity, images, manifests, models
 from editbench.benchmarks.benchmark import Benchmark
 from editbench.edit import model_index, size
 from editbench.edit.editors import CONTROLS
@@ -46,7 +46,6 @@ class EditStage(Stage[EditManifest]):
 
     name = "edit"
     worker = "editbench.edit.worker:EditWorker"
-    manifest_type = EditManifest
 
     paths: EditPaths
     benchmark: Benchmark
@@ -104,6 +103,9 @@ class EditStage(Stage[EditManifest]):
             return len(inputs)
         width, height = images.size(stored.read(inputs[0]), f"{stored.key}.{inputs[0]}")
         return width * height * (1 + len(inputs))
+
+    def finished(self) -> EditManifest | None:
+        return manifests.load_finished(self.paths.manifest, EditManifest)
 
     def unfinished(self, manifest: EditManifest) -> list[int] | None:
         lost = self.spool.lost(manifest)

@@ -30,7 +30,10 @@ class Edited:
 
 
 class EditWorker(Worker):
-    """`plan`: places of the samples to edit, in the order they are handed out."""
+    """`plan`: indices of the samples to edit, in the order they are handed out."""
+
+    _editor: editor.Editor
+    """From `load` on."""
 
     def __init__(
         self,
@@ -46,9 +49,8 @@ class EditWorker(Worker):
         self._model = Model(**{**model, "kind": Kind(model["kind"])})
         self._plan = plan
         self._spool = Spool(EditPaths(Path(out)), [sample.key for sample in self._benchmark.samples], self._settings.shard_size)
-        self._in_shard = Counter(self._spool.shard_of(place) for place in plan)
+        self._in_shard = Counter(self._spool.shard_of(index) for index in plan)
         self._size = size.parse(self._settings.size)
-        self._editor: editor.Editor | None = None
 
     def __len__(self) -> int:
         return len(self._plan)
@@ -68,8 +70,8 @@ class EditWorker(Worker):
         return [f"{self._model.name} does not know and so ignored: {', '.join(ignored)}"] if ignored else []
 
     def prepare(self, item: int) -> editor.Request:
-        place = self._plan[item]
-        stored, sample = self._benchmark.stored[place], self._benchmark.samples[place]
+        index = self._plan[item]
+        stored, sample = self._benchmark.stored[index], self._benchmark.samples[index]
         pictures = [
             images.decode(stored.read(name), f"{stored.shard.name}: {sample.key}.{name}") for name in stored.images(SOURCE)
         ]
@@ -81,9 +83,9 @@ class EditWorker(Worker):
         )
 
     def compute(self, item: int, prepared: editor.Request, pulse: Pulse) -> Edited:  # noqa: ARG002
-        def step(index: int, steps: int) -> None:
-            pulse.step(index, steps)
-            if index >= steps:  # the VAE still has to decode: time enough to read the next source
+        def step(done: int, steps: int) -> None:
+            pulse.step(done, steps)
+            if done >= steps:  # the VAE still has to decode: time enough to read the next source
                 pulse.ahead()
 
         result = self._editor.edit(prepared, step)
@@ -92,8 +94,8 @@ class EditWorker(Worker):
         return Edited(result, prepared)
 
     def store(self, item: int, result: Edited, seconds: float) -> list[Event]:
-        place = self._plan[item]
-        stored, sample = self._benchmark.stored[place], self._benchmark.samples[place]
+        index = self._plan[item]
+        stored, sample = self._benchmark.stored[index], self._benchmark.samples[index]
         kept = {name: stored.read(name) for kind in (SOURCE, REFERENCE) for name in stored.images(kind)}
         edit = self._describe(result)
         record = {**stored.record(), "edit": edit}
@@ -103,12 +105,12 @@ class EditWorker(Worker):
         return [Event(sample.key, sample.category, records.OK, round(seconds, 3), note=note)]
 
     def fail(self, item: int, reason: str, error: str, tries: int) -> list[Event]:
-        place = self._plan[item]
-        sample = self._benchmark.samples[place]
+        index = self._plan[item]
+        sample = self._benchmark.samples[index]
         earlier = {failure.key: failure.attempts for failure in self._spool.failures()}
         attempts = earlier.get(sample.key, 0) + tries
         common = {name: getattr(sample, name) for name in ("key", "id", "category", "language", "group", "extra")}
-        self._spool.put_failure(Failure(**common, index=place, reason=reason, error=error, attempts=attempts))
+        self._spool.put_failure(Failure(**common, index=index, reason=reason, error=error, attempts=attempts))
         return [Event(sample.key, sample.category, records.EDIT_FAILED, note=f"{reason}: {error}")]
 
     def through(self, item: int, count: Callable[[int], int]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
-from editbench import console, manifests, run_folder
+from editbench import console, run_folder
 from editbench.errors import Incomplete
 from editbench.fleet import attempts, timings
 from editbench.fleet.devices import Devices
@@ -29,7 +29,6 @@ class Stage(ABC, Generic[Manifest]):
     name: ClassVar[str]
     worker: ClassVar[str]
     """`module:Class`; each rank makes one with `worker_settings` and a plan, a list of items."""
-    manifest_type: ClassVar[type]
 
     paths: RunPaths
     model: Model
@@ -56,6 +55,10 @@ class Stage(ABC, Generic[Manifest]):
         """The items that are neither done nor failed, in the order in which they are handed out."""
 
     @abstractmethod
+    def finished(self) -> Manifest | None:
+        """The manifest; None where no run has finished. Raises UserError for one that can't be believed."""
+
+    @abstractmethod
     def unfinished(self, manifest: Manifest) -> list[int] | None:
         """The items that a finished run is to do again: what was lost, and failures if there are more than allowed. None where
         the run may stand as it is."""
@@ -70,7 +73,7 @@ class Stage(ABC, Generic[Manifest]):
 
     @abstractmethod
     def finish(self) -> Manifest:
-        """Put the results together, remove what they were made of, and write the manifest, last of all."""
+        """Put the results together, write the manifest, and only then remove what they were made of."""
 
     @abstractmethod
     def clear(self) -> None:
@@ -114,10 +117,6 @@ class Stage(ABC, Generic[Manifest]):
     def allowed_failures(self) -> int:
         return self.options.allowed_failures(self.total)
 
-    def finished(self) -> Manifest | None:
-        """The manifest; None where no run has finished. Raises UserError for one that can't be believed."""
-        return manifests.load(self.paths.manifest, self.manifest_type) if self.paths.manifest.exists() else None
-
     def owed(self) -> list[int]:
         """The items that a run would do now. Touches nothing."""
         if self.options.fresh or not self.paths.root.exists():
@@ -141,30 +140,31 @@ def run(stage: Stage[Manifest]) -> None:
         return
     if not options.nodes.head:
         run_folder.await_head(stage.paths, stage.identity)
-        if not _complete(stage, stage.finished()):
+        if not _complete(stage):
             attempts.join(stage)
         return
     with run_folder.taken(stage.paths, stage.identity, fresh=options.fresh):
-        manifest = stage.finished()
-        if _complete(stage, manifest):
+        if manifest := _complete(stage):
             stage.clear()
         else:
-            manifest = _work(stage, manifest)
+            manifest = _work(stage)
     for line in stage.summary(manifest):
         console.say(line)
     if error := stage.shortfall(manifest):
         raise error
 
 
-def _complete(stage: Stage[Manifest], manifest: Manifest | None) -> bool:
+def _complete(stage: Stage[Manifest]) -> Manifest | None:
+    """The manifest of a run that has finished and may stand as it is."""
+    manifest = stage.finished()
     if manifest is None or stage.unfinished(manifest) is not None:
-        return False
+        return None
     console.say(f"{stage.paths.root} is complete; nothing to do")
-    return True
+    return manifest
 
 
-def _work(stage: Stage[Manifest], manifest: Manifest | None) -> Manifest:
-    if manifest is not None:
+def _work(stage: Stage[Manifest]) -> Manifest:
+    if manifest := stage.finished():
         stage.reopen(manifest)
     if stage.begin():
         attempts.drive(stage)

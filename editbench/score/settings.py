@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from editbench.score.judge import JudgeSettings
 
 DEFAULT_BATCH = 8
+MAX_TEXT = 4_000
+
+ReadoutOption = Annotated[
+    Readout, Option(metavar="generate|expected", parser=str, help="Read a written score, or its distribution.")
+]
+LanguageOption = Annotated[str | None, Option(metavar="en|zh", help="Of the prompts; default: each sample's own.")]
+MaxText = Annotated[int, Option(min=1, help="Characters of an instruction or reference text the judge is shown.")]
 
 
 def percentage(text: str) -> float:
@@ -29,9 +36,7 @@ def percentage(text: str) -> float:
 class ScoreSettings:
     """Part of the identity of a run. The command line takes its options from here."""
 
-    readout: Annotated[
-        Readout, Option(metavar="generate|expected", help="Read a written score, or its distribution.", parser=str)
-    ] = GENERATE
+    readout: ReadoutOption = GENERATE
     forced: Annotated[
         bool, Option("--forced/--no-forced", help="After a reply that can't be read, ask once more for the score alone.")
     ] = True
@@ -54,11 +59,11 @@ class ScoreSettings:
         ),
     ] = 0.0
     """Percent of the samples whose controls are judged as well."""
-    language: Annotated[str | None, Option(metavar="en|zh", help="Of the prompts; default: each sample's own.")] = None
+    language: LanguageOption = None
     """None: each sample's own, where the rubric has it."""
     max_pixels: Annotated[int, Option(help="Largest area of a picture the judge sees.")] = 1_048_576
     max_new_tokens: Annotated[int, Option(min=1, help="Longest reply, in tokens.")] = 256
-    max_text: Annotated[int, Option(min=1, help="Characters of an instruction or reference text the judge is shown.")] = 4_000
+    max_text: MaxText = MAX_TEXT
     """All samples of a batch are padded to the length of the longest, and pay for it."""
     dtype: Annotated[str, Option(metavar="DTYPE", help="auto, bfloat16, float16 or float32.")] = "auto"
     """`auto`: bfloat16 on an accelerator, float32 on a CPU."""

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from editbench import console, identity, models
+from editbench import console, identity, manifests, models
 from editbench.edits import Edits
 from editbench.errors import Incomplete, UserError
 from editbench.fleet import devices, stage
@@ -21,7 +21,7 @@ from editbench.fleet.stage import Stage
 from editbench.manifests import EditsFacts, ScoreManifest
 from editbench.models import Kind, Model
 from editbench.paths import ScorePaths
-from editbench.records import ERROR, OUT_OF_RANGE, REFUSED, UNPARSED
+from editbench.records import ERROR, OUT_OF_RANGE, REFUSED, UNPARSED, Status
 from editbench.score import batching, rubric
 from editbench.score.chunks import Chunks
 from editbench.score.items import Cases
@@ -29,7 +29,7 @@ from editbench.score.judge import DOWNLOAD, check_local
 from editbench.score.rubric import Rubric
 from editbench.score.settings import ScoreSettings
 
-RETRIED = (UNPARSED, OUT_OF_RANGE, REFUSED)
+RETRIED: tuple[Status, ...] = (UNPARSED, OUT_OF_RANGE, REFUSED)
 """What `--retry` takes. Rows of status `error` need no asking for."""
 
 
@@ -52,9 +52,10 @@ def score(
         Incomplete: more samples ended in `error` than `options.max_failures` allows.
         Interrupted, StageError: see `fleet.launch.run`.
     """
-    if unknown := [status for status in retry if status not in RETRIED]:
+    again = [status for status in RETRIED if status in retry]
+    if unknown := [status for status in retry if status not in again]:
         raise UserError(f"--retry {unknown[0]} is no status to ask again for", f"Choose among {', '.join(RETRIED)}.")
-    planned = ScoreStage.plan(edits, model, rubric_name, out, settings, options, anchors, retry)
+    planned = ScoreStage.plan(edits, model, rubric_name, out, settings, options, anchors, again)
     if retry and planned.model.kind != Kind.CLASS:
         console.warn("the judge answers as it did, draws included: --retry changes nothing, unless a version or device did")
     stage.run(planned)
@@ -66,14 +67,13 @@ class ScoreStage(Stage[ScoreManifest]):
 
     name = "score"
     worker = "editbench.score.worker:ScoreWorker"
-    manifest_type = ScoreManifest
 
     paths: ScorePaths
     edits: Edits
     anchors: Edits | None
     rubric: Rubric
     settings: ScoreSettings
-    retry: Collection[str]
+    retry: Collection[Status]
 
     @classmethod
     def plan(
@@ -85,7 +85,7 @@ class ScoreStage(Stage[ScoreManifest]):
         settings: ScoreSettings,
         options: RunOptions,
         anchors: Path | None = None,
-        retry: Collection[str] = (),
+        retry: Collection[Status] = (),
     ) -> ScoreStage:
         """Check the input and settle the settings. Raises UserError."""
         options.check()
@@ -152,11 +152,14 @@ class ScoreStage(Stage[ScoreManifest]):
     def pending(self) -> list[int]:
         return self.chunks.missing()
 
+    def finished(self) -> ScoreManifest | None:
+        return manifests.load_finished(self.paths.manifest, ScoreManifest)
+
     def unfinished(self, manifest: ScoreManifest) -> list[int] | None:
         statuses, damaged = self._asked_again(manifest), self.chunks.damaged(manifest)
         return self.chunks.owed(statuses, damaged) if statuses or damaged else None
 
-    def _asked_again(self, manifest: ScoreManifest) -> set[str]:
+    def _asked_again(self, manifest: ScoreManifest) -> set[Status]:
         """The statuses whose rows a finished run is asked again for."""
         statuses = self.chunks.statuses(manifest)
         wanted = statuses[ERROR] > self.allowed_failures or any(statuses[status] for status in self.retry)
