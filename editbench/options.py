@@ -86,5 +86,5 @@ def _options_of(kind: type) -> Iterator[inspect.Parameter]:
     for field in fields(kind):
         hint, default = hints[field.name], field.default
         if get_origin(get_args(hint)[0]) is tuple:  # Typer knows repeatable options, of text, as lists
-            hint, default = Annotated[list[str], *hint.__metadata__], [*default]
+            hint, default = Annotated[list[str], hint.__metadata__[0]], [*default]
         yield inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
