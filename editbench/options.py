@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -84,7 +84,7 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
 def _options_of(kind: type) -> Iterator[inspect.Parameter]:
     hints = get_type_hints(kind, include_extras=True)
     for field in fields(kind):
-        hint, default = hints[field.name], field.default
+        hint, default = hints[field.name], cast(Any, field.default)
         if get_origin(get_args(hint)[0]) is tuple:  # Typer knows repeatable options, of text, as lists
             hint, default = Annotated[list[str], hint.__metadata__[0]], [*default]
         yield inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
