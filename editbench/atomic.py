@@ -69,8 +69,8 @@ def building(path: Path) -> Iterator[Path]:
 def sweep(folder: Path, name: str | None = None) -> None:
     """Remove the files that killed processes left half-written in `folder` and below; with `name`, only those that were to be
     `folder/name`, and folders, too."""
-    there = folder.iterdir() if name else (path for path in folder.rglob(f".*{TEMPORARY}") if not path.is_dir())
-    for path in [path for path in there if is_temporary(path, name)]:
+    candidates = folder.iterdir() if name else (path for path in folder.rglob(f".*{TEMPORARY}") if not path.is_dir())
+    for path in [path for path in candidates if is_temporary(path, name)]:
         _remove_unlocked(path)
 
 

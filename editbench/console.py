@@ -31,7 +31,7 @@ class Console(rich.console.Console):
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         if isinstance(renderable, Text) and (shown := printable(renderable.plain, lines=True)) != renderable.plain:
-            renderable = renderable.blank_copy(shown)  # before it is laid out, so that it keeps to its place
+            renderable = renderable.blank_copy(shown)  # before it is laid out, so that it keeps to its column
         for segment in super().render(renderable, options):
             text = segment.text
             if segment.control or text.isprintable() or text == "\n":

@@ -19,15 +19,16 @@ from editbench.paths import RunPaths
 
 TOKEN_VARIABLE = "EDITBENCH_ATTEMPT"
 """Environment variable that hands the token down to the keepers."""
-PATIENCE = 120.0
+TIMEOUT = 120.0
 """Seconds to wait for ranks of an earlier attempt. A file server (NFS 4) frees the locks of a machine that is gone after 90."""
-SILENCE = 2.0
-"""Seconds after which the user is told."""
+NOTICE_AFTER = 2.0
+"""Seconds of waiting after which the user reads why."""
 POLL = 0.05
 
 
 def renew(paths: RunPaths) -> str:
-    """Wait for all ranks of earlier attempts to end; returns the token of the next attempt, which is theirs no more.
+    """Wait for all ranks of earlier attempts to end; returns the token of the next attempt, with which the folder is no longer
+    theirs.
 
     Raises:
         UserError: they don't end, or the folder can't be written.
@@ -48,7 +49,8 @@ def renew(paths: RunPaths) -> str:
 def join(paths: RunPaths, token: str) -> int | None:
     """Belong to the attempt of that token; on another node than the head, which does not know it (""), to the one under way.
 
-    Returns a descriptor that is to stay open, and that child processes may inherit; None when the folder is another attempt's.
+    Returns a descriptor that is to stay open, and that child processes may inherit; None when the folder belongs to another
+    attempt.
     """
     try:
         descriptor = os.open(paths.ranks, os.O_RDONLY)
@@ -62,15 +64,15 @@ def join(paths: RunPaths, token: str) -> int | None:
 
 
 def _lock_alone(descriptor: int, paths: RunPaths) -> None:
-    began, told = time.monotonic(), False
+    began, announced = time.monotonic(), False
     while not _try_lock(descriptor):
         waited = time.monotonic() - began
-        if waited > PATIENCE:
+        if waited > TIMEOUT:
             remedy = f"Stop them (the files in {paths.status} say where); if their machine is gone, remove {paths.ranks}."
             raise UserError(f"ranks of an earlier run are still at work in {paths.root}", remedy)
-        if waited > SILENCE and not told:
+        if waited > NOTICE_AFTER and not announced:
             console.say(f"waiting for ranks of an earlier run in {paths.root} to end")
-            told = True
+            announced = True
         time.sleep(POLL)
 
 

@@ -43,8 +43,8 @@ def test_an_attempt_waits_for_the_ranks_of_the_last(paths: RunPaths) -> None:
 def test_ranks_that_do_not_end_are_told_of(
     paths: RunPaths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr(fencing, "SILENCE", 0.0)
-    monkeypatch.setattr(fencing, "PATIENCE", 2 * fencing.POLL)
+    monkeypatch.setattr(fencing, "NOTICE_AFTER", 0.0)
+    monkeypatch.setattr(fencing, "TIMEOUT", 2 * fencing.POLL)
     descriptor = fencing.join(paths, fencing.renew(paths))
     with pytest.raises(UserError, match="still at work") as caught:
         fencing.renew(paths)

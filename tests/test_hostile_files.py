@@ -249,7 +249,7 @@ def test_chunks_that_are_not_what_they_were(folders: Path, tmp_path: Path, data:
     answered(lambda: [change(data, paths.scores), chunks.reopen()])
 
 
-RANK = RankStatus(rank=0, attempt=1, held="a", scores={"c": [1, 2.0]}, slowest=[("a", 1.0)], seconds={"computing": 1.0})
+RANK = RankStatus(rank=0, attempt=1, item="a", scores={"c": [1, 2.0]}, slowest=[("a", 1.0)], seconds={"computing": 1.0})
 
 
 @given(data=st.data())

@@ -113,7 +113,7 @@ class EditWorker(Worker):
         self._spool.put_failure(Failure(**common, index=index, reason=reason, error=error, attempts=attempts))
         return [Event(sample.key, sample.category, records.EDIT_FAILED, note=f"{reason}: {error}")]
 
-    def through(self, item: int, count: Callable[[int], int]) -> None:
+    def finished(self, item: int, count: Callable[[int], int]) -> None:
         shard = self._spool.shard_of(self._plan[item])
         if count(shard) == self._in_shard[shard] and self._spool.complete(shard):
             self._spool.seal(shard)

@@ -160,8 +160,8 @@ def _told(about: RunStatus, tracker: Tracker, style: live.Style) -> Iterator[Non
     try:
         yield
     finally:
-        if style != live.Style.OFF and tracker.through:
-            console.show(summary(about, tracker.whole()))
+        if style != live.Style.OFF and tracker.finished:
+            console.show(summary(about, tracker.totals()))
         for note in tracker.notes:
             console.say(f"note: {note}", "yellow")
 

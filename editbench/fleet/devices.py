@@ -16,7 +16,8 @@ DTYPES = ("bfloat16", "float16", "float32")
 
 @dataclass(frozen=True, slots=True)
 class Devices:
-    """`kind`: torch device type, `cpu` without an accelerator. `count`: ranks. `environment`: what confines ranks to them."""
+    """The devices of this machine that a run uses. `kind`: torch device type, `cpu` without an accelerator. `count`: ranks.
+    `environment`: variables that confine the ranks to these devices."""
 
     kind: str
     count: int
@@ -43,12 +44,13 @@ def choose(nproc: int | None, indices: list[int] | None) -> Devices:
         return Devices("cpu", nproc or 1, {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""})
     import torch
 
-    kind, there = torch.accelerator.current_accelerator().type, torch.accelerator.device_count()
-    if wrong := [index for index in indices or [] if not 0 <= index < there]:
-        raise UserError(f"--devices {','.join(map(str, wrong))}: torch sees {there} ({kind})", f"Choose from 0 to {there - 1}.")
+    kind, visible = torch.accelerator.current_accelerator().type, torch.accelerator.device_count()
+    if wrong := [index for index in indices or [] if not 0 <= index < visible]:
+        message = f"--devices {','.join(map(str, wrong))}: torch sees {visible} ({kind})"
+        raise UserError(message, f"Choose from 0 to {visible - 1}.")
     if indices and (len(set(indices)) != len(indices) or kind != "cuda"):
         raise UserError(f"--devices {','.join(map(str, indices))} does not name different CUDA devices", "Name each once.")
-    available = len(indices) if indices else there
+    available = len(indices) if indices else visible
     if nproc is not None and nproc > available:
         raise UserError(
             f"--nproc {nproc} is more than the {available} {kind} devices", "Ask for fewer ranks, or leave --nproc out."

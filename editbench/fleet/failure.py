@@ -31,7 +31,7 @@ TRANSIENT = (OUT_OF_MEMORY, IO)
 
 class DeviceLost(BaseException):
     """The accelerator's context is gone, and with it this process: every later call would fail too. Not an Exception, so that
-    the rank dies of it, the sample gets its strike, and a new life begins with a new context."""
+    the rank dies of it, a crash is counted for the item, and the next incarnation has a new context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +42,19 @@ class Failed:
     """One of REASONS."""
     error: str
     """What was raised, in one line."""
-    said: str
-    """The exception's own text."""
+    text: str
+    """The exception's own text, without its type."""
 
     @property
-    def told(self) -> str:
-        """For a row; the text of a UserError speaks for itself."""
-        return f"{self.reason}: {self.said if self.reason == BAD_INPUT else self.error}"
+    def message(self) -> str:
+        """Reason and error as a row of scores has them; the text of a UserError needs no type before it."""
+        return f"{self.reason}: {self.text if self.reason == BAD_INPUT else self.error}"
 
-    def again(self) -> Exception:
+    def exception(self) -> Exception:
         """An exception of the same transient reason."""
         import torch
 
-        return torch.OutOfMemoryError(self.said) if self.reason == OUT_OF_MEMORY else OSError(self.said)
+        return torch.OutOfMemoryError(self.text) if self.reason == OUT_OF_MEMORY else OSError(self.text)
 
 
 def attempt(function: Callable[..., _Result], *arguments: Any) -> _Result | Failed:

@@ -18,15 +18,15 @@ def sensor(device: str) -> Callable[[], Gpu | None]:
     kind, _, index = device.partition(":")
     if kind != "cuda":
         return lambda: None
-    about = _Torch(int(index or 0))
+    device_of_torch = _TorchDevice(int(index or 0))
     try:
         import pynvml
     except ImportError:
-        return about.gpu
-    return _Nvml(pynvml, about).gpu
+        return device_of_torch.gpu
+    return _Nvml(pynvml, device_of_torch).gpu
 
 
-class _Torch:
+class _TorchDevice:
     """What torch knows of its device `index`."""
 
     def __init__(self, index: int) -> None:
@@ -47,17 +47,17 @@ class _Nvml:
     """NVML counts by PCI bus and sees all devices; torch counts what CUDA_VISIBLE_DEVICES leaves, in another order. Only the
     UUID is the same thing for both."""
 
-    def __init__(self, nvml: ModuleType, about: _Torch) -> None:
-        self._nvml, self._about = nvml, about
+    def __init__(self, nvml: ModuleType, device: _TorchDevice) -> None:
+        self._nvml, self._device = nvml, device
         self._errors = (nvml.NVMLError, OSError, ValueError, AttributeError)
         self._ask(nvml.nvmlInit)
-        self._handle = next((found for found in self._handles() if found is not None), None)
+        self._handle = next((handle for handle in self._handles() if handle is not None), None)
 
     def gpu(self) -> Gpu | None:
         nvml, handle = self._nvml, self._handle
         if handle is None:
-            return self._about.gpu()
-        name = self._ask(lambda: nvml.nvmlDeviceGetName(handle)) or self._about.name or "GPU"
+            return self._device.gpu()
+        name = self._ask(lambda: nvml.nvmlDeviceGetName(handle)) or self._device.name or "GPU"
         utilisation = self._ask(lambda: float(nvml.nvmlDeviceGetUtilizationRates(handle).gpu))
         memory = self._ask(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
         power = self._ask(lambda: nvml.nvmlDeviceGetPowerUsage(handle) / 1000)
@@ -73,14 +73,14 @@ class _Nvml:
 
     def _handles(self) -> Iterator[Any]:
         """The device's handle by torch's UUID, else by its entry in CUDA_VISIBLE_DEVICES."""
-        if self._about.uuid:
-            yield from (self._by_uuid(f"{kind}-{self._about.uuid}") for kind in ("GPU", "MIG"))
+        if self._device.uuid:
+            yield from (self._by_uuid(f"{kind}-{self._device.uuid}") for kind in ("GPU", "MIG"))
             return  # the others could only name another device
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         entries = visible.split(",") if visible else []
-        if entries and self._about.index >= len(entries):
+        if entries and self._device.index >= len(entries):
             return
-        entry = entries[self._about.index].strip() if entries else str(self._about.index)
+        entry = entries[self._device.index].strip() if entries else str(self._device.index)
         yield self._by_index(int(entry)) if entry.isdecimal() else self._by_start(entry)
 
     def _by_uuid(self, uuid: str) -> Any:
@@ -94,8 +94,8 @@ class _Nvml:
         if (whole := self._by_uuid(start)) is not None:
             return whole
         handles = [self._by_index(index) for index in range(self._ask(self._nvml.nvmlDeviceGetCount) or 0)]
-        there = [handle for handle in handles if handle is not None]
-        return next((handle for handle in there if _text(self._uuid(handle)).startswith(start)), None)
+        known = [handle for handle in handles if handle is not None]
+        return next((handle for handle in known if _text(self._uuid(handle)).startswith(start)), None)
 
     def _uuid(self, handle: Any) -> str:
         return self._ask(lambda: self._nvml.nvmlDeviceGetUUID(handle)) or ""

@@ -29,14 +29,14 @@ from editbench.fleet.work import STORE_VARIABLE
 from editbench.paths import AttemptPaths, RunPaths
 
 POLL = 0.05
-LOOK = 0.25
-"""Seconds between two looks at the status files, which change no more often; one look at 64 ranks takes 15 ms."""
+STATUS_INTERVAL = 0.25
+"""Seconds between two readings of the status files, which change no more often; to read those of 64 ranks takes 15 ms."""
 SILENCE = float(os.environ.get("EDITBENCH_SILENCE", "30"))
 """Seconds without a sign of life after which a rank of another node counts as lost, once our own have ended. Tests shorten
 it."""
 
 Watch = Callable[[Tracker, list[Event]], None]
-"""Called four times a second with what is new."""
+"""Called four times a second with the state of the run and the events since the last call."""
 
 
 class RanksDied(StageError):
@@ -72,34 +72,31 @@ class Launch:
                 env=self._environment(),
                 start_new_session=True,
             )
-            looked = time.monotonic()
+            updated = time.monotonic()
             try:
-                while torchrun.poll() is None and not received and not self._alone(tracker):
+                while torchrun.poll() is None and not received and not self._all_ended(tracker):
                     time.sleep(POLL)
-                    if time.monotonic() - looked < LOOK:
+                    if time.monotonic() - updated < STATUS_INTERVAL:
                         continue
-                    self._look(tracker, watch, attempt())
-                    looked = time.monotonic()
+                    self._update(tracker, watch, attempt())
+                    updated = time.monotonic()
             finally:
                 # An agent whose ranks have ended may be waiting for another node's, and deaf to SIGTERM meanwhile.
-                _end(torchrun, received, 0.0 if self._alone(tracker) else process.GRACE)
-            self._look(tracker, watch, attempt())
-        self._judge_end(0 if self._alone(tracker) else torchrun.returncode, received, tracker)
+                _end(torchrun, received, 0.0 if self._all_ended(tracker) else process.GRACE)
+            self._update(tracker, watch, attempt())
+        self._check_end(0 if self._all_ended(tracker) else torchrun.returncode, received, tracker)
 
-    def _alone(self, tracker: Tracker) -> bool:
-        """Whether our ranks have ended and those of other nodes, too, or are lost: there is nothing to wait for."""
-        return self.nodes.count > 1 and tracker.alone(self.nodes.rank, SILENCE)
+    def _all_ended(self, tracker: Tracker) -> bool:
+        """With several nodes, whether all ranks have ended or are lost, whatever torchrun still waits for."""
+        return self.nodes.count > 1 and tracker.all_ended(self.nodes.rank, SILENCE)
 
-    def _look(self, tracker: Tracker, watch: Watch, attempt: int | None) -> None:
+    def _update(self, tracker: Tracker, watch: Watch, attempt: int | None) -> None:
         if attempt is None:
             return
         watch(tracker, tracker.update(status.read_all(self.paths, attempt)))
         if (rank := tracker.fatal()) is not None:
-            remedy = f"Its log: {self._log(attempt, rank.rank)}"
+            remedy = f"Its log: {self.paths.attempt(attempt).rank_log(rank.rank)}"
             raise StageError(f"rank {rank.rank} can't go on: {rank.message}", remedy, rank.exit_status)
-
-    def _log(self, attempt: int, rank: int) -> Path:
-        return self.paths.attempt(attempt).rank_log(rank)
 
     def _command(self) -> list[str]:
         torchrun = [sys.executable, "-m", "editbench.fleet.agent", *self.nodes.torchrun()]
@@ -111,10 +108,10 @@ class Launch:
         return [*torchrun, *options, "-m", "editbench.fleet.keeper", str(self.job)]
 
     def _environment(self) -> dict[str, str]:
-        here = [str(Path.cwd()), os.environ.get("PYTHONPATH", "")]
+        modules = [str(Path.cwd()), os.environ.get("PYTHONPATH", "")]
         return {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, here)),  # for --model package.module:Class beside the user
+            "PYTHONPATH": os.pathsep.join(filter(None, modules)),  # for --model package.module:Class beside the user
             "PYTHONUNBUFFERED": "1",
             "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(int(0.9 * process.GRACE)),
             "TOKENIZERS_PARALLELISM": "false",
@@ -123,7 +120,7 @@ class Launch:
             **self.devices.environment,
         }
 
-    def _judge_end(self, code: int, received: list[int], tracker: Tracker) -> None:
+    def _check_end(self, code: int, received: list[int], tracker: Tracker) -> None:
         if received:
             message = f"interrupted after {tracker.done} of {tracker.total} samples"
             raise Interrupted(message, "The same command goes on from here.", 128 + received[0])

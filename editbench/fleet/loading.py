@@ -16,14 +16,14 @@ from pathlib import Path
 POLL = 0.1
 
 
-def slot(folder: Path, parallel: int, beat: Callable[[], None] = lambda: None) -> AbstractContextManager[None]:
-    """Hold one of `parallel` slots while loading; 0: no bound. `folder` is on this machine and of this attempt; `beat` is
-    called while waiting, which is no stall."""
-    return _slot(folder, parallel, beat) if parallel else nullcontext()
+def slot(folder: Path, parallel: int, heartbeat: Callable[[], None] = lambda: None) -> AbstractContextManager[None]:
+    """Hold one of `parallel` slots for the time of the block; with 0, all load at once. `folder`, for the locks, is on this
+    machine and of this attempt; `heartbeat` is called while waiting, which is no stall."""
+    return _slot(folder, parallel, heartbeat) if parallel else nullcontext()
 
 
 @contextmanager
-def _slot(folder: Path, parallel: int, beat: Callable[[], None]) -> Iterator[None]:
+def _slot(folder: Path, parallel: int, heartbeat: Callable[[], None]) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     warm = folder / "warm"
     slots = [folder / f"slot-{number}" for number in range(parallel)]
@@ -31,7 +31,7 @@ def _slot(folder: Path, parallel: int, beat: Callable[[], None]) -> Iterator[Non
     while lock is None:
         lock = _try_one(slots if warm.exists() else slots[:1])
         if lock is None:
-            beat()
+            heartbeat()
             time.sleep(POLL)
     try:
         yield

@@ -4,8 +4,8 @@
     compute (main)     [1......][2......][3......]
     store (thread)              [1]      [2]
 
-An item is claimed ahead only when `compute` says that the device is about to be free (`Pulse.ahead`): a rank never sits on an
-item that an idle rank could have started.
+An item is an index into the plan. It is claimed ahead only when `compute` says that the device is about to be free
+(`Pulse.ahead`): a rank never sits on an item that an idle rank could have started.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 from editbench.errors import StageError, status_of
 from editbench.fleet import failure, status
 from editbench.fleet.lockstep import Lockstep
-from editbench.fleet.work import MAX_STRIKES, Claims
+from editbench.fleet.work import MAX_CRASHES, Claims
 from editbench.fleet.worker import Pulse, Worker
 
 Record = Callable[[dict[str, Any]], None]
@@ -35,7 +35,8 @@ class _Claimed:
 
 
 class Loop:
-    """Runs `worker` over what `claims` hands out until nothing is left. `retries`: tries more for a transient failure.
+    """Runs `worker` over what `claims` hands out until nothing is left. `record` gets a row of timings.jsonl for each item;
+    `retries`: tries more for a transient failure.
 
     An item that raises is recorded as failed and the loop goes on (`failure.attempt`). A result that can't be written (a full
     disk) stops the loop with StageError; what was written stays.
@@ -45,19 +46,19 @@ class Loop:
         self,
         worker: Worker,
         claims: Claims,
-        board: status.StatusFile,
+        status_file: status.StatusFile,
         record: Record,
         *,
         retries: int = 0,
         lockstep: Lockstep | None = None,
     ) -> None:
-        self._worker, self._claims, self._board, self._record = worker, claims, board, record
+        self._worker, self._claims, self._status, self._record = worker, claims, status_file, record
         self._retries, self._lockstep = retries, lockstep
         self._ahead: _Claimed | None = None
         self._claiming: Future[None] | None = None
         self._exhausted = False
-        self._open: set[int] = set()
-        self._guard = threading.Lock()
+        self._claimed: set[int] = set()
+        self._claimed_lock = threading.Lock()
         self._storing: Future[None] | None = None
         self._preparer = ThreadPoolExecutor(1, "prepare")
         self._writer = ThreadPoolExecutor(1, "store")
@@ -71,18 +72,18 @@ class Loop:
             while (claimed := self._take()) is not None:
                 self._work(claimed)
                 if self._lockstep:
-                    self._wait_in_step(self._lockstep)
-            self._settle()
+                    self._synchronise(self._lockstep)
+            self._await_store()
         finally:
             self._preparer.shutdown(cancel_futures=True)
             self._writer.shutdown()
 
     def _load(self, device: str, loading: AbstractContextManager[None]) -> None:
-        self._board.set(state=status.LOADING, held="")
+        self._status.set(state=status.LOADING, item="")
         with loading:
             notes, seconds = _timed(self._worker.load, device)
-        self._board.spend("loading", seconds)
-        self._board.set(notes=notes)
+        self._status.spend("loading", seconds)
+        self._status.set(notes=notes)
 
     def _take(self) -> _Claimed | None:
         claiming, self._claiming = self._claiming, None
@@ -94,16 +95,16 @@ class Loop:
 
     def _claim_ahead(self) -> None:
         while self._ahead is None and not self._exhausted:
-            place = self._claims.next()
-            if place is None:
+            item = self._claims.next()
+            if item is None:
                 self._exhausted = True
-            elif self._worker.done(place):
-                self._worker.through(place, self._claims.through)
-            elif self._claims.strikes(self._worker.name(place)) >= MAX_STRIKES:
-                self._fail(place, failure.CRASH, failure.REASONS[failure.CRASH], MAX_STRIKES)
+            elif self._worker.done(item):
+                self._worker.finished(item, self._claims.count_finished)
+            elif self._claims.crashes(self._worker.name(item)) >= MAX_CRASHES:
+                self._fail(item, failure.CRASH, failure.REASONS[failure.CRASH], MAX_CRASHES)
             else:
-                self._hold(place)
-                self._ahead = self._prepared(place)
+                self._note_claimed(item)
+                self._ahead = self._prepared(item)
 
     def _start_claiming(self) -> None:
         """Not in the thread of the item under way: it is not that item's fault when nothing more can be claimed."""
@@ -115,8 +116,8 @@ class Loop:
 
     def _work(self, claimed: _Claimed) -> None:
         item, began = claimed.item, time.time()
-        self._board.set(state=status.WAITING, held=self._worker.name(item), step=0, steps=0)
-        self._board.flush()  # the one status that matters after a crash: who held what
+        self._status.set(state=status.WAITING, item=self._worker.name(item), step=0, steps=0)
+        self._status.flush()  # the one status that matters after a crash: which rank had which item
         tries = 1
         while isinstance(outcome := failure.attempt(self._result, claimed), failure.Failed):
             if outcome.reason not in failure.TRANSIENT or tries > self._retries:
@@ -125,50 +126,46 @@ class Loop:
             tries += 1
             failure.recover()
             claimed = self._prepared(item)
-        self._settle()
+        self._await_store()
         self._storing = self._writer.submit(self._store, item, outcome, began)
 
     def _result(self, claimed: _Claimed) -> _Done:
         began = time.perf_counter()
         prepared, preparing = claimed.prepared.result()
         waited = time.perf_counter() - began
-        self._board.set(state=status.WORKING)
+        self._status.set(state=status.WORKING)
         result, computing = _timed(self._worker.compute, claimed.item, prepared, self._pulse())
-        self._board.spend("waiting", waited)
-        self._board.spend("computing", computing)
+        self._status.spend("waiting", waited)
+        self._status.spend("computing", computing)
         return _Done(result, {"prepare": preparing, "wait": waited, "compute": computing})
 
     def _pulse(self) -> Pulse:
-        return Pulse(step=lambda step, steps: self._board.set(step=step, steps=steps), ahead=self._start_claiming)
+        return Pulse(step=lambda step, steps: self._status.set(step=step, steps=steps), ahead=self._start_claiming)
 
     def _store(self, item: int, done: _Done, began: float) -> None:
         """`began`: Unix time at which the rank took the item up; the row's `ended`: when all of its result was on disk."""
         events, storing = _timed(self._worker.store, item, done.result, done.seconds["compute"])
-        self._worker.through(item, self._claims.through)
-        self._board.spend("writing", storing)
-        self._board.add(events)
+        self._worker.finished(item, self._claims.count_finished)
+        self._status.spend("writing", storing)
+        self._status.add(events)
         seconds = {name: round(value, 4) for name, value in {**done.seconds, "store": storing}.items()}
         span = {"began": round(began, 4), "ended": round(time.time(), 4)}
         self._record({"keys": list(self._worker.keys(item)), "seconds": seconds, **span})
-        self._release(item)
+        self._note_claimed(item, finished=True)
 
     def _fail(self, item: int, reason: str, error: str, tries: int) -> None:
         events = self._worker.fail(item, reason, error, tries)
-        self._worker.through(item, self._claims.through)
-        self._board.add(events, reason)
-        self._release(item)
+        self._worker.finished(item, self._claims.count_finished)
+        self._status.add(events, reason)
+        self._note_claimed(item, finished=True)
 
-    def _hold(self, item: int) -> None:
-        with self._guard:
-            self._open.add(item)
-            self._board.set(claimed=sorted(self._open))
+    def _note_claimed(self, item: int, *, finished: bool = False) -> None:
+        """Keep the list of unfinished items in the status, from which a restarted rank takes them up (threads call this)."""
+        with self._claimed_lock:
+            (self._claimed.discard if finished else self._claimed.add)(item)
+            self._status.set(claimed=sorted(self._claimed))
 
-    def _release(self, item: int) -> None:
-        with self._guard:
-            self._open.discard(item)
-            self._board.set(claimed=sorted(self._open))
-
-    def _settle(self) -> None:
+    def _await_store(self) -> None:
         """Wait for the last result to be on disk. At most one is ever in flight, so memory stays bounded."""
         storing, self._storing = self._storing, None
         try:
@@ -178,10 +175,10 @@ class Loop:
             remedy = "Make room or mend the folder, then run it again."
             raise StageError(f"a result could not be written: {error}", remedy, status_of(error)) from error
 
-    def _wait_in_step(self, lockstep: Lockstep) -> None:
-        self._board.set(state=status.SYNCING, held="", step=0, steps=0)
+    def _synchronise(self, lockstep: Lockstep) -> None:
+        self._status.set(state=status.SYNCING, item="", step=0, steps=0)
         _, seconds = _timed(lockstep.step)
-        self._board.spend("waiting", seconds)
+        self._status.spend("waiting", seconds)
 
 
 @dataclass(frozen=True, slots=True)

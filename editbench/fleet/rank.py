@@ -31,7 +31,8 @@ from editbench.fleet.work import Claims, Store, connect
 from editbench.fleet.worker import Worker
 from editbench.paths import RunPaths
 
-LIFE_VARIABLE = "EDITBENCH_LIFE"
+INCARNATION_VARIABLE = "EDITBENCH_INCARNATION"
+"""Environment variable by which the keeper tells a rank how often it was restarted before."""
 FATAL_EXIT = 3
 """Exit status of a rank that can't go on."""
 DUMP_SIGNAL = signal.SIGUSR1
@@ -43,48 +44,51 @@ class _Stopped(BaseException):
 
 
 def main(job_path: Path) -> int:
+    """Work until nothing is left to claim; returns the exit status."""
     job = Job.read(job_path)
     rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    restart, life = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)), int(os.environ.get(LIFE_VARIABLE, 0))
+    restart, incarnation = (int(os.environ.get(name, 0)) for name in ("TORCHELASTIC_RESTART_COUNT", INCARNATION_VARIABLE))
     paths = RunPaths(Path(job.folder))
-    before = status.RankStatus.read(paths.rank_status(rank))
+    previous = status.RankStatus.read(paths.rank_status(rank))
     store = connect()
     shared = _share(store, job)
     attempt = shared["attempt"]
     _redirect(paths.attempt(attempt).rank_log(rank))
     device = _take_device(job.device)
-    now = status.RankStatus(rank, attempt, restart, life, job.options.node_rank, device=device)
-    if before is not None and before.attempt == attempt:
+    current = status.RankStatus(rank, attempt, restart, incarnation, job.options.node_rank, device=device)
+    if previous is not None and previous.attempt != attempt:
+        previous = None
+    if previous is not None:
         carried = ("done", "failed", "reasons", "scores", "seconds", "slowest", "events")
-        now = replace(now, **{name: getattr(before, name) for name in carried})
-    board = status.StatusFile(paths.rank_status(rank), now, gpu.sensor(device))
+        current = replace(current, **{name: getattr(previous, name) for name in carried})
+    status_file = status.StatusFile(paths.rank_status(rank), current, gpu.sensor(device))
     signal.signal(signal.SIGTERM, _stop)
     try:
         if shared["identity"] != job.identity:
             raise StageError("this node was asked for other settings than the head node", "Give all nodes the same command.")
         worker = _make_worker(job, shared["plan"])
-        claims = _claims(store, worker, before, now, world)
-        _run(worker, claims, board, job, world, store)
+        claims = _claims(store, worker, previous, current, world)
+        _run(worker, claims, status_file, job, world, store)
     except _Stopped:
-        board.set(state=status.STOPPED)
+        status_file.set(state=status.STOPPED)
         return 128 + signal.SIGTERM
     except DeviceLost:
         traceback.print_exc()
-        return 1  # the state stays what it was: dead with a sample in hand, as its keeper will find
+        return 1  # the state stays what it was, with its item, for which the next incarnation counts a crash
     except Exception as error:  # noqa: BLE001 - the boundary of a rank: the launcher shows one message, the log has the rest
         traceback.print_exc()
         # Without torchrun the rank is about to be killed, and the launcher begins another attempt: no reason to stop the run.
         state = status.STOPPED if store_lost(error) else status.FATAL
-        board.set(state=state, message=summary(error), exit_status=status_of(error))
+        status_file.set(state=state, message=summary(error), exit_status=status_of(error))
         return FATAL_EXIT
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        board.close()
+        status_file.close()
     return 0
 
 
 def _share(store: Store, job: Job) -> dict[str, Any]:
-    """What all nodes agree on: put into the store by the head's ranks (all the same), taken from it by the others'."""
+    """The part of the job that all nodes share: the head's ranks put it into the store, the others' wait for it there."""
     if job.shared is None:
         return orjson.loads(store.get("shared"))
     store.set("shared", orjson.dumps(job.shared))
@@ -96,44 +100,42 @@ def _make_worker(job: Job, plan: list[int]) -> Worker:
     return getattr(importlib.import_module(module), name)(**job.settings, plan=plan)
 
 
-def _claims(store: Store, worker: Worker, before: status.RankStatus | None, now: status.RankStatus, world: int) -> Claims:
-    """Claims that begin with what this rank's last life held; what it died with gets a strike."""
-    if before is not None and before.attempt != now.attempt:
-        before = None
-    again = before.claimed if before is not None and before.restart == now.restart else []
-    claims = Claims(store, items=len(worker), world=world, scope=f"{now.attempt}/{now.restart}", again=again)
-    if before is not None and before.held and before.state not in status.ENDED:
-        claims.strike(before.held)
-    if now.restart and not now.life:
-        claims.gather()
+def _claims(store: Store, worker: Worker, previous: status.RankStatus | None, current: status.RankStatus, world: int) -> Claims:
+    """Claims that begin with what this rank's `previous` incarnation in this attempt left unfinished; the item which it died
+    with counts a crash."""
+    unfinished = previous.claimed if previous is not None and previous.restart == current.restart else []
+    scope = f"{current.attempt}/{current.restart}"
+    claims = Claims(store, items=len(worker), world=world, scope=scope, unfinished=unfinished)
+    if previous is not None and previous.item and previous.state not in status.ENDED:
+        claims.count_crash(previous.item)
+    if current.restart and not current.incarnation:
+        claims.barrier()
     return claims
 
 
-def _run(worker: Worker, claims: Claims, board: status.StatusFile, job: Job, world: int, store: Store) -> None:
-    now, paths = board.status, RunPaths(Path(job.folder))
-    common = {"rank": now.rank, "host": socket.gethostname(), "device": now.device, "attempt": now.attempt}
-    with open(paths.attempt(now.attempt).rank_timings(now.rank), "ab", buffering=0) as file:
+def _run(worker: Worker, claims: Claims, status_file: status.StatusFile, job: Job, world: int, store: Store) -> None:
+    rank, paths = status_file.status, RunPaths(Path(job.folder))
+    common = {"rank": rank.rank, "host": socket.gethostname(), "device": rank.device, "attempt": rank.attempt}
+    with open(paths.attempt(rank.attempt).rank_timings(rank.rank), "ab", buffering=0) as file:
 
         def record(row: dict[str, Any]) -> None:
             file.write(orjson.dumps(row | common) + b"\n")
 
-        lockstep = _lockstep(store, job, paths, board, world) if job.options.sync_every else None
+        def ended() -> int:
+            return sum(other.state in status.ENDED for other in status.read_all(paths, rank.attempt))
+
+        scope, heartbeat = f"sync/{rank.attempt}/{rank.restart}", status_file.set
+        options = job.options
+        lockstep = (
+            Lockstep(store, every=options.sync_every, world=world, scope=scope, ended=ended, heartbeat=heartbeat)
+            if options.sync_every
+            else None
+        )
         # The store's port tells runs on one machine apart.
-        slots = Path(tempfile.gettempdir()) / f"editbench-{os.getuid()}-loading-{os.environ['MASTER_PORT']}-{now.attempt}"
-        loop = Loop(worker, claims, board, record, retries=job.options.retries, lockstep=lockstep)
-        loop.run(now.device, loading.slot(slots, job.options.load_parallel, board.set))
-    board.set(state=status.FINISHED, held="", step=0, steps=0)
-
-
-def _lockstep(store: Store, job: Job, paths: RunPaths, board: status.StatusFile, world: int) -> Lockstep:
-    now = board.status
-
-    def ended() -> int:
-        return sum(rank.state in status.ENDED for rank in status.read_all(paths, now.attempt))
-
-    return Lockstep(
-        store, every=job.options.sync_every, world=world, scope=f"sync/{now.attempt}/{now.restart}", ended=ended, beat=board.set
-    )
+        slots = Path(tempfile.gettempdir()) / f"editbench-{os.getuid()}-loading-{os.environ['MASTER_PORT']}-{rank.attempt}"
+        loop = Loop(worker, claims, status_file, record, retries=options.retries, lockstep=lockstep)
+        loop.run(rank.device, loading.slot(slots, options.load_parallel, heartbeat))
+    status_file.set(state=status.FINISHED, item="", step=0, steps=0)
 
 
 def _take_device(kind: str) -> str:

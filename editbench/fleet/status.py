@@ -28,8 +28,8 @@ from editbench.records import ERROR, OK
 
 INTERVAL = 0.25
 SENSE_INTERVAL = 1.0
-SIGN_INTERVAL = 2.0
-"""Written at least this often, changed or not: a sign of life for other nodes."""
+KEEPALIVE_INTERVAL = 2.0
+"""Seconds after which the file is written again, changed or not: a sign of life for other nodes."""
 RECENT = 128
 """Events kept in the file: more than a quarter of a second of the fastest judge."""
 
@@ -44,7 +44,7 @@ _Status = TypeVar("_Status")
 
 @dataclass(slots=True)
 class Event:
-    """A sample that is through: `status` as in records, `seconds` on the device, `score` and `note` for people to read."""
+    """A finished sample: `status` as in records, `seconds` on the device, `score` and `note` for people to read."""
 
     key: str
     category: str
@@ -53,7 +53,7 @@ class Event:
     score: float | None = None
     note: str = ""
     batch: str = ""
-    """The item it was part of, where items hold several samples."""
+    """Name of the item that the sample belongs to, where items hold several."""
     number: int = 0
     """Counts the events of one rank in one attempt, from 1."""
 
@@ -72,11 +72,14 @@ class Gpu:
 
 @dataclass(slots=True)
 class RankStatus:
+    """What one rank is doing, and what it has done since the attempt began. What an older version wrote is read, too: fields
+    that are missing have their defaults, those that are unknown are left out."""
+
     rank: int
     attempt: int
     restart: int = 0
     """Restarts of all ranks by torchrun."""
-    life: int = 0
+    incarnation: int = 0
     """Restarts of this rank by its keeper."""
     node: int = 0
     pid: int = field(default_factory=os.getpid)
@@ -84,10 +87,10 @@ class RankStatus:
     device: str = ""
     gpu: Gpu | None = None
     state: str = STARTING
-    held: str = ""
-    """The sample or chunk under way; what counts against it when the rank dies with it."""
+    item: str = ""
+    """Name of the sample or chunk under way; when the rank dies, a crash is counted for it."""
     claimed: list[int] = field(default_factory=list)
-    """Items this rank has taken and not finished: its next life begins with them."""
+    """Indices into the plan that this rank has claimed and not finished: its next incarnation begins with them."""
     step: int = 0
     steps: int = 0
     done: int = 0
@@ -100,11 +103,11 @@ class RankStatus:
     """Time spent: loading, computing, waiting (for a decoded input or the lockstep), writing (of which most overlaps)."""
     slowest: list[tuple[str, float]] = field(default_factory=list)
     """Up to five (key, seconds on the device), slowest first."""
-    beats: int = 0
-    """Grows whenever the rank gets on; the keeper takes one that stands still too long for a stall."""
+    heartbeats: int = 0
+    """Grows with all that the rank does; the keeper takes a rank for stalled whose count stands still too long."""
     message: str = ""
     exit_status: int = BUG
-    """What a command ends with whose rank is `fatal`."""
+    """Exit status of a command that one of its ranks ended by its state `fatal`."""
     notes: list[str] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     began: float = field(default_factory=time.time)
@@ -118,7 +121,7 @@ class RankStatus:
 
 @dataclass(slots=True, kw_only=True)
 class RunStatus:
-    """What the launcher knows of the attempt. `before` of `total` samples were done when it began."""
+    """What the launcher knows of the attempt. `before` of `total` samples were done when it began; times are Unix times."""
 
     stage: str
     title: str
@@ -137,7 +140,7 @@ class RunStatus:
 
     @classmethod
     def read(cls, paths: RunPaths) -> Self | None:
-        """None when there is none that can be read."""
+        """The status of the run in a folder, None when there is none that can be read."""
         return _read(paths.run_status, cls)
 
     def write(self, paths: RunPaths) -> None:
@@ -161,16 +164,17 @@ class StatusFile:
     def __init__(self, path: Path, status: RankStatus, sense: Callable[[], Gpu | None] = lambda: None) -> None:
         self.path, self.status = path, status
         self._sense, self._sensed = sense, 0.0
-        self._numbered = max((event.number for event in status.events), default=0)
+        self._last_event = max((event.number for event in status.events), default=0)
         self._changed, self._closed = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._keep, name="status", daemon=True)
         self._thread.start()
 
     def set(self, **changes: Any) -> None:
+        """Change fields of the status; without any, just show a heartbeat."""
         for name, value in changes.items():
             setattr(self.status, name, value)
-        self.status.beats += 1
+        self.status.heartbeats += 1
         self._changed.set()
 
     def spend(self, phase: str, seconds: float) -> None:
@@ -179,13 +183,13 @@ class StatusFile:
             self.status.seconds[phase] = self.status.seconds.get(phase, 0.0) + seconds
 
     def add(self, events: list[Event], reason: str | None = None) -> None:
-        """Samples that are through: done, or failed, alone or all of them for `reason`."""
+        """Count finished samples: done, or failed, each for its own status or all of them for `reason`."""
         with self._lock:
             status = self.status
-            status.beats += 1
+            status.heartbeats += 1
             for event in events:
-                self._numbered += 1
-                event.number = self._numbered
+                self._last_event += 1
+                event.number = self._last_event
                 if event.status != OK:
                     why = reason or event.status
                     status.reasons[why] = status.reasons.get(why, 0) + 1
@@ -201,11 +205,13 @@ class StatusFile:
         self._changed.set()
 
     def flush(self) -> None:
+        """Write the status now, in the thread of the caller."""
         self._changed.clear()
         with self._lock:
             write(self.path, self.status)
 
     def close(self) -> None:
+        """Write the last status and end the thread."""
         self._closed.set()
         self._changed.set()
         self._thread.join()
@@ -217,15 +223,14 @@ class StatusFile:
             if time.monotonic() - self._sensed >= SENSE_INTERVAL:
                 self.status.gpu, self._sensed = self._sense(), time.monotonic()
                 changed = changed or self.status.gpu is not None
-            if changed or time.time() - self.status.updated > SIGN_INTERVAL:
+            if changed or time.time() - self.status.updated > KEEPALIVE_INTERVAL:
                 self.flush()
                 self._closed.wait(INTERVAL)
 
 
 def write(path: Path, status: RankStatus) -> None:
-    """Replace the status in `path`. On a full disk what is there is written over, without the events: the launcher must still
-    learn
-    why a rank can't go on, and a file's own blocks can be had when no new ones can."""
+    """Replace the status in `path`. On a full disk the old file is written over, without the events: the launcher must still
+    learn why a rank can't go on, and a file's own blocks can be had when no new ones can."""
     status.updated = time.time()
     try:
         atomic.write(path, orjson.dumps(status), durable=False)  # 1.2 ms with 128 events; 2.0 through asdict
@@ -236,6 +241,6 @@ def write(path: Path, status: RankStatus) -> None:
 
 
 def read_all(paths: RunPaths, attempt: int) -> list[RankStatus]:
-    """The status of every rank of this attempt, by rank."""
-    found = (RankStatus.read(path) for path in paths.rank_statuses())
-    return [status for status in found if status is not None and status.attempt == attempt]
+    """The status of every rank of this attempt, in the order of the ranks."""
+    statuses = (RankStatus.read(path) for path in paths.rank_statuses())
+    return [status for status in statuses if status is not None and status.attempt == attempt]

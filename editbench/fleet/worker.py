@@ -16,7 +16,7 @@ from editbench.fleet.status import Event
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """How `compute` tells where it is."""
+    """What `compute` calls to report its progress."""
 
     step: Callable[[int, int], None]
     """`step(i, n)`: i of n steps are done."""
@@ -25,7 +25,7 @@ class Pulse:
 
 
 class Worker(ABC):
-    """The work of one stage in one rank. An item is a place in the plan, `range(len(self))`."""
+    """The work of one stage in one rank. An item is an index into the plan, in `range(len(self))`."""
 
     @abstractmethod
     def __len__(self) -> int:
@@ -63,5 +63,6 @@ class Worker(ABC):
     def fail(self, item: int, reason: str, error: str, tries: int) -> list[Event]:
         """Record that the item failed `tries` times in this run, for one of `fleet.failure.REASONS`."""
 
-    def through(self, item: int, count: Callable[[int], int]) -> None:  # noqa: B027
-        """The item is done, failed or skipped. `count(group)` counts it, fleet-wide, among the items of a group."""
+    def finished(self, item: int, count: Callable[[int], int]) -> None:  # noqa: B027
+        """Called when the item is done, failed or skipped. `count(group)` counts it, over all ranks, as finished in a group of
+        the stage's own making, and returns how many of that group are."""

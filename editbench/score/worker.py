@@ -113,10 +113,10 @@ class ScoreWorker(Worker):
             if not case.pictures:
                 judged[place] = _Judged(case, self._row(case, records.EDIT_FAILED))
             elif place in chunk.broken:
-                judged[place] = self._failed(case, chunk.broken[place].told)
+                judged[place] = self._failed(case, chunk.broken[place].message)
             else:
                 made = failure.attempt(self._judged, place, votes)
-                judged[place] = self._failed(case, made.told) if isinstance(made, Failed) else made
+                judged[place] = self._failed(case, made.message) if isinstance(made, Failed) else made
         return judged
 
     def store(self, item: int, result: dict[int, _Judged], seconds: float) -> list[Event]:
@@ -232,4 +232,4 @@ def _try_again(failed: Iterable[Failed]) -> None:
     """Raises the first that may be gone at the next try: the rank then tries the chunk again."""
     for one in failed:
         if one.reason in failure.TRANSIENT:
-            raise one.again()
+            raise one.exception()

@@ -155,7 +155,7 @@ def test_a_shard_is_sealed_when_its_last_sample_is_through(worker: Any, out: Edi
     made, counts = worker(plan=(3, 0, 1)), iter((1, 1, 2))
     for item in range(3):
         run(made, item)
-        made.through(item, lambda shard: next(counts))
+        made.finished(item, lambda shard: next(counts))
     assert [out.shard(number).exists() for number in range(3)] == [True, False, False]
     assert all(made.done(item) for item in range(3))
 
@@ -164,7 +164,7 @@ def test_a_shard_with_a_failure_waits_for_the_end(worker: Any, out: EditPaths) -
     made = worker(plan=(0, 1))
     run(made, 0)
     (event,) = made.fail(1, "error", "it broke", 1)
-    made.through(1, lambda shard: 2)
+    made.finished(1, lambda shard: 2)
     assert (event.key, event.status, event.note) == ("environmental", "edit_failed", "error: it broke")
     assert not out.shard(0).exists()
     assert not made.done(1)

@@ -53,7 +53,7 @@ class Rank:
             now.seconds["loading"] = elapsed
         else:
             now.state, now.steps = status.WORKING, STEPS if self._stage == "edit" else 0
-            now.held = now.held or self._name()
+            now.item = now.item or self._name()
             self._at += seconds * self._speed * (1 if self._stage == "edit" else 12)
             now.step = min(STEPS, int(self._at)) if self._stage == "edit" else 0
             if self._at >= STEPS:
@@ -79,14 +79,14 @@ class Rank:
         failed = [event for event in events if event.status == EDIT_FAILED]
         now.failed, now.done = now.failed + len(failed), now.done + len(events) - len(failed)
         now.events = (now.events + events)[-status.RECENT :]
-        now.slowest = sorted([*now.slowest, (now.held, seconds)], key=lambda entry: -entry[1])[:5]
-        now.held, now.step, self._at = self._name(), 0, 0.0
+        now.slowest = sorted([*now.slowest, (now.item, seconds)], key=lambda entry: -entry[1])[:5]
+        now.item, now.step, self._at = self._name(), 0, 0.0
 
     def _event(self, place: int, seconds: float) -> Event:
         now, draw = self.status, self._random.random()
         self._number += 1
         category = CATEGORIES[(now.rank + place) % 5]
-        key = now.held if self._stage == "edit" else f"{category}-{now.rank + 64 * self._number:05d}"
+        key = now.item if self._stage == "edit" else f"{category}-{now.rank + 64 * self._number:05d}"
         if self._stage == "edit":
             event = Event(key, category, OK, seconds)
             if draw < 0.06:
@@ -95,7 +95,7 @@ class Rank:
             event = Event(key, category, UNPARSED, seconds, note="I am sorry, but the pictures look the same to me.")
         else:
             score = float(min(10, max(0, round(self._random.gauss(6.5, 2.2)))))
-            event = Event(key, category, OK, seconds, score, self._random.choice(NOTES), now.held)
+            event = Event(key, category, OK, seconds, score, self._random.choice(NOTES), now.item)
             count, total = now.scores.get(category, (0, 0.0))
             now.scores[category] = [count + 1, total + score]
         if event.status != OK:
@@ -129,7 +129,7 @@ def simulate(root: Path, *, ranks: int, stage: str, seconds: float, gpu: bool, t
         time.sleep(0.25)
     for rank in fleet:
         if rank.status.state != status.DEAD:
-            rank.status.state, rank.status.held, rank.status.steps = status.FINISHED, "", 0
+            rank.status.state, rank.status.item, rank.status.steps = status.FINISHED, "", 0
         rank.write()
     run.ended, run.outcome = time.time(), status.FINISHED
     run.write(paths)

@@ -19,7 +19,7 @@ WORLD = 3
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> TCPStore:
     monkeypatch.setattr(lockstep, "POLL", 0.005)
-    monkeypatch.setattr(lockstep, "LOOK", 0.005)
+    monkeypatch.setattr(lockstep, "ENDED_INTERVAL", 0.005)
     return TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False, timeout=timedelta(seconds=30))
 
 
@@ -73,7 +73,7 @@ def test_a_rank_that_ends_lets_the_waiting_go_on(store: TCPStore) -> None:
         assert not wait(stepping, PATIENCE).not_done
 
 
-def test_a_second_life_joins_the_round_the_others_are_at(store: TCPStore) -> None:
+def test_a_restarted_rank_joins_the_round_the_others_are_at(store: TCPStore) -> None:
     barriers = [make(store) for _ in range(WORLD)]
     with ThreadPoolExecutor(WORLD) as ranks:
         for _ in range(3):

@@ -14,12 +14,12 @@ from rich.console import Console
 from editbench import console
 from editbench.fleet import status
 from editbench.fleet.panel import live as panel
-from editbench.fleet.panel.lines import EMPTY, FULL, HALF, Lines, bar
 from editbench.fleet.panel.live import Panel, Style
 from editbench.fleet.panel.plain import Plain
 from editbench.fleet.panel.scores import colour
 from editbench.fleet.panel.screen import screen
 from editbench.fleet.panel.snapshot import Observer, Snapshot
+from editbench.fleet.panel.text import EMPTY, FULL, HALF, Frame, bar
 from editbench.fleet.status import Event, Gpu, RankStatus, RunStatus
 from editbench.fleet.tracker import Tracker
 from editbench.paths import RunPaths
@@ -30,7 +30,7 @@ H200 = Gpu("NVIDIA H200", 98.0, 57 * 2**30, 141 * 2**30, 640.0, 61.0)
 
 
 def rank(number: int = 0, **values) -> RankStatus:
-    common = {"attempt": 1, "host": "node", "state": status.WORKING, "held": f"key-{number}", "began": NOW, "updated": NOW}
+    common = {"attempt": 1, "host": "node", "state": status.WORKING, "item": f"key-{number}", "began": NOW, "updated": NOW}
     return RankStatus(number, **{**common, "device": f"cuda:{number}", **values})
 
 
@@ -47,7 +47,13 @@ def look(*ranks: RankStatus, run: RunStatus | None = None, at: float = NOW) -> S
 
 
 def shown(*ranks: RankStatus, width: int = 80, height: int = 24, run: RunStatus | None = None, at: float = NOW) -> str:
-    return str(screen(look(*ranks, run=run, at=at), width, height))
+    return text_of(look(*ranks, run=run, at=at), width, height)
+
+
+def text_of(snapshot: Snapshot, width: int, height: int) -> str:
+    """The lines of the screen, without the blanks at their ends."""
+    lines = screen(snapshot, width, height).renderables
+    return "\n".join(line.plain.rstrip() for line in lines)
 
 
 def many(count: int, **values) -> list[RankStatus]:
@@ -74,7 +80,7 @@ def simulated(stage: str, count: int) -> Snapshot:
 @pytest.mark.parametrize("count", [1, 8, 64])
 @pytest.mark.parametrize("size", [(80, 24), (160, 45), (40, 10), (20, 3), (5, 1)])
 def test_it_fits_the_terminal(stage, count, size):
-    lines = str(screen(simulated(stage, count), *size)).split("\n")
+    lines = text_of(simulated(stage, count), *size).split("\n")
     assert len(lines) <= size[1]
     assert max(map(cell_len, lines)) <= size[0]
 
@@ -91,7 +97,7 @@ def monsters(stage: str) -> Snapshot:
     common = {
         "gpu": gpu,
         "device": "cuda",
-        "held": "a-name-without-an-end" * 3,
+        "item": "a-name-without-an-end" * 3,
         "failed": 123_456,
         "reasons": {"error": 123_456},
     }
@@ -105,9 +111,9 @@ def monsters(stage: str) -> Snapshot:
 
 @pytest.mark.parametrize("stage", ["edit", "score"])
 def test_no_number_is_cut_in_a_terminal_of_60_columns_or_more(stage):
-    seen = monsters(stage)
+    snapshot = monsters(stage)
     for width in range(60, 201):
-        lines = str(screen(seen, width, 40)).split("\n")
+        lines = text_of(snapshot, width, 40).split("\n")
         assert not [line for line in lines if re.search(r"\d[.,:/]?…(?! \d+ more)|…\d", line)], width
         row = next(line for line in lines if line.startswith("1000"))
         assert "7654321" in row, width
@@ -164,9 +170,9 @@ def test_steps_a_second_come_from_looking_twice():
     observer, tracker = Observer(run_of(), RunPaths(Path("out"))), Tracker(100)
     for step in (0, 6):
         tracker.update([rank(step=step, steps=40, updated=NOW + step / 3)])
-        seen = observer.look(tracker)
-    assert seen.ranks[0].rate == pytest.approx(3.0)
-    assert "3.00 it/s" in str(screen(seen, 160, 40))
+        snapshot = observer.look(tracker)
+    assert snapshot.ranks[0].rate == pytest.approx(3.0)
+    assert "3.00 it/s" in text_of(snapshot, 160, 40)
 
 
 def test_a_rank_whose_steps_stop_coming_slows_down():
@@ -188,7 +194,7 @@ def test_a_clock_that_jumps_silences_nobody():
     tracker.update([rank()])
     observer.look(tracker)
     wall[0] += 86400
-    assert "stalled?" not in str(screen(observer.look(tracker), 80, 24))
+    assert "stalled?" not in text_of(observer.look(tracker), 80, 24)
 
 
 def test_a_run_that_nobody_keeps_any_more_says_so():
@@ -228,15 +234,15 @@ def test_the_slowest_of_the_healthy_stay():
 
 def test_a_resize_changes_nothing_but_the_layout():
     snapshot = simulated("edit", 8)
-    first = str(screen(snapshot, 80, 24))
-    screen(snapshot, 160, 45)
-    assert str(screen(snapshot, 80, 24)) == first
+    first = text_of(snapshot, 80, 24)
+    text_of(snapshot, 160, 45)
+    assert text_of(snapshot, 80, 24) == first
 
 
 @pytest.mark.parametrize("foreign", ["[bold red]x[/]", "\x1b[2J\x1b[H", "a\nb\rc\x07", "\u202eright to left", "表示" * 60])
 def test_foreign_text_stays_text(foreign):
     events = [Event(foreign, foreign, ERROR, note=foreign, number=1), scored(foreign, note=foreign, number=2)]
-    one = rank(held=foreign, host=foreign, message=foreign, events=events, scores={foreign: [1, 7.0]}, reasons={foreign: 1})
+    one = rank(item=foreign, host=foreign, message=foreign, events=events, scores={foreign: [1, 7.0]}, reasons={foreign: 1})
     out = Console(file=io.StringIO(), force_terminal=True, width=100, color_system=None)
     out.print(screen(look(one, rank(1, state=status.DEAD, message=foreign), run=run_of("score", title=foreign)), 100, 40))
     text = out.file.getvalue()
@@ -246,7 +252,7 @@ def test_foreign_text_stays_text(foreign):
 
 def test_a_terminal_without_unicode_gets_ascii():
     out = Console(file=io.TextIOWrapper(io.BytesIO(), encoding="ascii"), width=80)
-    out.print(Lines([[("━╸─ … 表", "")]]))
+    out.print(Frame("━╸─ … 表"))
     out.file.seek(0)
     assert out.file.read() == "#-. ~ ?\n"
 
@@ -265,8 +271,8 @@ def test_the_mean_of_all_is_no_mean_of_means():
 
 
 def test_samples_from_before_count_as_done_but_not_as_pace():
-    seen = look(rank(done=10, seconds={"computing": 20.0}), run=run_of(before=40))
-    assert (seen.done, seen.pace, seen.left) == (50, 0.5, 100.0)
+    snapshot = look(rank(done=10, seconds={"computing": 20.0}), run=run_of(before=40))
+    assert (snapshot.done, snapshot.pace, snapshot.left) == (50, 0.5, 100.0)
 
 
 def test_an_estimate_counts_only_ranks_that_live():
@@ -287,7 +293,7 @@ def test_a_rank_that_its_launcher_took_along_is_lost():
 
 
 def test_a_bar_is_full_only_when_all_is_done_and_never_empty_once_begun():
-    drawn = {done: "".join(text for text, _ in bar(10, 1000, [(done, "")])) for done in (0, 1, 999, 1000)}
+    drawn = {done: bar(10, 1000, [(done, "")]).plain for done in (0, 1, 999, 1000)}
     assert drawn[0] == EMPTY * 10
     assert drawn[1] == HALF + EMPTY * 9
     assert drawn[999] == FULL * 9 + HALF
@@ -296,31 +302,31 @@ def test_a_bar_is_full_only_when_all_is_done_and_never_empty_once_begun():
 
 def test_a_few_failures_among_many_are_seen_in_the_bar():
     drawn = bar(20, 1000, [(400, "green"), (1, "red")])
-    assert ("╸", "red") in drawn
-    assert sum(len(text) for text, _ in drawn) == 20
+    assert [drawn.plain[span.start : span.end] for span in drawn.spans if span.style == "red"] == [HALF]
+    assert len(drawn) == 20
 
 
-def test_a_rank_that_lives_again_keeps_what_it_did():
+def test_a_restarted_rank_keeps_what_it_did():
     tracker = Tracker(10)
     tracker.update([rank(done=3, seconds={"loading": 2.0}, reasons={"error": 1}, failed=1)])
-    tracker.update([rank(life=1)])
-    tracker.update([rank(life=1, done=2, seconds={"loading": 2.0})])
-    whole = tracker.whole()[0]
+    tracker.update([rank(incarnation=1)])
+    tracker.update([rank(incarnation=1, done=2, seconds={"loading": 2.0})])
+    whole = tracker.totals()[0]
     assert (tracker.done, tracker.failed, whole.done, whole.seconds, whole.reasons) == (5, 1, 5, {"loading": 4.0}, {"error": 1})
 
 
-def test_a_life_that_counts_on_from_the_last_is_not_counted_twice():
+def test_an_incarnation_that_counts_on_from_the_last_is_not_counted_twice():
     tracker = Tracker(10)
     tracker.update([rank(done=3, events=[scored("a", number=1)])])
-    new = tracker.update([rank(life=1, done=4, events=[scored("a", number=1), scored("b", number=2)])])
+    new = tracker.update([rank(incarnation=1, done=4, events=[scored("a", number=1), scored("b", number=2)])])
     assert (tracker.done, [event.key for event in new]) == (4, ["b"])
 
 
-def test_what_a_life_that_counts_from_nothing_does_is_news():
+def test_what_an_incarnation_that_counts_from_nothing_does_is_news():
     tracker = Tracker(10)
     tracker.update([rank(done=3, events=[scored(key, number=place + 1) for place, key in enumerate("abc")])])
-    tracker.update([rank(life=1)])
-    assert [event.key for event in tracker.update([rank(life=1, done=1, events=[scored("d", number=1)])])] == ["d"]
+    tracker.update([rank(incarnation=1)])
+    assert [event.key for event in tracker.update([rank(incarnation=1, done=1, events=[scored("d", number=1)])])] == ["d"]
 
 
 @pytest.mark.parametrize(("score", "scale", "expected"), [(2, (0, 10), "red"), (3, (1, 5), "yellow"), (9, (0, 10), "green")])

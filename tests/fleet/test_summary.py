@@ -13,7 +13,9 @@ from editbench.fleet.status import Gpu, RankStatus, RunStatus
 def text(*ranks: RankStatus, **values) -> str:
     common = {"stage": "edit", "title": "edit a model", "total": 100, "before": 20, "attempt": 1, "ranks": len(ranks)}
     run = RunStatus(**{**common, "began": 1000.0, "ended": 1100.0, "outcome": status.FINISHED, **values})
-    return str(summary(run, list(ranks)))
+    out = Console(file=io.StringIO(), width=200, color_system=None)
+    out.print(summary(run, list(ranks)))
+    return out.file.getvalue()
 
 
 def rank(number: int = 0, computing: float = 80.0, **values) -> RankStatus:
@@ -60,7 +62,7 @@ def test_the_slowest_samples_of_all_ranks_come_first():
 
 
 def test_restarts_are_counted():
-    assert re.search(r"restarts +3", text(rank(life=2, restart=1)))
+    assert re.search(r"restarts +3", text(rank(incarnation=2, restart=1)))
 
 
 def test_a_run_that_never_had_a_rank_is_summed_up_too():

@@ -56,8 +56,8 @@ def test_a_finished_plan_stays_finished(store: Store, scope: str) -> None:
     assert [claims.next() for _ in range(5)] == [0, 1, None, None, None]
 
 
-def test_what_an_earlier_life_held_comes_first(store: Store, scope: str) -> None:
-    assert list(walk(Claims(store, items=3, scope=scope, again=[7, 5]))) == [7, 5, 0, 1, 2]
+def test_what_an_earlier_incarnation_left_unfinished_comes_first(store: Store, scope: str) -> None:
+    assert list(walk(Claims(store, items=3, scope=scope, unfinished=[7, 5]))) == [7, 5, 0, 1, 2]
 
 
 def test_another_walk_begins_at_the_start(store: Store, scope: str) -> None:
@@ -65,26 +65,26 @@ def test_another_walk_begins_at_the_start(store: Store, scope: str) -> None:
     assert [first.next(), first.next(), second.next(), first.next()] == [0, 1, 0, 2]
 
 
-def test_strikes_add_up_over_ranks_and_walks(store: Store, scope: str) -> None:
+def test_crashes_add_up_over_ranks_and_walks(store: Store, scope: str) -> None:
     first, second = (Claims(store, items=9, scope=f"{scope}/{restart}") for restart in range(2))
-    first.strike("s3")
-    second.strike("s3")
-    assert (first.strikes("s3"), second.strikes("s3"), first.strikes("s4")) == (2, 2, 0)
+    first.count_crash("s3")
+    second.count_crash("s3")
+    assert (first.crashes("s3"), second.crashes("s3"), first.crashes("s4")) == (2, 2, 0)
 
 
 def test_exactly_one_rank_completes_a_group(stores: list[TCPStore], scope: str) -> None:
     with ThreadPoolExecutor(RANKS) as ranks:
-        counts = list(ranks.map(lambda store: Claims(store, items=RANKS, scope=scope).through(4), stores))
+        counts = list(ranks.map(lambda store: Claims(store, items=RANKS, scope=scope).count_finished(4), stores))
     assert sorted(counts) == list(range(1, RANKS + 1))
-    assert Claims(stores[0], items=RANKS, scope=scope).through(5) == 1
+    assert Claims(stores[0], items=RANKS, scope=scope).count_finished(5) == 1
 
 
-def test_gathered_ranks_see_each_others_strikes(stores: list[TCPStore], scope: str) -> None:
+def test_ranks_behind_the_barrier_see_each_others_crashes(stores: list[TCPStore], scope: str) -> None:
     def rank(number: int) -> int:
         claims = Claims(stores[number], items=ITEMS, world=RANKS, scope=scope)
-        claims.strike(f"{scope}/{number}")
-        claims.gather()
-        return sum(claims.strikes(f"{scope}/{other}") for other in range(RANKS))
+        claims.count_crash(f"{scope}/{number}")
+        claims.barrier()
+        return sum(claims.crashes(f"{scope}/{other}") for other in range(RANKS))
 
     with ThreadPoolExecutor(RANKS) as ranks:
         assert list(ranks.map(rank, range(RANKS))) == [RANKS] * RANKS

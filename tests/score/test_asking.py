@@ -71,7 +71,7 @@ def test_a_question_that_does_not_fit_alone_takes_no_others_down() -> None:
     replies = interview.answers(batch)
     assert {place: reply.text.strip() for place, reply in replies.items()} == {0: "k0", 1: "", 2: "k2", 3: "k3"}
     assert {place: reply.error for place, reply in replies.items() if reply.error} == {1: "OutOfMemoryError: so many bytes"}
-    assert [(one.reason, one.said) for one in interview.failed] == [("out_of_memory", "so many bytes")]
+    assert [(one.reason, one.text) for one in interview.failed] == [("out_of_memory", "so many bytes")]
     assert [place for place, reply in interview.forced(questions(4), 4).items() if reply.error] == [1]
 
 
@@ -173,7 +173,7 @@ class Tokenless(Narrow):
 def test_a_question_that_can_not_be_prepared_is_left_out_of_its_batch() -> None:
     (batch,), broken = Interview(Tokenless()).lay_out(questions(4))
     assert [*batch.questions] == [0, 2, 3]
-    assert {place: one.told for place, one in broken.items()} == {1: "error: OverflowError: too long"}
+    assert {place: one.message for place, one in broken.items()} == {1: "error: OverflowError: too long"}
 
 
 def test_questions_that_can_only_be_prepared_alone_are_asked_alone() -> None:

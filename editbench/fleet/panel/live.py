@@ -14,10 +14,10 @@ from rich.live import Live
 
 from editbench import console
 from editbench.fleet.launch import Watch
-from editbench.fleet.panel.lines import Lines
 from editbench.fleet.panel.plain import Plain
 from editbench.fleet.panel.screen import screen
 from editbench.fleet.panel.snapshot import Observer
+from editbench.fleet.panel.text import Frame
 from editbench.fleet.status import Event, RunStatus
 from editbench.fleet.tracker import Tracker
 from editbench.paths import RunPaths
@@ -29,6 +29,8 @@ UNATTENDED = ("CI", "SLURM_JOB_ID")
 
 
 class Style(StrEnum):
+    """How progress is shown; `auto` is live in a terminal and plain elsewhere."""
+
     AUTO = "auto"
     LIVE = "live"
     PLAIN = "plain"
@@ -87,7 +89,7 @@ class Panel:
             self._clear()
         self._live.update(self._frame(tracker), refresh=True)
 
-    def _frame(self, tracker: Tracker) -> Lines:
+    def _frame(self, tracker: Tracker) -> Frame:
         # A terminal echoes ^C at the end of the last line.
         return screen(self._observer.look(tracker), self._size.width - len("^C"), self._size.height - 1)
 

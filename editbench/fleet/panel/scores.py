@@ -1,14 +1,14 @@
-"""What a judge says, as it comes: the means by category and the last scores."""
+"""A judge's scores as they come: the means by category and the last scores."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import zip_longest
 
 from rich.cells import cell_len
+from rich.text import Text
 
-from editbench.fleet.panel.lines import Line, spread, width_of
 from editbench.fleet.panel.snapshot import Snapshot
-from editbench.fleet.panel.words import fit, why
+from editbench.fleet.panel.text import fit, why
 from editbench.fleet.status import Event
 from editbench.printable import clean
 from editbench.records import OK
@@ -18,96 +18,64 @@ BESIDE = 108
 _NAME, _KEY, _GAP = 14, 24, 2
 _ALL = "all"
 
-Scale = tuple[float, float] | None
 
-
-def scoreboard(snapshot: Snapshot, width: int, height: int) -> list[Line]:
-    """At most `height` lines."""
-    if height < 2 or not (snapshot.scores or snapshot.latest):
+def scoreboard(snapshot: Snapshot, width: int, height: int) -> list[Text]:
+    """At most `height` lines of at most `width` cells, but for the notes of the judge, which may be longer."""
+    means = _means(snapshot)
+    if height < 2 or not (means or snapshot.tracker.latest):
         return []
-    means = _cells(snapshot)
     if width >= BESIDE:
-        left = [[("means", "dim")], *means]
-        pane = max(map(width_of, left)) + 2 * _GAP
-        right = _latest(snapshot, width - pane, height)
-        left = _first(left, height)
-        left += [[]] * (len(right) - len(left))
-        right += [[]] * (len(left) - len(right))
-        return [_beside(*pair, pane) for pair in zip(left, right, strict=True)]
-    grid = _first(_grid(means, width), max(2, height // 3))
-    latest = _latest(snapshot, width, height - len(grid) - 1)
-    return [*grid, [], *latest] if latest else grid
+        left = _first([Text("means", "dim"), *means], height)
+        pane = max(line.cell_len for line in left) + 2 * _GAP
+        pairs = zip_longest(left, _latest(snapshot, height), fillvalue=Text())
+        return [Text.assemble(mean, " " * (pane - mean.cell_len), score) for mean, score in pairs]
+    across = max(1, (width + _GAP) // (means[0].cell_len + _GAP)) if means else 1
+    grid = [Text(" " * _GAP).join(means[start : start + across]) for start in range(0, len(means), across)]
+    grid = _first(grid, max(2, height // 3))
+    latest = _latest(snapshot, height - len(grid) - 1)
+    return [*grid, Text(), *latest] if latest else grid
 
 
-def colour(score: float, scale: Scale) -> str:
-    """Red, yellow, green for the thirds of the rubric's scale; none where the scale is unknown."""
+def colour(score: float, scale: list[float] | None) -> str:
+    """Red, yellow, green for the thirds of the rubric's scale, [lowest, highest]; none where the scale is unknown."""
     if scale is None or scale[1] <= scale[0]:
         return ""
     share = (score - scale[0]) / (scale[1] - scale[0])
     return "red" if share < 1 / 3 else "yellow" if share < 2 / 3 else "green"
 
 
-def _means(snapshot: Snapshot) -> Iterator[tuple[str, int, float]]:
-    """(category, n, mean), by name; first of all samples, which is no mean of the means."""
-    there = {name: found for name, found in sorted(snapshot.scores.items()) if found[0]}
-    if len(there) > 1:
-        number = sum(count for count, _ in there.values())
-        yield _ALL, int(number), sum(total for _, total in there.values()) / number
-    for name, (count, total) in there.items():
-        yield clean(name), int(count), total / count
-
-
-def _cells(snapshot: Snapshot) -> list[Line]:
-    """A cell a mean, all of one width."""
-    means, scale = list(_means(snapshot)), snapshot.scale
-    name = min(max((cell_len(name) for name, _, _ in means), default=0), _NAME)
-    digits = max((len(str(number)) for _, number, _ in means), default=0)
-    return [
-        [
-            (fit(category, name), "bold" if category == _ALL else ""),
-            (f"{mean:7.2f}", colour(mean, scale) or ("bold" if category == _ALL else "")),
-            (f"  n {number:>{digits}}", "dim"),
-        ]
-        for category, number, mean in means
-    ]
-
-
-def _grid(cells: list[Line], width: int) -> list[Line]:
-    """Cells of one width, side by side, in reading order."""
-    if not cells:
-        return []
-    across = max(1, (width + _GAP) // (width_of(cells[0]) + _GAP))
+def _means(snapshot: Snapshot) -> list[Text]:
+    """A line a category, all of one width; first that of all samples, which is no mean of the means."""
+    scores = [(clean(name), number, total) for name, (number, total) in sorted(snapshot.scores.items()) if number]
+    if len(scores) > 1:
+        scores = [(_ALL, sum(number for _, number, _ in scores), sum(total for *_, total in scores)), *scores]
+    width = min(max((cell_len(name) for name, *_ in scores), default=0), _NAME)
+    digits = max((len(f"{number:.0f}") for _, number, _ in scores), default=0)
     lines = []
-    for start in range(0, len(cells), across):
-        line: Line = []
-        for cell in cells[start : start + across]:
-            line += [(" " * _GAP, ""), *cell] if line else cell
-        lines.append(line)
+    for name, number, total in scores:
+        bold = "bold" if name == _ALL else ""
+        mean = (f"{total / number:7.2f}", colour(total / number, snapshot.run.scale) or bold)
+        lines.append(Text.assemble((fit(name, width), bold), mean, (f"  n {number:>{digits}.0f}", "dim")))
     return lines
 
 
-def _first(lines: list[Line], height: int) -> list[Line]:
+def _first(lines: list[Text], height: int) -> list[Text]:
     if len(lines) <= height:
         return lines
-    return [*lines[: height - 1], [(f"… {len(lines) - height + 1} more", "dim")]]
+    return [*lines[: height - 1], Text(f"… {len(lines) - height + 1} more", "dim")]
 
 
-def _beside(left: Line, right: Line, pane: int) -> Line:
-    return [*spread(left, [], pane), *right]
-
-
-def _latest(snapshot: Snapshot, width: int, height: int) -> list[Line]:
+def _latest(snapshot: Snapshot, height: int) -> list[Text]:
     """A heading and the last scores, newest last."""
-    events = snapshot.latest[-(height - 1) :] if height > 1 else []
-    if not events:
+    events = list(snapshot.tracker.latest)
+    if not events or height < 2:
         return []
-    key = min(max(cell_len(clean(event.key)) for event in snapshot.latest), _KEY)
-    heading = fit("score", 6, right=True) + f"  {fit('category', _NAME)}  {fit('sample', key)}  " + "what the judge says"
-    return [[(fit(heading, width), "dim")], *(_score(event, key, snapshot.scale) for event in events)]
+    width = min(max(cell_len(clean(event.key)) for event in events), _KEY)
+    heading = Text(f" score  {fit('category', _NAME)}  {fit('sample', width)}  what the judge says", "dim")
+    return [heading, *(_score(event, width, snapshot.run.scale) for event in events[1 - height :])]
 
 
-def _score(event: Event, key: int, scale: Scale) -> Line:
+def _score(event: Event, width: int, scale: list[float] | None) -> Text:
     number = ("     -", "dim") if event.score is None else (f"{event.score:6.2f}", colour(event.score, scale))
-    about = f"  {fit(clean(event.category), _NAME)}  {fit(clean(event.key), key)}  "
     note = (clean(event.note), "dim") if event.status == OK else (why(event), "yellow")
-    return [number, (about, ""), note]
+    return Text.assemble(number, f"  {fit(clean(event.category), _NAME)}  {fit(clean(event.key), width)}  ", note)

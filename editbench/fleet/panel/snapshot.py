@@ -1,5 +1,5 @@
-"""What a panel shows at one moment: the ranks' status files, and what only looking at them again and again tells (steps a
-second, how long a rank has been silent, the pace of all)."""
+"""The state of a run at one moment: the ranks' status files, and what only reading them again and again tells (steps a second,
+how long a rank has been silent, the pace of all)."""
 
 from __future__ import annotations
 
@@ -11,43 +11,37 @@ from pathlib import Path
 
 from editbench.fleet import status
 from editbench.fleet.status import Event, RankStatus, RunStatus
-from editbench.fleet.tracker import Tracker
+from editbench.fleet.tracker import Tracker, added, added_scores
 from editbench.paths import RunPaths
 from editbench.records import EDIT_FAILED, ERROR
 
 SILENT = 60.0
 """Seconds without a sign of life after which a rank is shown as stalled; it gives one every few seconds."""
 RATE_SECONDS, PACE_SECONDS = 10.0, 300.0
-"""How far back the steps a second and the samples a second look."""
+"""Seconds over which the steps a second and the samples a second are measured."""
 EDIT, SCORE = "edit", "score"
 _DOING = {EDIT: "editing", SCORE: "judging"}
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A rank. `rate`: denoising steps a second, None while unknown. `silent`: seconds since it last gave of itself."""
+class RankView:
+    """A rank. `rate`: denoising steps a second, None while unknown. `silent`: seconds since it last updated its status."""
 
     status: RankStatus
     rate: float | None = None
     silent: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`done` includes the samples from before this attempt. `pace`: samples a second. Newest events come last."""
+    """A run at one moment. `seconds` since the attempt began; `pace`: samples a second, None while unknown."""
 
     run: RunStatus
     paths: RunPaths
-    ranks: list[Seen]
-    done: int
-    failed: int
-    reasons: dict[str, int] = field(default_factory=dict)
-    scores: dict[str, list[float]] = field(default_factory=dict)
-    """[n, sum] of the scores by category, those from before included."""
-    latest: list[Event] = field(default_factory=list)
-    failures: list[tuple[RankStatus, Event]] = field(default_factory=list)
-    seconds: float = 0.0
-    pace: float | None = None
+    tracker: Tracker
+    ranks: list[RankView]
+    seconds: float
+    pace: float | None
 
     @property
     def attempt(self) -> int:
@@ -55,109 +49,95 @@ class Snapshot:
         return max([self.run.attempt, *(rank.status.attempt for rank in self.ranks)])
 
     @property
-    def through(self) -> int:
-        return self.done + self.failed
+    def done(self) -> int:
+        """Samples that are done, those from before this attempt included."""
+        return self.tracker.done
+
+    @property
+    def finished(self) -> int:
+        """Samples that are done or failed, those from before this attempt included."""
+        return self.tracker.done + self.tracker.failed
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Samples without a result, by reason."""
+        return added(*(rank.status.reasons for rank in self.ranks))
+
+    @property
+    def scores(self) -> dict[str, list[float]]:
+        """[n, sum] of the scores by category, those from before this attempt included."""
+        return added_scores(self.run.scores, *(rank.status.scores for rank in self.ranks))
 
     @property
     def left(self) -> float | None:
         """Seconds left, None while unknown."""
-        missing = max(0, self.run.total - self.through)
-        if self.run.ended is not None or (missing and not self.pace):
+        missing = max(0, self.run.total - self.finished)
+        if self.run.ended is not None:
             return None
-        return missing / self.pace if missing else 0.0
+        if not missing:
+            return 0.0
+        return missing / self.pace if self.pace else None
 
-    @property
-    def restarts(self) -> int:
-        """Of single ranks, and of all at once."""
-        lives = sum(rank.status.life for rank in self.ranks)
-        return lives + max((rank.status.restart for rank in self.ranks), default=0)
-
-    @property
-    def scale(self) -> tuple[float, float] | None:
-        """Lowest and highest score the rubric allows, where the run tells."""
-        scale = self.run.scale
-        return tuple(scale) if scale else None
-
-    def state(self, rank: Seen) -> str:
+    def state(self, rank: RankView) -> str:
         """The rank's state in the words of the stage."""
-        said = rank.status.state
-        if self.run.ended is not None and said not in (*status.ENDED, status.DEAD, status.STALLED):
-            return "lost"
-        if rank.silent > SILENT and said not in (*status.ENDED, status.DEAD, status.STALLED):
-            return "stalled?"
-        return _DOING.get(self.run.stage, said) if said == status.WORKING else said
+        state = rank.status.state
+        if state not in (*status.ENDED, status.DEAD, status.STALLED):
+            if self.run.ended is not None:
+                return "lost"
+            if rank.silent > SILENT:
+                return "stalled?"
+        return _DOING.get(self.run.stage, state) if state == status.WORKING else state
 
-    def states(self) -> Counter[str]:
-        return Counter(self.state(rank) for rank in self.ranks)
+    def states(self) -> list[tuple[str, int]]:
+        """How many ranks are in each state, the most frequent first."""
+        return Counter(self.state(rank) for rank in self.ranks).most_common()
 
     def log(self, rank: RankStatus) -> Path:
         """The rank's log, relative to the run's folder."""
         return self.paths.attempt(rank.attempt).rank_log(rank.rank).relative_to(self.paths.root)
 
+    def has_log(self, event: Event) -> bool:
+        """Whether a log says more: nothing crashed for a reply without a score, or a sample that came without an edit."""
+        return event.status == ERROR or (event.status == EDIT_FAILED and self.run.stage == EDIT)
 
-def has_log(stage: str, event: Event) -> bool:
-    """Whether the rank's log says more: a reply without a score, or a sample that never had an edit, is no one's crash."""
-    return event.status == ERROR or (event.status == EDIT_FAILED and stage == EDIT)
 
-
+@dataclass(slots=True)
 class Observer:
-    """Makes snapshots of one run. `clock` never jumps; `wall` is what the status files are stamped with."""
+    """Makes snapshots of one run. `clock` never jumps; `wall` is the time that status files are stamped with."""
 
-    def __init__(
-        self,
-        run: RunStatus,
-        paths: RunPaths,
-        clock: Callable[[], float] = time.monotonic,
-        wall: Callable[[], float] = time.time,
-    ) -> None:
-        self.run, self._paths, self._clock, self._wall = run, paths, clock, wall
-        self._signs: dict[int, tuple[float, float]] = {}
-        """By rank: the newest `updated`, and when on our clock that was."""
-        self._steps: dict[int, deque[tuple[float, int]]] = {}
-        """By rank: (time, step) of the sample under way, on the rank's own clock."""
-        self._sample: dict[int, tuple[int, int, str]] = {}
-        self._rates: dict[int, float] = {}
-        self._through: deque[tuple[float, int]] = deque()
+    run: RunStatus
+    paths: RunPaths
+    clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    _updated: dict[int, tuple[float, float]] = field(default_factory=dict)
+    """By rank: the time in its newest status, and the time on our clock when that was first read."""
+    _steps: dict[int, deque[tuple[float, int]]] = field(default_factory=dict)
+    """By rank: (time, step) of the sample under way, on the rank's own clock."""
+    _samples: dict[int, tuple[int, int, str]] = field(default_factory=dict)
+    _rates: dict[int, float] = field(default_factory=dict)
+    _finished: deque[tuple[float, int]] = field(default_factory=deque)
+    """(time on our clock, samples finished by then)"""
 
     def look(self, tracker: Tracker) -> Snapshot:
-        ranks = [Seen(rank, self._rate(rank), self._silence(rank)) for rank in tracker.whole()]
-        reasons: Counter[str] = Counter()
-        scores = {category: list(found) for category, found in self.run.scores.items()}
-        for rank in ranks:
-            reasons.update(rank.status.reasons)
-            for category, (count, total) in rank.status.scores.items():
-                before = scores.get(category, (0, 0.0))
-                scores[category] = [before[0] + count, before[1] + total]
-        return Snapshot(
-            run=self.run,
-            paths=self._paths,
-            ranks=ranks,
-            done=tracker.done,
-            failed=tracker.failed,
-            reasons=dict(reasons),
-            scores=scores,
-            latest=list(tracker.latest),
-            failures=list(tracker.failures),
-            seconds=max(0.0, (self.run.ended or self._wall()) - self.run.began),
-            pace=self._pace(tracker.through, ranks),
-        )
+        """The state of the run by the newest status files, which `tracker` has."""
+        ranks = [RankView(rank, self._rate(rank), self._silence(rank)) for rank in tracker.totals()]
+        seconds = max(0.0, (self.run.ended or self.wall()) - self.run.began)
+        return Snapshot(self.run, self.paths, tracker, ranks, seconds, self._pace(tracker.finished, ranks))
 
     def _silence(self, rank: RankStatus) -> float:
         """Measured on our own clock, so that one that jumps, or another node's, does not raise an alarm."""
-        now = self._clock()
-        updated, then = self._signs.get(rank.rank, (None, now))
-        if updated is None:
-            then = now - max(0.0, self._wall() - rank.updated)
-        elif updated != rank.updated:
-            then = now
-        self._signs[rank.rank] = (rank.updated, then)
-        return now - then
+        now = self.clock()
+        updated, since = self._updated.get(rank.rank, (None, now - max(0.0, self.wall() - rank.updated)))
+        if updated not in (None, rank.updated):
+            since = now
+        self._updated[rank.rank] = (rank.updated, since)
+        return now - since
 
     def _rate(self, rank: RankStatus) -> float | None:
-        sample = (rank.restart, rank.life, rank.held)
+        sample = (rank.restart, rank.incarnation, rank.item)
         steps = self._steps.setdefault(rank.rank, deque())
-        if self._sample.get(rank.rank) != sample or (steps and rank.step < steps[-1][1]):
-            self._sample[rank.rank] = sample
+        if self._samples.get(rank.rank) != sample or (steps and rank.step < steps[-1][1]):
+            self._samples[rank.rank] = sample
             steps.clear()
         if rank.steps and (not steps or rank.step > steps[-1][1]):
             steps.append((rank.updated, rank.step))
@@ -169,29 +149,30 @@ class Observer:
             self._rates[rank.rank] = rate if late * rate < 2 else 1 / late  # no step for long: slower than it was
         return self._rates.get(rank.rank) if rank.state == status.WORKING and rank.steps else None
 
-    def _pace(self, through: int, ranks: list[Seen]) -> float | None:
-        """Measured over the last minutes once that is many samples; before, what the ranks' seconds a sample promise."""
+    def _pace(self, finished: int, ranks: list[RankView]) -> float | None:
+        """Measured over the last minutes once that is many samples; before, estimated from the ranks' seconds a sample."""
         if self.run.ended is not None:
-            return through / max(self.run.ended - self.run.began, 1e-9) if through else None
-        now, many = self._clock(), 8 * max(1, len(ranks))
-        if through and (not self._through or now - self._through[-1][0] >= 1):
-            self._through.append((now, through))
-        while len(self._through) > 1 and now - self._through[0][0] > PACE_SECONDS:
-            self._through.popleft()
-        then, before = self._through[0] if self._through else (now, through)
-        if through - before >= many and now > then:
-            return (through - before) / (now - then)
-        return _promised(ranks)
+            return finished / max(self.run.ended - self.run.began, 1e-9) if finished else None
+        now = self.clock()
+        if finished and (not self._finished or now - self._finished[-1][0] >= 1):
+            self._finished.append((now, finished))
+        while len(self._finished) > 1 and now - self._finished[0][0] > PACE_SECONDS:
+            self._finished.popleft()
+        since, before = self._finished[0] if self._finished else (now, finished)
+        if finished - before >= 8 * max(1, len(ranks)) and now > since:
+            return (finished - before) / (now - since)
+        known = [rank.status for rank in ranks if rank.status.done + rank.status.failed]
+        spent = sum(rank.seconds.get("computing", 0.0) + rank.seconds.get("waiting", 0.0) for rank in known)
+        alive = sum(rank.status.state not in (*status.ENDED, status.DEAD) for rank in ranks)
+        return alive * sum(rank.done + rank.failed for rank in known) / spent if spent and alive else None
 
 
-def _promised(ranks: list[Seen]) -> float | None:
-    known = [rank.status for rank in ranks if rank.status.done + rank.status.failed]
-    spent = sum(rank.seconds.get("computing", 0.0) + rank.seconds.get("waiting", 0.0) for rank in known)
-    alive = sum(rank.status.state not in (*status.ENDED, status.DEAD) for rank in ranks)
-    return alive * sum(rank.done + rank.failed for rank in known) / spent if spent and alive else None
+def restarts(ranks: list[RankStatus]) -> int:
+    """Restarts of single ranks by their keepers, and of all at once by torchrun."""
+    return sum(rank.incarnation for rank in ranks) + max((rank.restart for rank in ranks), default=0)
 
 
 def seconds_a_sample(rank: RankStatus) -> float | None:
     """Mean seconds on the device, None before the first sample."""
-    through = rank.done + rank.failed
-    return rank.seconds.get("computing", 0.0) / through if through else None
+    finished = rank.done + rank.failed
+    return rank.seconds.get("computing", 0.0) / finished if finished else None

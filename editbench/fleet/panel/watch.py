@@ -36,7 +36,7 @@ def watch(root: Path, *, style: Style = Style.AUTO, once: bool = False) -> None:
         while not once and run.ended is None:
             run = _follow(paths, run, style)
             if run.ended is not None:
-                console.show(summary(run, _tracked(paths, run).whole()))
+                console.show(summary(run, _tracked(paths, run).totals()))
                 run = _newer(paths, run)
                 if run.ended is not None:
                     return
@@ -90,4 +90,4 @@ def _show(paths: RunPaths, run: RunStatus) -> None:
     height = console.out.size.height - 1 if console.out.is_terminal else UNBOUNDED
     console.show(screen(Observer(run, paths).look(tracker), console.out.size.width, height))
     if run.ended is not None:
-        console.show(summary(run, tracker.whole()))
+        console.show(summary(run, tracker.totals()))

@@ -1,0 +1,191 @@
+"""The table of ranks: a row a rank. Columns go when the terminal is narrow, rows fold into one when it is low."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from editbench.fleet import status
+from editbench.fleet.panel.snapshot import EDIT, RankView, Snapshot, seconds_a_sample
+from editbench.fleet.panel.text import bar, device, duration, fit, fit_middle, per_second, short
+from editbench.fleet.status import Gpu
+from editbench.printable import clean
+
+GAP = "  "
+_GROWTH = (
+    *(("progress", 8), ("device", 16), ("node", 14)),
+    *(("sample", 16), ("progress", 12), ("sample", 32), ("progress", 24)),
+)
+"""Cells that names and the bar grow to, in this order, while there is room."""
+_ITEM = ("sample", "progress", "steps")
+"""Columns in whose place a troubled rank has its message."""
+_STYLES = {
+    **dict.fromkeys(("editing", "judging", status.WORKING), "cyan"),
+    **dict.fromkeys((status.WAITING, status.SYNCING, status.STOPPED, "lost"), "yellow"),
+    **dict.fromkeys(("stalled?", status.STALLED), "bold yellow"),
+    **dict.fromkeys((status.DEAD, status.GIVEN_UP, status.FATAL), "bold red"),
+    status.STARTING: "dim",
+    status.LOADING: "blue",
+    status.FINISHED: "green",
+}
+_TROUBLED = (status.FATAL, status.GIVEN_UP, status.DEAD, status.STALLED, "stalled?", "lost", status.STOPPED)
+"""Worst first."""
+FALLEN = (status.FATAL, status.GIVEN_UP, status.DEAD, status.STALLED)
+"""States of a rank whose log says more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """`width`: cells that it needs; numbers are never cut, names are. `yields`: the higher, the earlier the column goes when
+    there is no room; 0 never."""
+
+    title: str
+    width: int
+    yields: int
+    cells: Sequence[str]
+    right: bool = True
+    longest: int = 0
+    """Cells of the longest name, beyond which the column does not grow; 0 where it changes all the time."""
+
+
+def table(snapshot: Snapshot, width: int, height: int) -> list[Text]:
+    """A heading and at most `height - 1` rows; what does not fit is one line of counts, the worst rows stay."""
+    ranks = snapshot.ranks
+    if not ranks or height < 2:
+        return []
+    shown, folded = list(range(len(ranks))), list[int]()
+    if len(ranks) > height - 1:
+        shown.sort(key=lambda index: _badness(snapshot, ranks[index]))
+        shown, folded = shown[: height - 2], shown[height - 2 :]
+    columns = _fitting(_columns(snapshot), width)
+    heading = GAP.join(fit(column.title, column.width, right=column.right) for column in columns).rstrip()
+    lines = [Text(heading, "dim"), *(_row(snapshot, columns, index) for index in shown)]
+    if folded:
+        states = Counter(snapshot.state(ranks[index]) for index in folded).most_common()
+        lines.append(Text(f"   … {len(folded)} more: {', '.join(f'{count} {state}' for state, count in states)}", "dim"))
+    return lines
+
+
+def style_of(state: str) -> str:
+    """The Rich style of a rank's state."""
+    return _STYLES.get(state, "")
+
+
+def _badness(snapshot: Snapshot, rank: RankView) -> tuple[int, float, int]:
+    """Troubled ranks first, then the slowest; to two digits, so that rows don't change their order at every frame."""
+    state = snapshot.state(rank)
+    trouble = _TROUBLED.index(state) if state in _TROUBLED else len(_TROUBLED) + (state == status.FINISHED)
+    return trouble, -float(f"{seconds_a_sample(rank.status) or math.inf:.1e}"), rank.status.rank
+
+
+def _row(snapshot: Snapshot, columns: list[_Column], index: int) -> Text:
+    rank = snapshot.ranks[index].status
+    state = snapshot.state(snapshot.ranks[index])
+    message = clean(rank.message) if state in _TROUBLED else ""
+    works = state in ("editing", "judging", status.WORKING)  # only what changes, and only of such a rank, is bright
+    cells = []
+    for column in columns:
+        style = "" if works and column.title not in ("rank", "node", "device") else "dim"
+        if message and column.title in _ITEM:
+            if column.title == "sample":
+                widths = [other.width for other in columns if other.title in _ITEM]
+                cells.append(Text(fit(message, sum(widths) + len(GAP) * (len(widths) - 1)), style_of(state)))
+        elif column.title == "progress" and column.cells[index]:
+            cells.append(bar(column.width, rank.steps, [(min(rank.step, rank.steps), "cyan")]))
+        elif column.title == "sample":
+            cells.append(Text(fit_middle(column.cells[index], column.width), style))
+        else:
+            text = fit(column.cells[index], column.width, right=column.right)
+            cells.append(Text(text, style_of(state) if column.title == "state" else style))
+    return Text(GAP).join(cells)
+
+
+def _fitting(columns: list[_Column], width: int) -> list[_Column]:
+    """The columns that `width` has room for, names and bars grown into what is left of it."""
+    while True:
+        room = width - sum(column.width for column in columns) - len(GAP) * (len(columns) - 1)
+        first = max(column.yields for column in columns)
+        if room >= 0 or not first:
+            break
+        columns = [column for column in columns if column.yields != first]
+    fitted = {column.title: column for column in columns}
+    for title, limit in _GROWTH:
+        if column := fitted.get(title):
+            growth = max(0, min(room, min(limit, column.longest or limit) - column.width))
+            fitted[title], room = replace(column, width=column.width + growth), room - growth
+    return list(fitted.values())
+
+
+def _columns(snapshot: Snapshot) -> list[_Column]:
+    """All columns that the stage and the devices have something for."""
+    ranks = [view.status for view in snapshot.ranks]
+    running = snapshot.run.ended is None
+    columns = [
+        _numbers("rank", 4, 0, [str(rank.rank) for rank in ranks]),
+        _names("node", 6, 6, hosts) if len(set(hosts := [clean(rank.host) for rank in ranks])) > 1 else None,
+        _names("device", 6, 4, [device(rank.device, rank.gpu) for rank in ranks]),
+        _Column("state", min(max(8, *map(cell_len, labels := _labels(snapshot))), 20), 0, labels, right=False),
+        _Column("sample", 10, 0, [clean(rank.item) for rank in ranks], right=False),
+    ]
+    if running and snapshot.run.stage == EDIT:
+        steps = ["" if _idle(view) else f"{view.status.step}/{view.status.steps}" for view in snapshot.ranks]
+        columns += [
+            _Column("progress", 4, 1, steps, right=False),
+            _numbers("steps", 5, 1, steps),
+            _numbers("speed", 9, 8, [per_second(view.rate, "it", "it") if view.rate else "" for view in snapshot.ranks]),
+        ]
+    seconds = [seconds_a_sample(rank) for rank in ranks]
+    columns += [
+        _numbers("done", 5, 0, [str(rank.done) for rank in ranks]),
+        _numbers("failed", 6, 7, [str(rank.failed or "") for rank in ranks]) if any(rank.failed for rank in ranks) else None,
+        _numbers("s/sample", 8, 3, ["" if value is None else short(value) for value in seconds]),
+        *(_driver_columns(snapshot) if running else ()),
+    ]
+    return [column for column in columns if column]
+
+
+def _driver_columns(snapshot: Snapshot) -> list[_Column]:
+    """What the driver says of the devices of the ranks that work: of others it is no longer true."""
+    gone = (*_TROUBLED, *status.ENDED)
+    gpus = [None if snapshot.state(view) in gone else view.status.gpu for view in snapshot.ranks]
+    columns = [
+        _numbers("gpu", 5, 2, _figures(gpus, "utilisation", "{:.0f} %")),
+        _numbers("memory", 10, 9, [_memory(gpu) for gpu in gpus]),
+        _numbers("power", 6, 11, _figures(gpus, "power", "{:.0f} W")),
+        _numbers("temp", 6, 10, _figures(gpus, "temperature", "{:.0f} °C")),
+    ]
+    return columns if any(cell for column in columns for cell in column.cells) else []
+
+
+def _numbers(title: str, width: int, yields: int, cells: list[str]) -> _Column:
+    return _Column(title, max(width, *map(len, cells)), yields, cells)
+
+
+def _names(title: str, width: int, yields: int, cells: list[str]) -> _Column:
+    longest = max(map(cell_len, cells))
+    return _Column(title, min(width, longest) if title == "node" else width, yields, cells, right=False, longest=longest)
+
+
+def _labels(snapshot: Snapshot) -> list[str]:
+    states = [(snapshot.state(rank), rank.silent) for rank in snapshot.ranks]
+    return [f"{state} {duration(silent)}" if state == "stalled?" else state for state, silent in states]
+
+
+def _idle(rank: RankView) -> bool:
+    return not rank.status.steps or rank.status.state in (status.LOADING, status.STARTING, *status.ENDED)
+
+
+def _figures(gpus: list[Gpu | None], name: str, form: str) -> list[str]:
+    values = [getattr(gpu, name, None) for gpu in gpus]
+    return ["" if value is None else form.format(value) for value in values]
+
+
+def _memory(gpu: Gpu | None) -> str:
+    if gpu is None or gpu.memory_used is None or gpu.memory_total is None:
+        return ""
+    return f"{gpu.memory_used / 2**30:.0f}/{gpu.memory_total / 2**30:.0f} GB"
