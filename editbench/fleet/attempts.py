@@ -131,7 +131,7 @@ def _launch(
     style = live.Style(job.options.progress)
     with (
         _told(about, tracker, style),
-        live.watching(style, about, stage.paths) as watch,
+        live.watching(style, about, stage.paths, tracker) as watch,
         _recorded(stage, about, head=job.shared is not None),
     ):
         launch.run(tracker, watch, attempt)

@@ -35,8 +35,8 @@ SILENCE = float(os.environ.get("EDITBENCH_SILENCE", "30"))
 """Seconds without a sign of life after which a rank of another node counts as lost, once our own have ended. Tests shorten
 it."""
 
-Watch = Callable[[Tracker, list[Event]], None]
-"""Called four times a second with the state of the run and the events since the last call."""
+Watch = Callable[[list[Event]], None]
+"""Called four times a second, after the tracker was updated, with the events that are new."""
 
 
 class RanksDied(StageError):
@@ -93,7 +93,7 @@ class Launch:
     def _update(self, tracker: Tracker, watch: Watch, attempt: int | None) -> None:
         if attempt is None:
             return
-        watch(tracker, tracker.update(status.read_all(self.paths, attempt)))
+        watch(tracker.update(status.read_all(self.paths, attempt)))
         if (rank := tracker.fatal()) is not None:
             remedy = f"Its log: {self.paths.attempt(attempt).rank_log(rank.rank)}"
             raise StageError(f"rank {rank.rank} can't go on: {rank.message}", remedy, rank.exit_status)

@@ -21,7 +21,7 @@ def eight(root: Path) -> Path:
     picture = images.encode_png(Image.frombytes("RGB", (56, 40), noise))
     keys = [f"s{number}" for number in range(8)]
     samples = [
-        Sample(key=key, id=key, instruction=key, category=CATEGORIES[place % 5], group=key) for place, key in enumerate(keys)
+        Sample(key=key, id=key, instruction=key, category=CATEGORIES[index % 5], group=key) for index, key in enumerate(keys)
     ]
     write_benchmark(root, "eight", ((sample, {"source.png": picture}) for sample in samples))
     return root

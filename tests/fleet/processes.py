@@ -69,10 +69,7 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 def ranks(paths: RunPaths) -> list[int]:
     """Process ids of the ranks, as their status files say."""
-    found = []
-    for path in sorted(paths.status.glob("rank-*.json")):
-        found.append(orjson.loads(path.read_bytes())["pid"])
-    return found
+    return [orjson.loads(path.read_bytes())["pid"] for path in sorted(paths.status.glob("rank-*.json"))]
 
 
 def alive(pid: int) -> bool:

@@ -67,25 +67,25 @@ class Rank:
         atomic.write(self._path, orjson.dumps(asdict(self.status)), durable=False)
 
     def _name(self) -> str:
-        here = self.status.rank + 64 * self._number
-        return f"{CATEGORIES[here % 5]}-{here:05d}" if self._stage == "edit" else f"chunk {here}"
+        index = self.status.rank + 64 * self._number
+        return f"{CATEGORIES[index % 5]}-{index:05d}" if self._stage == "edit" else f"chunk {index}"
 
     def _finish(self) -> None:
         now, seconds = self.status, STEPS / self._speed / (1 if self._stage == "edit" else 12)
         now.seconds["computing"] = now.seconds.get("computing", 0.0) + seconds
         now.seconds["waiting"] = now.seconds.get("waiting", 0.0) + 0.02
         now.seconds["writing"] = now.seconds.get("writing", 0.0) + 0.2
-        events = [self._event(place, seconds) for place in range(1 if self._stage == "edit" else CHUNK)]
+        events = [self._event(index, seconds) for index in range(1 if self._stage == "edit" else CHUNK)]
         failed = [event for event in events if event.status == EDIT_FAILED]
         now.failed, now.done = now.failed + len(failed), now.done + len(events) - len(failed)
         now.events = (now.events + events)[-status.RECENT :]
         now.slowest = sorted([*now.slowest, (now.item, seconds)], key=lambda entry: -entry[1])[:5]
         now.item, now.step, self._at = self._name(), 0, 0.0
 
-    def _event(self, place: int, seconds: float) -> Event:
+    def _event(self, index: int, seconds: float) -> Event:
         now, draw = self.status, self._random.random()
         self._number += 1
-        category = CATEGORIES[(now.rank + place) % 5]
+        category = CATEGORIES[(now.rank + index) % 5]
         key = now.item if self._stage == "edit" else f"{category}-{now.rank + 64 * self._number:05d}"
         if self._stage == "edit":
             event = Event(key, category, OK, seconds)
@@ -144,15 +144,15 @@ def main() -> None:
     parser.add_argument("--total", type=int, default=2000)
     parser.add_argument("--cpu", action="store_true", help="no figures of a driver")
     parser.add_argument("--dead", action="store_true", help="one rank dies after a third of the time")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     simulate(
-        given.folder,
-        ranks=given.ranks,
-        stage=given.stage,
-        seconds=given.seconds,
-        gpu=not given.cpu,
-        total=given.total,
-        dead=given.dead,
+        arguments.folder,
+        ranks=arguments.ranks,
+        stage=arguments.stage,
+        seconds=arguments.seconds,
+        gpu=not arguments.cpu,
+        total=arguments.total,
+        dead=arguments.dead,
     )
 
 

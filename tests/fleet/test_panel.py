@@ -43,7 +43,7 @@ def look(*ranks: RankStatus, run: RunStatus | None = None, at: float = NOW) -> S
     run = run or run_of()
     tracker = Tracker(run.total, run.before)
     tracker.update(list(ranks))
-    return Observer(run, RunPaths(Path("out")), clock=lambda: 0.0, wall=lambda: at).look(tracker)
+    return Observer(run, RunPaths(Path("out")), tracker, clock=lambda: 0.0, wall=lambda: at).look()
 
 
 def shown(*ranks: RankStatus, width: int = 80, height: int = 24, run: RunStatus | None = None, at: float = NOW) -> str:
@@ -71,9 +71,9 @@ def scored(key: str, score: float | None = 7.0, state: str = OK, note: str = "as
 def simulated(stage: str, count: int) -> Snapshot:
     fleet = [simulate.Rank(number, stage, RunPaths(Path("out")), gpu=True, hosts=-(-count // 8)) for number in range(count)]
     for tick in range(200):
-        for one in fleet:
-            one.tick(0.25, 10.0 + tick)
-    return look(*(one.status for one in fleet), run=run_of(stage, total=5000, ranks=count))
+        for simulated_rank in fleet:
+            simulated_rank.tick(0.25, 10.0 + tick)
+    return look(*(simulated_rank.status for simulated_rank in fleet), run=run_of(stage, total=5000, ranks=count))
 
 
 @pytest.mark.parametrize("stage", ["edit", "score"])
@@ -103,7 +103,7 @@ def monsters(stage: str) -> Snapshot:
     }
     common |= {"seconds": {"computing": 9e9}, "done": 7_654_321, "scores": {"category-without-end": [7_654_321, 7e7]}}
     steps = {"step": 999, "steps": 1000} if stage == "edit" else {}
-    events = [scored("a-key-without-an-end" * 3, number=place, note="words " * 99) for place in range(1, 9)]
+    events = [scored("a-key-without-an-end" * 3, number=number, note="words " * 99) for number in range(1, 9)]
     ranks = [rank(1000 + number, host=f"host-{'ab'[number % 2]}", events=events, **steps, **common) for number in range(6)]
     ranks += [rank(1006, state=status.DEAD, message="died " * 30, **common), rank(1007, updated=NOW - 400_000, **common)]
     return look(*ranks, run=run_of(stage, total=99_999_999, ranks=8, title="title " * 30))
@@ -141,7 +141,7 @@ def test_the_line_on_which_a_terminal_echoes_has_room_and_its_numbers_whole(widt
     out = Console(file=io.StringIO(), force_terminal=True, width=width, height=24, color_system=None)
     tracker = Tracker(100)
     tracker.update([rank(step=3, steps=40, gpu=H200, done=7, seconds={"computing": 92.4})])
-    Panel(Observer(run_of(), RunPaths(Path("out")), wall=lambda: NOW), out).end(tracker)
+    Panel(Observer(run_of(), RunPaths(Path("out")), tracker, wall=lambda: NOW), out).end()
     last = out.file.getvalue().rstrip("\n").rpartition("\n")[2]
     assert (cell_len(last) <= width - 2, "…" in last) == (True, False)
     assert last.split()[-2:] in (["98", "%"], ["61", "°C"])
@@ -167,19 +167,21 @@ def test_nodes_are_named_when_there_are_several():
 
 
 def test_steps_a_second_come_from_looking_twice():
-    observer, tracker = Observer(run_of(), RunPaths(Path("out"))), Tracker(100)
+    tracker = Tracker(100)
+    observer = Observer(run_of(), RunPaths(Path("out")), tracker)
     for step in (0, 6):
         tracker.update([rank(step=step, steps=40, updated=NOW + step / 3)])
-        snapshot = observer.look(tracker)
+        snapshot = observer.look()
     assert snapshot.ranks[0].rate == pytest.approx(3.0)
     assert "3.00 it/s" in text_of(snapshot, 160, 40)
 
 
 def test_a_rank_whose_steps_stop_coming_slows_down():
-    observer, tracker = Observer(run_of(), RunPaths(Path("out"))), Tracker(100)
+    tracker = Tracker(100)
+    observer = Observer(run_of(), RunPaths(Path("out")), tracker)
     for step, at in ((0, 0), (6, 2), (6, 22)):
         tracker.update([rank(step=step, steps=40, updated=NOW + at)])
-        rate = observer.look(tracker).ranks[0].rate
+        rate = observer.look().ranks[0].rate
     assert rate == pytest.approx(1 / 20)
 
 
@@ -190,11 +192,12 @@ def test_a_silent_rank_is_doubted_and_its_silence_told():
 
 def test_a_clock_that_jumps_silences_nobody():
     wall = [NOW]
-    observer, tracker = Observer(run_of(), RunPaths(Path("out")), clock=lambda: 0.0, wall=lambda: wall[0]), Tracker(100)
+    tracker = Tracker(100)
+    observer = Observer(run_of(), RunPaths(Path("out")), tracker, clock=lambda: 0.0, wall=lambda: wall[0])
     tracker.update([rank()])
-    observer.look(tracker)
+    observer.look()
     wall[0] += 86400
-    assert "stalled?" not in text_of(observer.look(tracker), 80, 24)
+    assert "stalled?" not in text_of(observer.look(), 80, 24)
 
 
 def test_a_run_that_nobody_keeps_any_more_says_so():
@@ -242,9 +245,16 @@ def test_a_resize_changes_nothing_but_the_layout():
 @pytest.mark.parametrize("foreign", ["[bold red]x[/]", "\x1b[2J\x1b[H", "a\nb\rc\x07", "\u202eright to left", "表示" * 60])
 def test_foreign_text_stays_text(foreign):
     events = [Event(foreign, foreign, ERROR, note=foreign, number=1), scored(foreign, note=foreign, number=2)]
+    events.append(scored(foreign, None, foreign, note=foreign, number=3))
     one = rank(item=foreign, host=foreign, message=foreign, events=events, scores={foreign: [1, 7.0]}, reasons={foreign: 1})
     out = Console(file=io.StringIO(), force_terminal=True, width=100, color_system=None)
-    out.print(screen(look(one, rank(1, state=status.DEAD, message=foreign), run=run_of("score", title=foreign)), 100, 40))
+    out.print(
+        screen(
+            look(one, rank(1, state=status.DEAD, message=foreign), rank(2, state=foreign), run=run_of("score", title=foreign)),
+            100,
+            40,
+        )
+    )
     text = out.file.getvalue()
     assert all(letter.isprintable() or letter == "\n" for letter in text)
     assert max(map(cell_len, text.split("\n"))) <= 100
@@ -324,7 +334,7 @@ def test_an_incarnation_that_counts_on_from_the_last_is_not_counted_twice():
 
 def test_what_an_incarnation_that_counts_from_nothing_does_is_news():
     tracker = Tracker(10)
-    tracker.update([rank(done=3, events=[scored(key, number=place + 1) for place, key in enumerate("abc")])])
+    tracker.update([rank(done=3, events=[scored(key, number=number) for number, key in enumerate("abc", 1)])])
     tracker.update([rank(incarnation=1)])
     assert [event.key for event in tracker.update([rank(incarnation=1, done=1, events=[scored("d", number=1)])])] == ["d"]
 
@@ -338,10 +348,11 @@ def test_scores_are_coloured_by_the_rubrics_scale(score, scale, expected):
 def plain(*looks: list[RankStatus], run: RunStatus | None = None) -> list[str]:
     run = run or run_of()
     said: list[str] = []
-    watch, tracker = Plain(Observer(run, RunPaths(Path("out"))), said.append), Tracker(run.total)
+    tracker = Tracker(run.total)
+    watch = Plain(Observer(run, RunPaths(Path("out")), tracker), said.append)
     for ranks in looks:
-        watch(tracker, tracker.update(ranks))
-    watch.end(tracker)
+        watch(tracker.update(ranks))
+    watch.end()
     return said
 
 
@@ -383,27 +394,27 @@ def test_auto_is_plain_where_nobody_watches(variable, monkeypatch):
     for name in panel.UNATTENDED:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(console, "out", Console(force_terminal=True, file=io.StringIO()))
-    assert panel.settle(Style.AUTO) == Style.LIVE
+    assert panel.resolved(Style.AUTO) == Style.LIVE
     monkeypatch.setenv(variable, "1")
-    assert panel.settle(Style.AUTO) == Style.PLAIN
+    assert panel.resolved(Style.AUTO) == Style.PLAIN
 
 
 def test_auto_is_plain_without_a_terminal(monkeypatch):
     monkeypatch.setattr(console, "out", Console(file=io.StringIO()))
-    assert panel.settle(Style.AUTO) == Style.PLAIN
+    assert panel.resolved(Style.AUTO) == Style.PLAIN
 
 
-def live() -> tuple[Panel, Console, Tracker]:
+def live() -> tuple[Panel, Console]:
     out = Console(file=io.StringIO(), force_terminal=True, width=80, height=24, color_system=None)
     tracker = Tracker(100)
     tracker.update([rank(step=3, steps=40)])
-    return Panel(Observer(run_of(), RunPaths(Path("out"))), out), out, tracker
+    return Panel(Observer(run_of(), RunPaths(Path("out")), tracker), out), out
 
 
 def test_the_last_frame_stays_on_the_screen_once():
-    shown, out, tracker = live()
-    shown(tracker, [])
-    shown.end(tracker)
+    shown, out = live()
+    shown([])
+    shown.end()
     erased, _, kept = out.file.getvalue().rpartition("\x1b[2K")
     assert kept.count("edit a model") == 1
     assert "\x1b[?25h" in erased  # the cursor is back
@@ -412,29 +423,29 @@ def test_the_last_frame_stays_on_the_screen_once():
 def test_no_more_than_ten_frames_a_second(monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(panel.time, "monotonic", lambda: clock[0])
-    shown, out, tracker = live()
+    shown, out = live()
     for tick in range(100):
         clock[0] = 1 + tick / 100
-        shown(tracker, [])
+        shown([])
     assert out.file.getvalue().count("edit a model") <= 10
-    shown.end(tracker)
+    shown.end()
 
 
 def test_another_width_starts_on_a_clean_screen(monkeypatch):
-    shown, out, tracker = live()
-    shown(tracker, [])
+    shown, out = live()
+    shown([])
     out.width = 60
     monkeypatch.setattr(panel, "FRAME", 0.0)
-    shown(tracker, [])
+    shown([])
     _, cleared, frame = out.file.getvalue().rpartition("\x1b[2J\x1b[H")
-    shown.end(tracker)
+    shown.end()
     assert cleared
     assert max(map(len, re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", frame).split("\n"))) <= 60
 
 
 def test_the_panel_outlives_an_error_in_the_run(tmp_path, capsys):
     def burst() -> None:
-        with panel.watching(Style.PLAIN, run_of(before=4), RunPaths(tmp_path)):
+        with panel.watching(Style.PLAIN, run_of(before=4), RunPaths(tmp_path), Tracker(100, 4)):
             raise RuntimeError("the run failed")
 
     with pytest.raises(RuntimeError, match="the run failed"):
@@ -443,8 +454,8 @@ def test_the_panel_outlives_an_error_in_the_run(tmp_path, capsys):
 
 
 def test_off_prints_nothing(tmp_path, capsys):
-    with panel.watching(Style.OFF, run_of(), RunPaths(tmp_path)) as show:
-        show(Tracker(100), [])
+    with panel.watching(Style.OFF, run_of(), RunPaths(tmp_path), Tracker(100)) as show:
+        show([])
     assert capsys.readouterr().out == ""
 
 

@@ -37,7 +37,7 @@ class Style(StrEnum):
     OFF = "off"
 
 
-def settle(style: Style) -> Style:
+def resolved(style: Style) -> Style:
     """What `auto` means here: live in a terminal that somebody watches, else plain."""
     if style != Style.AUTO:
         return style
@@ -45,62 +45,47 @@ def settle(style: Style) -> Style:
 
 
 @contextmanager
-def watching(style: Style, run: RunStatus, paths: RunPaths) -> Iterator[Watch]:
-    """The `Watch` that shows the run in this style, for the time of the block."""
-    style, observer = settle(style), Observer(run, paths)
+def watching(style: Style, run: RunStatus, paths: RunPaths, tracker: Tracker) -> Iterator[Watch]:
+    """Shows the run in this style for the time of the block, as `tracker` has it whenever the returned `Watch` is called."""
+    style, observer = resolved(style), Observer(run, paths, tracker)
     if style == Style.OFF:
-        yield lambda _tracker, _events: None
+        yield lambda _events: None
         return
-    shown = Plain(observer, console.say) if style == Style.PLAIN else Panel(observer, console.out)
-    newest = Tracker(run.total, run.before)
-
-    def watch(tracker: Tracker, events: list[Event]) -> None:
-        nonlocal newest
-        newest = tracker
-        shown(tracker, events)
-
+    display = Plain(observer, console.say) if style == Style.PLAIN else Panel(observer, console.out)
     try:
-        yield watch
+        yield display
     finally:
-        shown.end(newest)
+        display.end()
 
 
 class Panel:
     """A `Watch` that redraws the screen at most four times a second, from the thread that calls it."""
 
     def __init__(self, observer: Observer, out: Console) -> None:
-        self._observer, self._out = observer, out
-        self._size = out.size
-        self._drawn = 0.0
-        self._live = self._start()
+        self._observer, self._out, self._drawn = observer, out, 0.0
+        self._start()
 
-    def __call__(self, tracker: Tracker, events: list[Event]) -> None:  # noqa: ARG002 - the tracker keeps them
-        if time.monotonic() - self._drawn >= FRAME:
-            self._draw(tracker)
-            self._drawn = time.monotonic()
+    def __call__(self, events: list[Event]) -> None:  # noqa: ARG002 - the tracker has them
+        if time.monotonic() - self._drawn < FRAME:
+            return
+        if self._out.size != self._size:
+            # A terminal of another width has wrapped the old frame anew, and nobody knows over how many lines.
+            self._live.stop()
+            self._out.clear()
+            self._start()
+        self._live.update(self._frame(), refresh=True)
+        self._drawn = time.monotonic()
 
-    def end(self, tracker: Tracker) -> None:
+    def end(self) -> None:
         """Take the panel away and leave its last frame, once."""
         self._live.stop()
-        self._out.print(self._frame(tracker))
+        self._out.print(self._frame())
 
-    def _draw(self, tracker: Tracker) -> None:
-        if self._out.size != self._size:
-            self._clear()
-        self._live.update(self._frame(tracker), refresh=True)
-
-    def _frame(self, tracker: Tracker) -> Frame:
+    def _frame(self) -> Frame:
         # A terminal echoes ^C at the end of the last line.
-        return screen(self._observer.look(tracker), self._size.width - len("^C"), self._size.height - 1)
+        return screen(self._observer.look(), self._size.width - len("^C"), self._size.height - 1)
 
-    def _clear(self) -> None:
-        """A terminal of another width has wrapped the old frame anew, and nobody knows over how many lines."""
-        self._live.stop()
-        self._out.clear()
+    def _start(self) -> None:
         self._size = self._out.size
-        self._live = self._start()
-
-    def _start(self) -> Live:
-        live = Live(console=self._out, auto_refresh=False, transient=True, vertical_overflow="crop")
-        live.start()
-        return live
+        self._live = Live(console=self._out, auto_refresh=False, transient=True, vertical_overflow="crop")
+        self._live.start()

@@ -28,19 +28,20 @@ class Plain:
         """Seconds and finished samples at the last line of progress."""
         self._fallen: set[tuple[int, int, int, str]] = set()
 
-    def __call__(self, tracker: Tracker, events: list[Event]) -> None:
+    def __call__(self, events: list[Event]) -> None:
+        tracker = self._observer.tracker
         due = self._due(tracker)
         if events or due or any(rank.state in FALLEN for rank in tracker.ranks):
-            snapshot = self._observer.look(tracker)
+            snapshot = self._observer.look()
             for line in self._news(snapshot, events):
                 self._say(line)
             if due:
                 self._progress(snapshot)
 
-    def end(self, tracker: Tracker) -> None:
+    def end(self) -> None:
         """Say the last line, unless nothing has changed since the one before."""
-        if self._last is None or self._last[1] != tracker.finished:
-            self._progress(self._observer.look(tracker))
+        if self._last is None or self._last[1] != self._observer.tracker.finished:
+            self._progress(self._observer.look())
 
     def _due(self, tracker: Tracker) -> bool:
         if self._last is None:
@@ -101,7 +102,7 @@ def _scores(events: list[Event]) -> Iterator[str]:
         batch = list(group)
         for event in batch:
             score = "     -" if event.score is None else f"{event.score:6.2f}"
-            note = clean(event.note) if event.status == OK else f"{event.status} {clean(event.note)}"
+            note = clean(event.note) if event.status == OK else clean(f"{event.status} {event.note}")
             yield f"{score}  {fit(clean(event.category), 13)}  {clean(event.key)}  {note}"[:_LONGEST]
         scores = [event.score for event in batch if event.score is not None]
         spread = f"mean {sum(scores) / len(scores):.2f}, min {min(scores):.2f}, max {max(scores):.2f}" if scores else "no score"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
@@ -17,14 +16,17 @@ from editbench.fleet.status import Gpu
 from editbench.printable import clean
 
 GAP = "  "
+_NAMES = ("node", "device", "sample")
+"""Columns whose cells are cut where they don't fit. Numbers and states never are."""
+_LEFT = (*_NAMES, "state", "progress")
+_ITEM = ("sample", "progress", "steps")
+"""Columns in whose place a troubled rank has its message."""
 _GROWTH = (
     *(("progress", 8), ("device", 16), ("node", 14)),
     *(("sample", 16), ("progress", 12), ("sample", 32), ("progress", 24)),
 )
 """Cells that names and the bar grow to, in this order, while there is room."""
-_ITEM = ("sample", "progress", "steps")
-"""Columns in whose place a troubled rank has its message."""
-_STYLES = {
+STYLES = {
     **dict.fromkeys(("editing", "judging", status.WORKING), "cyan"),
     **dict.fromkeys((status.WAITING, status.SYNCING, status.STOPPED, "lost"), "yellow"),
     **dict.fromkeys(("stalled?", status.STALLED), "bold yellow"),
@@ -37,20 +39,17 @@ _TROUBLED = (status.FATAL, status.GIVEN_UP, status.DEAD, status.STALLED, "stalle
 """Worst first."""
 FALLEN = (status.FATAL, status.GIVEN_UP, status.DEAD, status.STALLED)
 """States of a rank whose log says more."""
+_IDLE = (status.LOADING, status.STARTING, *status.ENDED)
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """`width`: cells that it needs; numbers are never cut, names are. `yields`: the higher, the earlier the column goes when
-    there is no room; 0 never."""
+    """`cells`: a text for each rank; `yields`: the higher, the earlier the column goes when there is no room; 0 never."""
 
     title: str
     width: int
     yields: int
-    cells: Sequence[str]
-    right: bool = True
-    longest: int = 0
-    """Cells of the longest name, beyond which the column does not grow; 0 where it changes all the time."""
+    cells: list[str]
 
 
 def table(snapshot: Snapshot, width: int, height: int) -> list[Text]:
@@ -63,17 +62,12 @@ def table(snapshot: Snapshot, width: int, height: int) -> list[Text]:
         shown.sort(key=lambda index: _badness(snapshot, ranks[index]))
         shown, folded = shown[: height - 2], shown[height - 2 :]
     columns = _fitting(_columns(snapshot), width)
-    heading = GAP.join(fit(column.title, column.width, right=column.right) for column in columns).rstrip()
+    heading = GAP.join(fit(column.title, column.width, right=column.title not in _LEFT) for column in columns).rstrip()
     lines = [Text(heading, "dim"), *(_row(snapshot, columns, index) for index in shown)]
     if folded:
         states = Counter(snapshot.state(ranks[index]) for index in folded).most_common()
         lines.append(Text(f"   … {len(folded)} more: {', '.join(f'{count} {state}' for state, count in states)}", "dim"))
     return lines
-
-
-def style_of(state: str) -> str:
-    """The Rich style of a rank's state."""
-    return _STYLES.get(state, "")
 
 
 def _badness(snapshot: Snapshot, rank: RankView) -> tuple[int, float, int]:
@@ -94,14 +88,14 @@ def _row(snapshot: Snapshot, columns: list[_Column], index: int) -> Text:
         if message and column.title in _ITEM:
             if column.title == "sample":
                 widths = [other.width for other in columns if other.title in _ITEM]
-                cells.append(Text(fit(message, sum(widths) + len(GAP) * (len(widths) - 1)), style_of(state)))
+                cells.append(Text(fit(message, sum(widths) + len(GAP) * (len(widths) - 1)), STYLES.get(state, "")))
         elif column.title == "progress" and column.cells[index]:
             cells.append(bar(column.width, rank.steps, [(min(rank.step, rank.steps), "cyan")]))
         elif column.title == "sample":
             cells.append(Text(fit_middle(column.cells[index], column.width), style))
         else:
-            text = fit(column.cells[index], column.width, right=column.right)
-            cells.append(Text(text, style_of(state) if column.title == "state" else style))
+            text = fit(column.cells[index], column.width, right=column.title not in _LEFT)
+            cells.append(Text(text, STYLES.get(state, "") if column.title == "state" else style))
     return Text(GAP).join(cells)
 
 
@@ -116,37 +110,34 @@ def _fitting(columns: list[_Column], width: int) -> list[_Column]:
     fitted = {column.title: column for column in columns}
     for title, limit in _GROWTH:
         if column := fitted.get(title):
-            growth = max(0, min(room, min(limit, column.longest or limit) - column.width))
+            longest = limit if title in _ITEM else max(map(cell_len, column.cells))  # names of samples change all the time
+            growth = max(0, min(room, min(limit, longest) - column.width))
             fitted[title], room = replace(column, width=column.width + growth), room - growth
     return list(fitted.values())
 
 
 def _columns(snapshot: Snapshot) -> list[_Column]:
     """All columns that the stage and the devices have something for."""
-    ranks = [view.status for view in snapshot.ranks]
+    views = snapshot.ranks
+    ranks = [view.status for view in views]
     running = snapshot.run.ended is None
-    columns = [
-        _numbers("rank", 4, 0, [str(rank.rank) for rank in ranks]),
-        _names("node", 6, 6, hosts) if len(set(hosts := [clean(rank.host) for rank in ranks])) > 1 else None,
-        _names("device", 6, 4, [device(rank.device, rank.gpu) for rank in ranks]),
-        _Column("state", min(max(8, *map(cell_len, labels := _labels(snapshot))), 20), 0, labels, right=False),
-        _Column("sample", 10, 0, [clean(rank.item) for rank in ranks], right=False),
-    ]
-    if running and snapshot.run.stage == EDIT:
-        steps = ["" if _idle(view) else f"{view.status.step}/{view.status.steps}" for view in snapshot.ranks]
-        columns += [
-            _Column("progress", 4, 1, steps, right=False),
-            _numbers("steps", 5, 1, steps),
-            _numbers("speed", 9, 8, [per_second(view.rate, "it", "it") if view.rate else "" for view in snapshot.ranks]),
-        ]
     seconds = [seconds_a_sample(rank) for rank in ranks]
-    columns += [
-        _numbers("done", 5, 0, [str(rank.done) for rank in ranks]),
-        _numbers("failed", 6, 7, [str(rank.failed or "") for rank in ranks]) if any(rank.failed for rank in ranks) else None,
-        _numbers("s/sample", 8, 3, ["" if value is None else short(value) for value in seconds]),
-        *(_driver_columns(snapshot) if running else ()),
-    ]
-    return [column for column in columns if column]
+    columns = [_column("rank", 4, 0, [str(rank.rank) for rank in ranks])]
+    if len({rank.host for rank in ranks}) > 1:
+        columns.append(_column("node", 6, 6, [clean(rank.host) for rank in ranks]))
+    columns.append(_column("device", 6, 4, [device(rank.device, rank.gpu) for rank in ranks]))
+    columns.append(_column("state", 8, 0, [_state(snapshot, view) for view in views]))
+    columns.append(_column("sample", 10, 0, [clean(rank.item) for rank in ranks]))
+    if running and snapshot.run.stage == EDIT:
+        steps = [f"{rank.step}/{rank.steps}" if rank.steps and rank.state not in _IDLE else "" for rank in ranks]
+        columns.append(_Column("progress", 3, 1, steps))
+        columns.append(_column("steps", 5, 1, steps))
+        columns.append(_column("speed", 9, 8, [per_second(view.rate, "it", "it") if view.rate else "" for view in views]))
+    columns.append(_column("done", 5, 0, [str(rank.done) for rank in ranks]))
+    if any(rank.failed for rank in ranks):
+        columns.append(_column("failed", 6, 7, [str(rank.failed or "") for rank in ranks]))
+    columns.append(_column("s/sample", 8, 3, ["" if value is None else short(value) for value in seconds]))
+    return columns + _driver_columns(snapshot) if running else columns
 
 
 def _driver_columns(snapshot: Snapshot) -> list[_Column]:
@@ -154,30 +145,21 @@ def _driver_columns(snapshot: Snapshot) -> list[_Column]:
     gone = (*_TROUBLED, *status.ENDED)
     gpus = [None if snapshot.state(view) in gone else view.status.gpu for view in snapshot.ranks]
     columns = [
-        _numbers("gpu", 5, 2, _figures(gpus, "utilisation", "{:.0f} %")),
-        _numbers("memory", 10, 9, [_memory(gpu) for gpu in gpus]),
-        _numbers("power", 6, 11, _figures(gpus, "power", "{:.0f} W")),
-        _numbers("temp", 6, 10, _figures(gpus, "temperature", "{:.0f} °C")),
+        _column("gpu", 5, 2, _figures(gpus, "utilisation", "{:.0f} %")),
+        _column("memory", 10, 9, [_memory(gpu) for gpu in gpus]),
+        _column("power", 6, 11, _figures(gpus, "power", "{:.0f} W")),
+        _column("temp", 6, 10, _figures(gpus, "temperature", "{:.0f} °C")),
     ]
     return columns if any(cell for column in columns for cell in column.cells) else []
 
 
-def _numbers(title: str, width: int, yields: int, cells: list[str]) -> _Column:
-    return _Column(title, max(width, *map(len, cells)), yields, cells)
+def _column(title: str, least: int, yields: int, cells: list[str]) -> _Column:
+    return _Column(title, least if title in _NAMES else max(least, *map(cell_len, cells)), yields, cells)
 
 
-def _names(title: str, width: int, yields: int, cells: list[str]) -> _Column:
-    longest = max(map(cell_len, cells))
-    return _Column(title, min(width, longest) if title == "node" else width, yields, cells, right=False, longest=longest)
-
-
-def _labels(snapshot: Snapshot) -> list[str]:
-    states = [(snapshot.state(rank), rank.silent) for rank in snapshot.ranks]
-    return [f"{state} {duration(silent)}" if state == "stalled?" else state for state, silent in states]
-
-
-def _idle(rank: RankView) -> bool:
-    return not rank.status.steps or rank.status.state in (status.LOADING, status.STARTING, *status.ENDED)
+def _state(snapshot: Snapshot, rank: RankView) -> str:
+    state = snapshot.state(rank)
+    return f"{state} {duration(rank.silent)}" if state == "stalled?" else state
 
 
 def _figures(gpus: list[Gpu | None], name: str, form: str) -> list[str]:

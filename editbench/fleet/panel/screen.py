@@ -52,7 +52,7 @@ def _head(snapshot: Snapshot, width: int) -> list[Text]:
     pace = Text(samples_per_second(snapshot.pace) if snapshot.pace else "")
     again = Text(counted(restarted, "restart") if restarted else "", "yellow")
     # How many ranks do what, where that can't be seen at a glance.
-    states = [Text(f"{count} {state}", ranks.style_of(state)) for state, count in snapshot.states()]
+    states = [Text(f"{count} {state}", ranks.STYLES.get(state, "")) for state, count in snapshot.states()]
     doing = Text(", ").join(states if len(snapshot.ranks) > 1 else [])
     trouble = _trouble(snapshot)
     lines = [_joined(pace, trouble, again, doing)]

@@ -13,6 +13,7 @@ from editbench.fleet import status
 from editbench.fleet.status import Event, RankStatus, RunStatus
 from editbench.fleet.tracker import Tracker, added, added_scores
 from editbench.paths import RunPaths
+from editbench.printable import clean
 from editbench.records import EDIT_FAILED, ERROR
 
 SILENT = 60.0
@@ -80,7 +81,7 @@ class Snapshot:
 
     def state(self, rank: RankView) -> str:
         """The rank's state in the words of the stage."""
-        state = rank.status.state
+        state = clean(rank.status.state)
         if state not in (*status.ENDED, status.DEAD, status.STALLED):
             if self.run.ended is not None:
                 return "lost"
@@ -107,6 +108,7 @@ class Observer:
 
     run: RunStatus
     paths: RunPaths
+    tracker: Tracker
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     _updated: dict[int, tuple[float, float]] = field(default_factory=dict)
@@ -118,8 +120,9 @@ class Observer:
     _finished: deque[tuple[float, int]] = field(default_factory=deque)
     """(time on our clock, samples finished by then)"""
 
-    def look(self, tracker: Tracker) -> Snapshot:
-        """The state of the run by the newest status files, which `tracker` has."""
+    def look(self) -> Snapshot:
+        """The state of the run by the newest status files, which the tracker has."""
+        tracker = self.tracker
         ranks = [RankView(rank, self._rate(rank), self._silence(rank)) for rank in tracker.totals()]
         seconds = max(0.0, (self.run.ended or self.wall()) - self.run.began)
         return Snapshot(self.run, self.paths, tracker, ranks, seconds, self._pace(tracker.finished, ranks))

@@ -125,4 +125,4 @@ def device(name: str, gpu: Gpu | None) -> str:
 def why(event: Event) -> str:
     """What is known of a sample without a result."""
     note = clean(event.note)
-    return note if event.status in (EDIT_FAILED, ERROR) and note else f"{event.status}: {note}".rstrip(": ")
+    return note if event.status in (EDIT_FAILED, ERROR) and note else f"{clean(event.status)}: {note}".rstrip(": ")

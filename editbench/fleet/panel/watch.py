@@ -18,8 +18,8 @@ from editbench.fleet.status import RunStatus
 from editbench.fleet.tracker import Tracker
 from editbench.paths import RunPaths
 
-GOES_ON = 3.0
-"""Seconds in which a run that has lost ranks begins its next attempt."""
+NEXT_ATTEMPT = 3.0
+"""Seconds within which a run that has lost ranks begins its next attempt."""
 UNBOUNDED = 100
 """Lines of one frame that no terminal bounds."""
 
@@ -63,21 +63,21 @@ def _tracked(paths: RunPaths, run: RunStatus) -> Tracker:
 def _follow(paths: RunPaths, run: RunStatus, style: Style) -> RunStatus:
     """Show one attempt to its end; returns the run as it is then, or the next attempt when that has begun."""
     tracker = _tracked(paths, run)  # what went before is in its counts, and no news
-    with live.watching(style, run, paths) as show:
-        while run.ended is None:
-            show(tracker, tracker.update(status.read_all(paths, run.attempt)))
+    with live.watching(style, run, paths, tracker) as show:
+        while True:
+            show(tracker.update(status.read_all(paths, run.attempt)))
+            if run.ended is not None:
+                return run
             time.sleep(live.FRAME)
             newest = RunStatus.read(paths) or run
             if newest.attempt != run.attempt:
                 return newest
             run.ended, run.outcome = newest.ended, newest.outcome
-        show(tracker, tracker.update(status.read_all(paths, run.attempt)))
-    return run
 
 
 def _newer(paths: RunPaths, run: RunStatus) -> RunStatus:
     """The next attempt, when one begins; else `run`."""
-    deadline = time.monotonic() + (GOES_ON if run.outcome != status.FINISHED else 0.0)
+    deadline = time.monotonic() + (NEXT_ATTEMPT if run.outcome != status.FINISHED else 0.0)
     newest = run
     while newest.attempt == run.attempt and time.monotonic() < deadline:
         time.sleep(live.FRAME)
@@ -88,6 +88,6 @@ def _newer(paths: RunPaths, run: RunStatus) -> RunStatus:
 def _show(paths: RunPaths, run: RunStatus) -> None:
     tracker = _tracked(paths, run)
     height = console.out.size.height - 1 if console.out.is_terminal else UNBOUNDED
-    console.show(screen(Observer(run, paths).look(tracker), console.out.size.width, height))
+    console.show(screen(Observer(run, paths, tracker).look(), console.out.size.width, height))
     if run.ended is not None:
         console.show(summary(run, tracker.totals()))
