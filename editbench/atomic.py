@@ -51,10 +51,8 @@ def write(path: Path, data: bytes | Iterable[bytes], *, durable: bool = True) ->
 
 @contextmanager
 def building(path: Path) -> Iterator[Path]:
-    """A new folder beside `path`, to be filled and renamed by the block; it vanishes when it is not. What killed processes left
-    of theirs is swept before.
-
-    Raises OSError as `writing` does.
+    """A new folder beside `path`, for the block to fill and rename; one that is not renamed vanishes. First removes what killed
+    processes left of such folders. Raises OSError as `writing` does.
     """
     sweep(path.parent, path.name)
     with _temporary(path) as lock:
@@ -75,7 +73,8 @@ def sweep(folder: Path, name: str | None = None) -> None:
 
 
 def is_temporary(path: Path, name: str | None = None) -> bool:
-    """Whether this is the name of a file that is being written, or was when its process was killed (to become `name`)."""
+    """Whether this is the temporary name of a file or folder that is being written, or was when its process was killed; with
+    `name`, of one that was to become `name`."""
     final = ".+" if name is None else re.escape(name)
     return re.fullmatch(rf"\.{final}\.[0-9a-f]+(\.folder)?{re.escape(TEMPORARY)}", path.name, re.DOTALL) is not None
 

@@ -45,21 +45,22 @@ _err = Console(stderr=True, highlight=False, emoji=False)
 
 
 def say(message: str, style: str | None = None) -> None:
-    """One plain line, whole however narrow the terminal is."""
+    """Print one plain line, whole however narrow the terminal is."""
     out.print(printable(message), style=style, markup=False, soft_wrap=True)
 
 
 def show(renderable: RenderableType) -> None:
-    """A table, a panel, or another Rich renderable."""
+    """Print a table, a panel, or another Rich renderable."""
     out.print(renderable)
 
 
 def warn(message: str) -> None:
+    """Print a warning of one line on stderr."""
     _err.print(f"warning: {printable(message)}", style="yellow", markup=False, soft_wrap=True)
 
 
 def fail(error: EditbenchError) -> None:
-    """What is wrong, where, and what to do."""
+    """Print what is wrong, where, and what to do, on stderr."""
     # A line of a foreign text is indented, so it can't pass for a message of its own.
     message = str(error).replace("\n", "\n  ")
     _err.print(f"error: {message}", style="bold red", markup=False, soft_wrap=True)
@@ -70,7 +71,7 @@ def fail(error: EditbenchError) -> None:
 
 
 def crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """A `sys.excepthook`."""
+    """Print the traceback of an unexpected error on stderr; fits `sys.excepthook`."""
     _err.print("".join(traceback.format_exception(kind, error, trace)), markup=False, soft_wrap=True, end="")
 
 

@@ -11,21 +11,21 @@ import unicodedata
 _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """General categories: controls (C0, C1, DEL), format characters (bidi, zero width, tags), surrogates, other line breaks."""
 _SIGNS = (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD)
-"""Format characters that are seen: signs that enclose digits (the property Prepended_Concatenation_Mark of Unicode 16)."""
-_KEPT = {"\u200c", "\u200d", *map(chr, _SIGNS)}
+"""Format characters that are visible: signs that enclose digits (the property Prepended_Concatenation_Mark of Unicode 16)."""
+_VISIBLE = {"\u200c", "\u200d", *map(chr, _SIGNS)}
 """The first two join or part letters: words of Persian and Indic scripts and families of emoji are spelled with them."""
 
 
-class _Table(dict[int, str]):
-    """For `str.translate`: what each character is shown as; those that it holds, as it says."""
+class _Escapes(dict[int, str]):
+    """For `str.translate`: hidden characters become their escapes, but for the characters that are keys."""
 
     def __missing__(self, code: int) -> str:
         letter = chr(code)
-        hidden = unicodedata.category(letter) in _HIDDEN and letter not in _KEPT
+        hidden = unicodedata.category(letter) in _HIDDEN and letter not in _VISIBLE
         return letter.encode("unicode_escape").decode() if hidden else letter
 
 
-_ALL, _IN_LINES = _Table(), _Table({ord("\n"): "\n", ord("\t"): "\t"})
+_ALL, _IN_LINES = _Escapes(), _Escapes({ord("\n"): "\n", ord("\t"): "\t"})
 
 
 def printable(text: str, *, lines: bool = False) -> str:

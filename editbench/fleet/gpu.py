@@ -11,19 +11,19 @@ from editbench.fleet.status import Gpu
 
 
 def sensor(device: str) -> Callable[[], Gpu | None]:
-    """What to ask about `device` (`cuda:3` as torch counts). It never raises; what the driver does not tell is None.
+    """A function that returns what the driver says of `device` (`cuda:3` as torch counts), and that never raises.
 
-    Returns None always for a device that is no CUDA device.
+    What the driver does not tell is None, and all of it for a device that is no CUDA device.
     """
     kind, _, index = device.partition(":")
     if kind != "cuda":
         return lambda: None
-    device_of_torch = _TorchDevice(int(index or 0))
+    torch_device = _TorchDevice(int(index or 0))
     try:
         import pynvml
     except ImportError:
-        return device_of_torch.gpu
-    return _Nvml(pynvml, device_of_torch).gpu
+        return torch_device.gpu
+    return _Nvml(pynvml, torch_device).gpu
 
 
 class _TorchDevice:

@@ -30,6 +30,8 @@ Record = Callable[[dict[str, Any]], None]
 
 @dataclass(slots=True)
 class _Claimed:
+    """An item that is claimed, and its input, which a thread prepares: (input, seconds)."""
+
     item: int
     prepared: Future[tuple[Any, float]]
 
@@ -54,7 +56,7 @@ class Loop:
     ) -> None:
         self._worker, self._claims, self._status, self._record = worker, claims, status_file, record
         self._retries, self._lockstep = retries, lockstep
-        self._ahead: _Claimed | None = None
+        self._next: _Claimed | None = None
         self._claiming: Future[None] | None = None
         self._exhausted = False
         self._claimed: set[int] = set()
@@ -67,7 +69,7 @@ class Loop:
         """Load the model (inside `loading`) and work; a rank that finds nothing to do loads nothing."""
         try:
             self._claim_ahead()
-            if self._ahead is not None:
+            if self._next is not None:
                 self._load(device, loading or nullcontext())
             while (claimed := self._take()) is not None:
                 self._work(claimed)
@@ -90,11 +92,11 @@ class Loop:
         if claiming is not None:
             claiming.result()
         self._claim_ahead()
-        claimed, self._ahead = self._ahead, None
+        claimed, self._next = self._next, None
         return claimed
 
     def _claim_ahead(self) -> None:
-        while self._ahead is None and not self._exhausted:
+        while self._next is None and not self._exhausted:
             item = self._claims.next()
             if item is None:
                 self._exhausted = True
@@ -104,7 +106,7 @@ class Loop:
                 self._fail(item, failure.CRASH, failure.REASONS[failure.CRASH], MAX_CRASHES)
             else:
                 self._note_claimed(item)
-                self._ahead = self._prepared(item)
+                self._next = self._prepared(item)
 
     def _start_claiming(self) -> None:
         """Not in the thread of the item under way: it is not that item's fault when nothing more can be claimed."""

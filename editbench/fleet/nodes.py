@@ -10,7 +10,8 @@ from editbench.errors import UserError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nodes:
-    """`endpoint`: HOST:PORT on the head, which is node 0. `run_id` names the job; all nodes give the same."""
+    """The machines of a job, and which of them (`rank`) this one is. `endpoint`: HOST:PORT on the head, which is node 0.
+    `run_id` names the job; all nodes give the same."""
 
     count: int = 1
     rank: int = 0
@@ -19,6 +20,7 @@ class Nodes:
 
     @property
     def head(self) -> bool:
+        """Whether this machine is the one that plans and finishes the run."""
         return self.rank == 0
 
     def check(self) -> None:

@@ -124,13 +124,10 @@ def _run(worker: Worker, claims: Claims, status_file: status.StatusFile, job: Jo
         def ended() -> int:
             return sum(other.state in status.ENDED for other in status.read_all(paths, rank.attempt))
 
-        scope, heartbeat = f"sync/{rank.attempt}/{rank.restart}", status_file.set
-        options = job.options
-        lockstep = (
-            Lockstep(store, every=options.sync_every, world=world, scope=scope, ended=ended, heartbeat=heartbeat)
-            if options.sync_every
-            else None
-        )
+        scope, heartbeat, options = f"sync/{rank.attempt}/{rank.restart}", status_file.set, job.options
+        lockstep = None
+        if every := options.sync_every:
+            lockstep = Lockstep(store, every=every, world=world, scope=scope, ended=ended, heartbeat=heartbeat)
         # The store's port tells runs on one machine apart.
         slots = Path(tempfile.gettempdir()) / f"editbench-{os.getuid()}-loading-{os.environ['MASTER_PORT']}-{rank.attempt}"
         loop = Loop(worker, claims, status_file, record, retries=options.retries, lockstep=lockstep)
