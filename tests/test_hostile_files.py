@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from rich.console import Console
 
 from editbench import files, identity, images, manifests, shards
 from editbench.benchmarks.benchmark import Benchmark
@@ -28,7 +29,11 @@ from editbench.edit.model_index import pipeline_class
 from editbench.edit.spool import Spool
 from editbench.edits import Edits
 from editbench.errors import EditbenchError
-from editbench.fleet.status import RankStatus, RunStatus
+from editbench.fleet.panel.screen import screen
+from editbench.fleet.panel.snapshot import Observer
+from editbench.fleet.panel.summary import summary
+from editbench.fleet.status import Event, Gpu, RankStatus, RunStatus
+from editbench.fleet.tracker import Tracker
 from editbench.manifests import BenchmarkManifest, EditManifest, EditsFacts, Named
 from editbench.paths import RECORD, BenchmarkPaths, EditPaths, ScorePaths, TinyPaths
 from editbench.records import Failure
@@ -249,18 +254,30 @@ def test_chunks_that_are_not_what_they_were(folders: Path, tmp_path: Path, data:
     answered(lambda: [change(data, paths.scores), chunks.reopen()])
 
 
-RANK = RankStatus(rank=0, attempt=1, item="a", scores={"c": [1, 2.0]}, slowest=[("a", 1.0)], seconds={"computing": 1.0})
+RANK = RankStatus(
+    *(0, 1),
+    item="a",
+    gpu=Gpu("g", 1.0, 2, 3, 4.0, 5.0),
+    scores={"c": [1, 2.0]},
+    slowest=[("a", 1.0)],
+    seconds={"computing": 1.0},
+    events=[Event("a", "c", "ok", 1.0, 2.0, "n", "b", 1)],
+)
 
 
 @given(data=st.data())
-def test_a_status_that_can_not_be_read_is_none(tmp_path: Path, data: st.DataObject) -> None:
+def test_a_status_that_can_be_read_can_be_shown(tmp_path: Path, data: st.DataObject) -> None:
     paths = ScorePaths(tmp_path)
     paths.status.mkdir(exist_ok=True)
-    run = RunStatus(stage="score", title="t", total=5, before=0, attempt=1, ranks=1, began=0.0)
+    run = RunStatus(stage="score", title="t", total=5, before=0, attempt=1, ranks=1, began=0.0, scale=[1.0, 5.0])
     for path, value in ((paths.rank_status(0), RANK), (paths.run_status, run)):
         path.write_bytes(dumped(data.draw(changed(orjson.loads(orjson.dumps(value))))))
-    RankStatus.read(paths.rank_status(0))
-    RunStatus.read(paths)
+    rank, run = RankStatus.read(paths.rank_status(0)), RunStatus.read(paths)
+    if rank is not None and run is not None:
+        tracker = Tracker(run.total, run.before)
+        tracker.update([rank])
+        shown = Console(file=io.StringIO(), width=80)
+        shown.print(screen(Observer(run, paths, tracker).look(), 80, 24), summary(run, tracker.totals()))
 
 
 FORMATS = {name: {} for name in images.FORMATS} | {

@@ -17,8 +17,9 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
+import msgspec
 import orjson
 
 from editbench import atomic, files
@@ -40,6 +41,8 @@ ENDED = (FINISHED, STOPPED, FATAL, GIVEN_UP)
 
 
 _Status = TypeVar("_Status")
+Pair = Annotated[list[float], msgspec.Meta(min_length=2, max_length=2)]
+"""Two numbers; a file that has another count of them is not read."""
 
 
 @dataclass(slots=True)
@@ -97,7 +100,7 @@ class RankStatus:
     failed: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     """Samples without a result, by reason of failure or status of judgement."""
-    scores: dict[str, list[float]] = field(default_factory=dict)
+    scores: dict[str, Pair] = field(default_factory=dict)
     """[n, sum] of the scores by category."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Time spent: loading, computing, waiting (for a decoded input or the lockstep), writing (of which most overlaps)."""
@@ -130,9 +133,9 @@ class RunStatus:
     attempt: int
     ranks: int
     began: float
-    scores: dict[str, list[float]] = field(default_factory=dict)
+    scores: dict[str, Pair] = field(default_factory=dict)
     """[n, sum] of the scores by category from before this attempt."""
-    scale: list[float] | None = None
+    scale: Pair | None = None
     """Lowest and highest score, for a stage that has scores."""
     ended: float | None = None
     outcome: str = ""

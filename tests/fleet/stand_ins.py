@@ -37,7 +37,7 @@ def _first_time(variable: str, name: str) -> bool:
 
 def _stay() -> None:
     """Stay whatever happens, and note being told to end."""
-    terminated = Path(f"{os.environ[STUBBORN].partition(':')[2]}-was-terminated-to-end")
+    terminated = Path(f"{os.environ[STUBBORN].partition(':')[2]}-was-told-to-end")
     signal.signal(signal.SIGTERM, lambda *_: terminated.touch())
     while True:
         time.sleep(1000)

@@ -4,6 +4,7 @@ import threading
 import time
 from pathlib import Path
 
+import orjson
 import pytest
 import simulate
 
@@ -43,6 +44,24 @@ def test_once_shows_how_a_run_stands_and_returns(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "editing" in said
     assert "slowest" not in said
+
+
+def test_a_run_of_an_older_version_is_shown(tmp_path, capsys):
+    paths = make(tmp_path / "edits", ended=None, outcome="")
+    rank = orjson.loads(paths.rank_status(0).read_bytes())
+    names = {"incarnation": "life", "item": "held", "heartbeats": "beats"}
+    paths.rank_status(0).write_bytes(orjson.dumps({names.get(name, name): value for name, value in rank.items()}))
+    watch(paths.root, once=True)
+    assert "editing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("value", [{"scores": {"a": [1]}}, {"scores": {"a": [1, 2, 3]}}])
+def test_a_rank_whose_status_is_broken_is_left_out(value, tmp_path, capsys):
+    paths = make(tmp_path / "edits", ended=None, outcome="")
+    rank = orjson.loads(paths.rank_status(0).read_bytes())
+    paths.rank_status(0).write_bytes(orjson.dumps(rank | value))
+    watch(paths.root, once=True)
+    assert "editing" not in capsys.readouterr().out
 
 
 def test_it_writes_nothing(tmp_path):
