@@ -50,6 +50,14 @@ def test_a_narrow_terminal_cuts_no_number_of_a_rank():
     assert re.search(r"^max +16 +100000 +0 +0\.00 +16\.0 %", out.file.getvalue(), re.MULTILINE)
 
 
+def test_a_narrow_terminal_cuts_no_number_of_the_run():
+    run = RunStatus(stage="edit", title="t " * 30, total=99_999_999, before=12_345_678, attempt=1, ranks=1, began=0.0)
+    out = Console(file=io.StringIO(), width=60)
+    out.print(summary(run, [rank(failed=123_456, reasons={name * 9: 123_456 for name in "abcdefg"})]))
+    said = out.file.getvalue()
+    assert re.findall(r"\d{5,}", said) == ["12345718", "99999999", "12345678", *["123456"] * 9]
+
+
 def test_many_ranks_are_least_middle_and_most():
     said = text(*(rank(number, computing=float(number)) for number in range(ALL_RANKS + 1)))
     rows = re.findall(r"^(min|median|max) +(\d+) .* ([\d.]+) %", said, re.MULTILINE)

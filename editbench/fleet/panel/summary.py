@@ -27,9 +27,8 @@ def summary(run: RunStatus, ranks: list[RankStatus]) -> Frame:
     end = run.ended or max((rank.updated for rank in ranks), default=run.began)
     wall = max(end - run.began, 1e-9)
     style = "green" if run.outcome == status.FINISHED else "yellow"
-    title = Text.assemble(
-        (clean(run.title), "bold"), (f"  {clean(run.outcome) or 'running'}", style), f" after {duration(wall)}"
-    )
+    outcome = (f"  {clean(run.outcome) or 'running'}", style)
+    title = Text.assemble((clean(run.title), "bold"), outcome, f" after {duration(wall)}", no_wrap=False, overflow="fold")
     blocks: list[RenderableType] = [title, _counts(run, ranks, wall)]
     if any(rank.seconds for rank in ranks):
         blocks += ["", _phases(ranks, wall), "", _utilisation(ranks, wall)]
@@ -44,7 +43,7 @@ def _facts(rows: list[tuple[str, str]]) -> Table:
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", min_width=_LABEL)
     for label, text in rows:
-        facts.add_row(label, Text(text, no_wrap=True, overflow="ellipsis"))
+        facts.add_row(label, Text(text))
     return facts
 
 

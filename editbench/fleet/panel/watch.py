@@ -31,16 +31,15 @@ def watch(root: Path, *, style: Style = Style.AUTO, once: bool = False) -> None:
         UserError: `root` holds no status of a run.
     """
     paths = RunPaths(root)
-    run = _read(paths)
+    run = RunStatus.read(paths)
+    if run is None:
+        raise UserError(f"{paths.root} has no status of a run", "Name the folder that `edit` or `score` writes (its --out).")
     try:
-        while not once and run.ended is None:
+        if once or run.ended is not None:
+            _show(paths, run)
+            return
+        while run is not None:
             run = _follow(paths, run, style)
-            if run.ended is not None:
-                console.show(summary(run, _tracked(paths, run).totals()))
-                run = _newer(paths, run)
-                if run.ended is not None:
-                    return
-        _show(paths, run)
     except KeyboardInterrupt:
         return
     except Interrupted as error:
@@ -48,41 +47,26 @@ def watch(root: Path, *, style: Style = Style.AUTO, once: bool = False) -> None:
             raise
 
 
-def _read(paths: RunPaths) -> RunStatus:
-    if (run := RunStatus.read(paths)) is None:
-        raise UserError(f"{paths.root} has no status of a run", "Name the folder that `edit` or `score` writes (its --out).")
-    return run
-
-
-def _tracked(paths: RunPaths, run: RunStatus) -> Tracker:
-    tracker = Tracker(run.total, run.before)
-    tracker.update(status.read_all(paths, run.attempt))
-    return tracker
-
-
-def _follow(paths: RunPaths, run: RunStatus, style: Style) -> RunStatus:
-    """Show one attempt to its end; returns the run as it is then, or the next attempt when that has begun."""
+def _follow(paths: RunPaths, run: RunStatus, style: Style) -> RunStatus | None:
+    """Show one attempt to its end; returns the run as its next attempt begins, None when there is none."""
     tracker = _tracked(paths, run)  # what went before is in its counts, and no news
     with live.watching(style, run, paths, tracker) as show:
-        while True:
+        while run.ended is None:
             show(tracker.update(status.read_all(paths, run.attempt)))
-            if run.ended is not None:
-                return run
             time.sleep(live.FRAME)
             newest = RunStatus.read(paths) or run
             if newest.attempt != run.attempt:
                 return newest
             run.ended, run.outcome = newest.ended, newest.outcome
-
-
-def _newer(paths: RunPaths, run: RunStatus) -> RunStatus:
-    """The next attempt, when one begins; else `run`."""
-    deadline = time.monotonic() + (NEXT_ATTEMPT if run.outcome != status.FINISHED else 0.0)
-    newest = run
-    while newest.attempt == run.attempt and time.monotonic() < deadline:
+        show(tracker.update(status.read_all(paths, run.attempt)))
+    console.show(summary(run, tracker.totals()))
+    deadline = time.monotonic() + NEXT_ATTEMPT
+    while run.outcome != status.FINISHED and time.monotonic() < deadline:
         time.sleep(live.FRAME)
         newest = RunStatus.read(paths) or run
-    return newest
+        if newest.attempt != run.attempt:
+            return newest
+    return None
 
 
 def _show(paths: RunPaths, run: RunStatus) -> None:
@@ -91,3 +75,9 @@ def _show(paths: RunPaths, run: RunStatus) -> None:
     console.show(screen(Observer(run, paths, tracker).look(), console.out.size.width, height))
     if run.ended is not None:
         console.show(summary(run, tracker.totals()))
+
+
+def _tracked(paths: RunPaths, run: RunStatus) -> Tracker:
+    tracker = Tracker(run.total, run.before)
+    tracker.update(status.read_all(paths, run.attempt))
+    return tracker
