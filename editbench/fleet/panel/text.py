@@ -53,10 +53,10 @@ def fit_middle(text: str, width: int) -> str:
 
 def cut(line: Text, width: int) -> Text:
     """The line in at most `width` cells, cut as `fit` does."""
-    if line.cell_len <= width:
-        return line
-    kept = fit(line.plain, width).rstrip(" ")
-    return line[: len(kept) - 1] + kept[-1:] if kept else Text()
+    if line.cell_len <= width or width < 1:
+        return line if width > 0 else Text()
+    kept = fit(line.plain, width).rstrip()[:-1].rstrip()  # a blank at the end may stand for half of a wide letter
+    return line[: len(kept)] + "…"
 
 
 def bar(width: int, whole: float, parts: Sequence[tuple[float, str]]) -> Text:
