@@ -8,6 +8,7 @@ it has touched anything. The kernel frees a lock when its last holder dies.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import secrets
@@ -65,7 +66,10 @@ def join(paths: RunPaths, token: str) -> int | None:
 
 def _lock_alone(descriptor: int, paths: RunPaths) -> None:
     began, announced = time.monotonic(), False
-    while not _try_lock(descriptor):
+    while True:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
         waited = time.monotonic() - began
         if waited > TIMEOUT:
             remedy = f"Stop them (the files in {paths.status} say where); if their machine is gone, remove {paths.ranks}."
@@ -74,11 +78,3 @@ def _lock_alone(descriptor: int, paths: RunPaths) -> None:
             console.say(f"waiting for ranks of an earlier run in {paths.root} to end")
             announced = True
         time.sleep(POLL)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

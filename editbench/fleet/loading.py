@@ -10,20 +10,19 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 POLL = 0.1
 
 
-def slot(folder: Path, parallel: int, heartbeat: Callable[[], None] = lambda: None) -> AbstractContextManager[None]:
+@contextmanager
+def slot(folder: Path, parallel: int, heartbeat: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold one of `parallel` slots for the time of the block; with 0, all load at once. `folder`, for the locks, is on this
     machine and of this attempt; `heartbeat` is called while waiting, which is no stall."""
-    return _slot(folder, parallel, heartbeat) if parallel else nullcontext()
-
-
-@contextmanager
-def _slot(folder: Path, parallel: int, heartbeat: Callable[[], None]) -> Iterator[None]:
+    if not parallel:
+        yield
+        return
     folder.mkdir(parents=True, exist_ok=True)
     warm = folder / "warm"
     slots = [folder / f"slot-{number}" for number in range(parallel)]
