@@ -62,8 +62,9 @@ def table(snapshot: Snapshot, width: int, height: int) -> list[Text]:
         shown.sort(key=lambda index: _badness(snapshot, ranks[index]))
         shown, folded = shown[: height - 2], shown[height - 2 :]
     columns = _fitting(_columns(snapshot), width)
-    heading = GAP.join(fit(column.title, column.width, right=column.title not in _LEFT) for column in columns).rstrip()
-    lines = [Text(heading, "dim"), *(_row(snapshot, columns, index) for index in shown)]
+    titles = [column.title if len(column.title) <= column.width else "" for column in columns]
+    heading = [fit(title, column.width, right=title not in _LEFT) for title, column in zip(titles, columns, strict=True)]
+    lines = [Text(GAP.join(heading).rstrip(), "dim"), *(_row(snapshot, columns, index) for index in shown)]
     if folded:
         states = Counter(snapshot.state(ranks[index]) for index in folded).most_common()
         lines.append(Text(f"   … {len(folded)} more: {', '.join(f'{count} {state}' for state, count in states)}", "dim"))
