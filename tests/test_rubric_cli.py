@@ -16,8 +16,8 @@ from editbench.printable import printable
 from editbench.records import Sample
 from editbench.rubric_cli import app
 from editbench.score import rubric
-from editbench.score.items import Cases
-from editbench.score.questions import Exhibits
+from editbench.score.items import JudgedItems
+from editbench.score.questions import QuestionBuilder
 from editbench.score.qwen3vl.judge import Qwen3VLJudge
 from editbench.score.settings import ScoreSettings
 
@@ -77,10 +77,10 @@ def test_what_is_shown_is_what_the_judge_reads_to_the_letter(run, checkpoints: T
     write_benchmark(tmp_path / "bench", "bench", [(sample, {name: pictures[name] for name in kinds[:3]})])
     shards.write_shard(tmp_path / "edits.tar", [("k", pictures)])
     five, settings = rubric.load("five"), ScoreSettings(dtype="float32", max_text=100)
-    case = Cases.of([Entry(sample, shards.index(tmp_path / "edits.tar")[0])], (), five).samples[0]
-    ((_, asked),), _ = Exhibits(five, settings).questions({0: case})
+    item = JudgedItems.of([Entry(sample, shards.index(tmp_path / "edits.tar")[0])], (), five).samples[0]
+    (group,), _ = QuestionBuilder(five, settings).build({0: item})
     judge = Qwen3VLJudge(checkpoints.judge, settings.for_judge("cpu"))
-    read = judge._decoder.decode(judge.prepare([asked[0]]).prompts[0].tokens)
+    read = judge._decoder.decode(judge.prepare([group.questions[0]])[0].input_ids)
     shown = run("show", "five", tmp_path / "bench", "--model", checkpoints.judge, "--max-text", "100")
     # What can't be seen is shown by its number.
     assert printable(re.sub(r"(<\|image_pad\|>)+", "<|image_pad|>", read), lines=True) in shown

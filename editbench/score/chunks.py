@@ -21,11 +21,11 @@ from editbench.manifests import EditsFacts, RowsEntry, ScoreManifest
 from editbench.paths import ScorePaths
 from editbench.records import ERROR, Judgement, Status
 
-Name = tuple[str, str]
+RowName = tuple[str, str]
 """What a row is of: the sample's key, and the kind of control in an audit, else ""."""
 
 
-class Row(NamedTuple):
+class StoredRow(NamedTuple):
     """A row as it lies on disk, and what it says."""
 
     line: bytes
@@ -34,11 +34,11 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RowFile:
-    """`names`: of its rows, in the order in which they are judged. `starts`: the first row of each chunk, counted in this
-    file."""
+    """A file of rows. `names`: of its rows, in the order in which they are judged. `starts`: the first row of each chunk,
+    counted in this file."""
 
     path: Path
-    names: Sequence[Name]
+    names: Sequence[RowName]
     starts: Sequence[int]
     order: Sequence[int] | None = None
     """The file's order, where that is not the one in which rows are judged: the row that stands at each line."""
@@ -57,7 +57,7 @@ class RowFile:
         ends = (*self.starts[chunk + 1 : chunk + 2], len(self))
         return range(self.starts[chunk], ends[0])
 
-    def read(self) -> list[Row]:
+    def read(self) -> list[StoredRow]:
         """The rows of the finished file, in the order in which they are judged. Raises UserError when they are not these."""
         order = range(len(self)) if self.order is None else self.order
         rows = _read(self.path, [self.names[number] for number in order])
@@ -66,7 +66,7 @@ class RowFile:
 
 @dataclass(frozen=True, slots=True)
 class Chunks:
-    """The first row file is the samples', whose rows the manifest counts."""
+    """The chunks of a run and the row files that they become: the first is the samples', whose rows the manifest counts."""
 
     paths: ScorePaths
     files: Sequence[RowFile]
@@ -79,7 +79,7 @@ class Chunks:
         return sum(map(len, self.files))
 
     def rows_of(self, number: int) -> range:
-        """The chunk's rows."""
+        """The rows of a chunk, both counted through all row files."""
         file, chunk, first = self._file_of(number)
         rows = file.rows_of(chunk)
         return range(first + rows.start, first + rows.stop)
@@ -108,7 +108,7 @@ class Chunks:
         return [number for number in range(len(self)) if not self.has(number)]
 
     def scores(self) -> dict[str, list[float]]:
-        """[n, sum] of the samples' scores by category in the chunks that are there. Raises UserError as `finish` does."""
+        """[n, sum] of the samples' scores by category, in the finished chunks. Raises UserError as `finish` does."""
         totals: dict[str, list[float]] = {}
         for number in filter(self.has, range(len(self.files[0].starts))):
             for _, row in self._chunk(number):
@@ -127,8 +127,8 @@ class Chunks:
 
     def statuses(self, manifest: ScoreManifest) -> Counter[str]:
         """Of all rows of a finished run, those of controls and anchors included."""
-        entries = filter(None, (self._entry(file, manifest) for file in self.files))
-        return sum((Counter(entry.statuses) for entry in entries), Counter())
+        entries = [self._entry(file, manifest) for file in self.files]
+        return sum((Counter(entry.statuses) for entry in entries if entry is not None), Counter[str]())
 
     def owed(self, statuses: Collection[Status], damaged: Collection[RowFile] = ()) -> list[int]:
         """Chunks that `reopen` would leave to be judged."""
@@ -152,7 +152,8 @@ class Chunks:
             StageError: a chunk is missing or has not as many rows as it should.
             UserError: a chunk holds other rows than its own.
         """
-        samples, *others = [self._gather(file, rows) for file, rows in self._rows()]
+        samples, *rest = [self._gather(file, rows) for file, rows in self._rows()]
+        others = {file.title: gathered.entry for file, gathered in zip(self.files[1:], rest, strict=True)}
         manifest = ScoreManifest(
             samples=samples.entry.rows,
             statuses=samples.entry.statuses,
@@ -162,7 +163,8 @@ class Chunks:
             edits=edits,
             identity=identity,
             sha256=samples.entry.sha256,
-            **{file.title: gathered.entry for file, gathered in zip(self.files[1:], others, strict=True)},
+            audit=others.get(self.paths.audit.stem),
+            anchors=others.get(self.paths.anchors.stem),
         )
         manifest = replace(manifest, digest=manifest.own_digest())
         manifest.dump(self.paths.manifest)
@@ -182,12 +184,12 @@ class Chunks:
         raise IndexError(f"no chunk {number}")
 
     def _entry(self, file: RowFile, manifest: ScoreManifest) -> ScoreManifest | RowsEntry | None:
-        """What the manifest says of a row file."""
+        """What the manifest says of a row file; None where it says nothing."""
         return manifest if file is self.files[0] else getattr(manifest, file.title)
 
     def _kept(
         self, statuses: Collection[Status], damaged: Collection[RowFile]
-    ) -> Iterator[tuple[int, Sequence[int], list[Row]]]:
+    ) -> Iterator[tuple[int, Sequence[int], list[StoredRow]]]:
         """Of each chunk the number, its rows counted in their file, and those rows of a finished run that stay."""
         number = 0
         for file in self.files:
@@ -198,8 +200,8 @@ class Chunks:
                 yield number, span, [row for row in judged if row.judgement.status not in statuses]
                 number += 1
 
-    def _rows(self) -> Iterator[tuple[RowFile, Iterator[Row]]]:
-        """The rows of each file, in its order."""
+    def _rows(self) -> Iterator[tuple[RowFile, Iterator[StoredRow]]]:
+        """Each row file with its rows, in the file's order."""
         number = 0
         for file in self.files:
             last = number + len(file.starts)
@@ -210,7 +212,7 @@ class Chunks:
             yield file, rows
             number = last
 
-    def _chunk(self, number: int) -> list[Row]:
+    def _chunk(self, number: int) -> list[StoredRow]:
         path = self.paths.chunk(number)
         if not path.exists():
             raise StageError(f"{path} is missing", "Run the same command again.")
@@ -218,8 +220,8 @@ class Chunks:
         span = file.rows_of(chunk)
         return _read(path, file.names[span.start : span.stop])
 
-    def _gather(self, file: RowFile, rows: Iterable[Row]) -> _Gathered:
-        """Write a row file."""
+    def _gather(self, file: RowFile, rows: Iterable[StoredRow]) -> _Gathered:
+        """Write a row file: its entry in the manifest, and its scores."""
         digest, statuses, scores = hashlib.sha256(), Counter[str](), []
         with atomic.writing(file.path) as out:
             for line, judgement in rows:
@@ -236,19 +238,19 @@ class _Gathered(NamedTuple):
     scores: list[float]
 
 
-def _name(judgement: Judgement) -> Name:
+def _name(judgement: Judgement) -> RowName:
     return judgement.key, judgement.audit
 
 
-def _read(path: Path, names: Sequence[Name] | None = None) -> list[Row]:
-    """The rows of a file, whose `names` they must have. Raises UserError when one is broken or is another's."""
+def _read(path: Path, names: Sequence[RowName] | None = None) -> list[StoredRow]:
+    """The rows of a file, whose `names` they must have. Raises UserError when one is broken or of another sample."""
     remedy = "Remove it and run the same command again."
     with files.opened(path, remedy) as file:
         lines = file.readlines()
     if lines and not lines[-1].endswith(b"\n"):
         raise UserError(f"{path} has been cut short", remedy)
     rows = [
-        Row(line, Judgement.from_dict(files.parse(line, f"{path}, line {number}", remedy), f"{path}, line {number}"))
+        StoredRow(line, Judgement.from_dict(files.parse(line, f"{path}, line {number}", remedy), f"{path}, line {number}"))
         for number, line in enumerate(lines, 1)
     ]
     if names is not None and [_name(row.judgement) for row in rows] != [*names]:

@@ -1,7 +1,7 @@
-"""What a judge is shown as one row: a sample's own pictures, or for the audit others in their place.
+"""What a judge is shown as one row: a sample's own images, or for the audit others in their stead.
 
 Of a share of the samples the judge is also shown controls, whose right verdict is known without anybody's opinion: the source
-as if it were the edit, another sample's edit, source and edit exchanged; and the very same pair once more in other company.
+as if it were the edit, another sample's edit, source and edit exchanged; and the very same pair once more in another batch.
 What it says of these tells how far its scores can be believed.
 """
 
@@ -24,7 +24,9 @@ from editbench.shards import Stored
 ANCHOR = "anchor"
 
 
-class Picture(NamedTuple):
+class StoredImage(NamedTuple):
+    """An image in a shard: the sample's members, and the name of the one that it is."""
+
     stored: Stored
     member: str
 
@@ -34,17 +36,17 @@ class Picture(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """`entry`: the sample that the row is about. `place`: the sample's, in the order of its folder of edits."""
+class JudgedItem:
+    """What becomes one row. `entry`: the sample that the row is about. `index`: the sample's, in its folder of edits."""
 
     entry: Entry
-    place: int
-    pictures: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
+    index: int
+    images: Mapping[str, Sequence[StoredImage]] = field(default_factory=dict)
     """By kind, in the order shown; none where the sample has no edit."""
     audit: str = ""
     """The kind of control, if it is one."""
     title: str = ""
-    """What it is called beside its key, for people and for what it draws: empty for a sample's own edit."""
+    """What it is called beside its key, for people and for what it samples: empty for a sample's own edit."""
 
     @property
     def sample(self) -> Sample:
@@ -52,8 +54,8 @@ class Case:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kind of each picture."""
-        return tuple(kind for kind, pictures in self.pictures.items() for _ in pictures)
+        """The kind of each image."""
+        return tuple(kind for kind, images in self.images.items() for _ in images)
 
     @property
     def name(self) -> str:
@@ -61,79 +63,74 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Cases:
-    """All that a run judges. `controls` are in the order of a hash, so that each has other company than its sample had."""
+class JudgedItems:
+    """All that a run judges. `controls` are in the order of a hash, so that each is judged beside others than its sample."""
 
-    samples: Sequence[Case]
-    controls: Sequence[Case] = ()
-    anchors: Sequence[Case] = ()
+    samples: Sequence[JudgedItem]
+    controls: Sequence[JudgedItem] = ()
+    anchors: Sequence[JudgedItem] = ()
 
     @classmethod
     def of(
         cls, edits: Sequence[Entry], anchors: Sequence[Entry], rubric: Rubric, *, percent: float = 0.0, seed: int = 0
-    ) -> Cases:
+    ) -> JudgedItems:
         """`percent` of the samples that have an edit are audited, at least one if it is above 0."""
-        samples = [_own(entry, place) for place, entry in enumerate(edits)]
+        samples = [_own_edit(entry, index) for index, entry in enumerate(edits)]
         controls = _controls(samples, rubric, percent, seed) if percent else []
-        controls.sort(key=lambda case: _hash(seed, case.audit, case.sample.key))
-        return cls(samples, controls, [_own(entry, place, ANCHOR) for place, entry in enumerate(anchors)])
+        controls.sort(key=lambda control: _hash(seed, control.audit, control.sample.key))
+        return cls(samples, controls, [_own_edit(entry, index, ANCHOR) for index, entry in enumerate(anchors)])
 
-    def __iter__(self) -> Iterator[Case]:
-        """In the order of their numbers."""
+    def __iter__(self) -> Iterator[JudgedItem]:
+        """In the order of their rows."""
         yield from (*self.samples, *self.controls, *self.anchors)
 
 
-def _own(entry: Entry, place: int, title: str = "") -> Case:
+def _own_edit(entry: Entry, index: int, title: str = "") -> JudgedItem:
     if entry.stored is None:
-        return Case(entry, place, title=title)
-    found = {
-        SOURCE: [Picture(entry.stored, member) for member in entry.stored.images(SOURCE_MEMBER)],
-        EDITED: [Picture(entry.stored, EDITED_MEMBER)],
-        REFERENCE: [Picture(entry.stored, member) for member in entry.stored.images(REFERENCE_MEMBER)],
+        return JudgedItem(entry, index, title=title)
+    images = {
+        SOURCE: [StoredImage(entry.stored, member) for member in entry.stored.images(SOURCE_MEMBER)],
+        EDITED: [StoredImage(entry.stored, EDITED_MEMBER)],
+        REFERENCE: [StoredImage(entry.stored, member) for member in entry.stored.images(REFERENCE_MEMBER)],
     }
-    return Case(entry, place, {kind: pictures for kind, pictures in found.items() if pictures}, title=title)
+    return JudgedItem(entry, index, {kind: stored for kind, stored in images.items() if stored}, title=title)
 
 
-def _controls(samples: Sequence[Case], rubric: Rubric, percent: float, seed: int) -> list[Case]:
+def _controls(samples: Sequence[JudgedItem], rubric: Rubric, percent: float, seed: int) -> list[JudgedItem]:
     """The controls of the samples with the lowest hashes: a higher percentage only adds to them."""
-    edited = [case for case in samples if case.pictures]
-    ring = sorted(edited, key=lambda case: _hash(seed, "audit", case.sample.key))
+    edited = [item for item in samples if item.images]
+    ring = sorted(edited, key=lambda item: _hash(seed, "audit", item.sample.key))
     audited = max(round(len(ring) * percent / 100), 1)
     pairs = [*zip(ring, _strangers(ring), strict=True)][:audited]
-    return [control for case, stranger in pairs for control in _of(case, stranger, rubric)]
+    return [control for item, stranger in pairs for control in _controls_of(item, stranger, rubric)]
 
 
-def _strangers(ring: Sequence[Case]) -> list[Case | None]:
+def _strangers(ring: Sequence[JudgedItem]) -> list[JudgedItem | None]:
     """For each the next one of another group, whose edit is of another picture; None where all are of one group."""
-    found: list[Case | None] = [None] * len(ring)
-    for place in 2 * [*reversed(range(len(ring)))]:  # twice, for those before the end of the ring
-        after = (place + 1) % len(ring)
-        found[place] = found[after] if _group(ring[after]) == _group(ring[place]) else ring[after]
-    return found
+    strangers: list[JudgedItem | None] = [None] * len(ring)
+    for index in 2 * [*reversed(range(len(ring)))]:  # twice, for those before the end of the ring
+        after = (index + 1) % len(ring)
+        strangers[index] = strangers[after] if _group(ring[after]) == _group(ring[index]) else ring[after]
+    return strangers
 
 
-def _of(case: Case, stranger: Case | None, rubric: Rubric) -> Iterator[Case]:
-    source, edited = case.pictures[SOURCE], case.pictures[EDITED]
-    yield _control(case, REPEAT, {})
-    yield _control(case, UNEDITED, {EDITED: source[:1]})
+def _controls_of(item: JudgedItem, stranger: JudgedItem | None, rubric: Rubric) -> Iterator[JudgedItem]:
+    source, edited = item.images[SOURCE], item.images[EDITED]
+    yield _control(item, REPEAT, {})
+    yield _control(item, UNEDITED, {EDITED: source[:1]})
     if stranger is not None:
-        yield _control(case, STRANGER, {EDITED: stranger.pictures[EDITED]})
-    if _compared(case, rubric):
-        yield _control(case, SWAPPED, {SOURCE: [*edited, *source[1:]], EDITED: source[:1]})
+        yield _control(item, STRANGER, {EDITED: stranger.images[EDITED]})
+    # Shown one by one, nothing could tell the judge which is which.
+    if any({SOURCE, EDITED} <= {*ask.images} for ask in rubric.asks(item.sample, None, GENERATE, item.kinds)):
+        yield _control(item, SWAPPED, {SOURCE: [*edited, *source[1:]], EDITED: source[:1]})
 
 
-def _control(case: Case, kind: str, shown: Mapping[str, Sequence[Picture]]) -> Case:
-    return Case(case.entry, case.place, {**case.pictures, **shown}, kind, kind)
+def _control(item: JudgedItem, audit: str, images: Mapping[str, Sequence[StoredImage]]) -> JudgedItem:
+    return JudgedItem(item.entry, item.index, {**item.images, **images}, audit, audit)
 
 
-def _compared(case: Case, rubric: Rubric) -> bool:
-    """Whether the judge sees source and edit side by side: else nothing could tell it which is which."""
-    asks = rubric.asks(case.sample, None, GENERATE, case.kinds)
-    return any({SOURCE, EDITED} <= {*ask.images} for ask in asks)
-
-
-def _group(case: Case) -> str:
-    return case.sample.group or case.sample.key
+def _group(item: JudgedItem) -> str:
+    return item.sample.group or item.sample.key
 
 
 def _hash(seed: int, *names: str) -> bytes:

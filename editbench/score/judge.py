@@ -53,6 +53,9 @@ class Question:
     shared: bool = False
     """Another question follows about exactly the same pictures (the same objects), or the same one in another vote: what was
     worked out about them is worth keeping. Moves no more than the last bits of a reply."""
+    reused: tuple[int, ...] = ()
+    """Indices of the images that a question which follows shows too, be it beside others: what was worked out about each of
+    them is worth keeping. Moves no more than the last bits of a reply."""
 
 
 @dataclass(frozen=True, slots=True)

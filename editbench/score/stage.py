@@ -24,7 +24,7 @@ from editbench.paths import ScorePaths
 from editbench.records import ERROR, OUT_OF_RANGE, REFUSED, UNPARSED, Status
 from editbench.score import batching, rubric
 from editbench.score.chunks import Chunks
-from editbench.score.items import Cases
+from editbench.score.items import JudgedItems
 from editbench.score.judge import DOWNLOAD, check_local
 from editbench.score.rubric import Rubric
 from editbench.score.settings import ScoreSettings
@@ -118,9 +118,9 @@ class ScoreStage(Stage[ScoreManifest]):
         )
 
     @cached_property
-    def cases(self) -> Cases:
+    def cases(self) -> JudgedItems:
         anchors = self.anchors.entries if self.anchors else ()
-        return Cases.of(self.edits.entries, anchors, self.rubric, percent=self.settings.audit, seed=self.settings.seed)
+        return JudgedItems.of(self.edits.entries, anchors, self.rubric, percent=self.settings.audit, seed=self.settings.seed)
 
     @cached_property
     def starts(self) -> batching.Starts:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from editbench.records import ERROR, EXPECTED, FORCED, GENERATE, OK, OUT_OF_RANGE, REFUSED, UNPARSED, writable
+from editbench.records import ERROR, EXPECTED, FORCED, GENERATE, OK, OUT_OF_RANGE, REFUSED, UNPARSED, Status, writable
 from editbench.score import replies
 from editbench.score.criteria import Criterion
 from editbench.score.judge import Reply
@@ -34,21 +34,23 @@ class Answer:
     """What one ask yielded. All values are on the criteria's own scales."""
 
     question: str
-    status: str
+    status: Status
     criteria: Mapping[str, float]
-    """All of them, or none unless `status` is `ok`."""
+    """All of the question's criteria, or none unless `status` is `ok`."""
     readable: Mapping[str, float]
-    """Those that could be read."""
+    """The criteria that could be read."""
     expected: Mapping[str, float]
-    """Means of the distributions that are known."""
+    """Means of the distributions that are known, by criterion."""
     masses: tuple[float, ...]
+    """Sums of the distributions that are known."""
     text: str
     reason: str
     read: str
+    """How it was read, as in a row."""
 
 
 def written(question: str, criteria: Sequence[Criterion], answer: Reply) -> Answer:
-    """Readout `generate`."""
+    """The answer in a reply that was written, readout `generate`."""
     if answer.error:
         return unanswered(question, answer.error, answer.text)
     text = writable(answer.text)
@@ -59,7 +61,7 @@ def written(question: str, criteria: Sequence[Criterion], answer: Reply) -> Answ
 
 
 def distributed(question: str, criteria: Sequence[Criterion], answer: Reply) -> Answer:
-    """Readout `expected`."""
+    """The answer in a reply that is a distribution, readout `expected`."""
     if answer.error:
         return unanswered(question, answer.error, answer.text)
     expected, masses = _distributed(criteria, answer)
@@ -70,17 +72,16 @@ def distributed(question: str, criteria: Sequence[Criterion], answer: Reply) -> 
 
 def forced(answer: Answer, criteria: Sequence[Criterion], replies: Sequence[Reply]) -> Answer:
     """An answer that could not be read, with what the forced readout of each criterion gave."""
-    if failed := [found for found in replies if found.error]:
+    if failed := [reply for reply in replies if reply.error]:
         return unanswered(answer.question, failed[0].error)
-    given = [
-        mode(found.distributions.get(entry.name, ()), entry.lowest) for entry, found in zip(criteria, replies, strict=True)
-    ]
-    if None in given:
+    pairs = [*zip(criteria, replies, strict=True)]
+    modes = {entry: mode(reply.distributions.get(entry.name, ()), entry.lowest) for entry, reply in pairs}
+    values = {entry.name: entry.value(likeliest) for entry, likeliest in modes.items() if likeliest is not None}
+    if len(values) < len(criteria):
         return answer
-    values = {entry.name: entry.value(value) for entry, value in zip(criteria, given, strict=True)}
-    pairs = [_distributed((entry,), found) for entry, found in zip(criteria, replies, strict=True)]
-    expected = {name: value for means, _ in pairs for name, value in means.items()}
-    masses = tuple(mass for _, found in pairs for mass in found)
+    means = [_distributed((entry,), reply) for entry, reply in pairs]
+    expected = _merged(by_name for by_name, _ in means)
+    masses = tuple(mass for _, several in means for mass in several)
     return replace(answer, status=OK, criteria=values, readable=values, expected=expected, masses=masses, read=FORCED)
 
 
@@ -90,6 +91,7 @@ def unanswered(question: str, why: str, text: str = "") -> Answer:
 
 
 def _distributed(criteria: Sequence[Criterion], answer: Reply) -> tuple[dict[str, float], tuple[float, ...]]:
+    """The means of the distributions that are known, by criterion, and their masses."""
     means, masses = {}, []
     for entry in criteria:
         if entry.name not in answer.distributions:
@@ -106,7 +108,7 @@ class Vote:
     """All asks of a sample, answered once."""
 
     answers: tuple[Answer, ...]
-    status: str
+    status: Status
     score: float | None
     criteria: Mapping[str, float]
     expected: float | None
@@ -134,16 +136,17 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """`values`: the fields of a row that the judge decides. `note`: for people who watch. `partial`: see `Vote`."""
+class SampleOutcome:
+    """What the votes of a sample make of it. `values`: the fields of a row that the judge decides. `note`: for people who
+    watch. `partial`: see `Vote`."""
 
-    status: str
+    status: Status
     values: dict[str, Any] = field(default_factory=dict)
     note: str = ""
     partial: bool = False
 
     @classmethod
-    def of(cls, votes: Sequence[Vote], steps: Steps) -> Verdict:
+    def of(cls, votes: Sequence[Vote], steps: Steps) -> SampleOutcome:
         """An ask that failed fails the sample, whatever else is known: a mean over what did not fail would depend on the luck
         of the run."""
         if failed := [answer.reason for vote in votes for answer in vote.answers if answer.status == ERROR]:
@@ -152,19 +155,20 @@ class Verdict:
         counted = [vote for vote in scored if not vote.partial] or scored
         status = OK if counted else min((vote.status for vote in votes), key=WORST.index)
         masses = [mass for vote in counted or votes for answer in vote.answers for mass in answer.masses]
-        expected = [vote.expected for vote in counted if vote.expected is not None]
+        mass = round(min(masses), DIGITS) if masses else None
+        scores = [vote.score for vote in counted if vote.score is not None]
         values = {
-            "score": _mean(vote.score for vote in counted),
+            "score": _mean(scores),
             "criteria": _means([vote.criteria for vote in counted]),
-            "expected": _mean(expected),
-            "mass": round(min(masses), DIGITS) if masses else None,
+            "expected": _mean(vote.expected for vote in counted if vote.expected is not None),
+            "mass": mass,
             "response": _joined(votes),
             "votes": len(counted) or len(votes),
-            "spread": round(statistics.stdev(vote.score for vote in counted), DIGITS) if len(counted) > 1 else None,
+            "spread": round(statistics.stdev(scores), DIGITS) if len(scores) > 1 else None,
             "read": _read(counted),
             "steps": _means([steps(vote.criteria) for vote in counted]),
         }
-        return cls(status, values, _note(counted, votes, values["mass"]), any(vote.partial for vote in counted))
+        return cls(status, values, _note(counted, votes, mass), any(vote.partial for vote in counted))
 
 
 def _merged(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
@@ -172,17 +176,22 @@ def _merged(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _mean(values: Iterable[float]) -> float | None:
+    """The rounded mean; None of no values."""
     values = [*values]
-    return round(math.fsum(values) / len(values), DIGITS) if values else None
+    return _rounded_mean(values) if values else None
+
+
+def _rounded_mean(values: Sequence[float]) -> float:
+    return round(math.fsum(values) / len(values), DIGITS)
 
 
 def _means(votes: Sequence[Mapping[str, float]]) -> dict[str, float] | None:
-    """Over the votes that have each."""
-    return {name: _mean(vote[name] for vote in votes if name in vote) for name in _merged(votes)} if votes else None
+    """By name, the mean over the votes that have it; None without votes."""
+    return {name: _rounded_mean([vote[name] for vote in votes if name in vote]) for name in _merged(votes)} if votes else None
 
 
 def _read(counted: Sequence[Vote]) -> str:
-    """`forced` where a single answer had to be."""
+    """How the score was read: `forced` where a single answer had to be."""
     ways = [answer.read for vote in counted for answer in vote.answers]
     return FORCED if FORCED in ways else ways[0] if ways else ""
 
@@ -190,17 +199,17 @@ def _read(counted: Sequence[Vote]) -> str:
 def _joined(votes: Sequence[Vote]) -> str:
     """What the judge wrote; where it was asked more than once, each reply under a line that says what it answers."""
     texts = [
-        (_title(answer, vote, len(each.answers), len(votes)), answer.text)
-        for vote, each in enumerate(votes, 1)
-        for answer in each.answers
+        (_title(answer, number, len(vote.answers), len(votes)), answer.text)
+        for number, vote in enumerate(votes, 1)
+        for answer in vote.answers
     ]
     if not any(text for _, text in texts):
         return ""
     return "\n\n".join(f"[{title}]\n{text}" if title else text for title, text in texts)
 
 
-def _title(answer: Answer, vote: int, asks: int, votes: int) -> str:
-    return ", ".join(([answer.question] if asks > 1 else []) + ([f"vote {vote}"] if votes > 1 else []))
+def _title(answer: Answer, number: int, asks: int, votes: int) -> str:
+    return ", ".join(([answer.question] if asks > 1 else []) + ([f"vote {number}"] if votes > 1 else []))
 
 
 def _note(counted: Sequence[Vote], votes: Sequence[Vote], mass: float | None) -> str:

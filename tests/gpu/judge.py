@@ -122,10 +122,10 @@ def random_judge(folder: Path, shape: str, plan: Plan, readout: str) -> Qwen3VLJ
 
     def made(_folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[Any, list[str]]:
         shaped = config(shape)
-        forms, note = loading.attention(shaped, device, dtype)
+        implementations, note = loading.attention(shaped, device, dtype)
         torch.manual_seed(0)
         with device:
-            model = AutoModelForImageTextToText.from_config(shaped, dtype=dtype, attn_implementation=forms).eval()
+            model = AutoModelForImageTextToText.from_config(shaped, dtype=dtype, attn_implementation=implementations).eval()
         model.generation_config.eos_token_id = VOCABULARY  # no reply ends early
         return model, [note, *loading.experts(model)]
 
@@ -161,7 +161,8 @@ def pairs(count: int, side: int) -> list[tuple[Image.Image, ...]]:
 
 def asked(shown: Sequence[tuple[Image.Image, ...]], plan: Plan, number: int = 0, *, shared: bool = False) -> list[Question]:
     text = f"{number}: " + "x" * max(plan.text - 60, 1)  # about 60 tokens are the template's
-    return [Question("key", pictures, text, "", (Criterion("score", 0, 10),), shared=shared) for pictures in shown]
+    common = {"criteria": (Criterion("score", 0, 10),), "shared": shared, "reused": (0, 1) if shared else ()}
+    return [Question("key", pictures, text, "", **common) for pictures in shown]
 
 
 def seconds(plan: Plan, call: Callable[[], object]) -> float:
@@ -178,12 +179,11 @@ def seconds(plan: Plan, call: Callable[[], object]) -> float:
 
 def measured(judge: Qwen3VLJudge, plan: Plan, batch: int) -> dict[str, Any]:
     """Pairs a second of one question each, and the share of the floor."""
-    times, prompts = [], []
+    times = []
     for _ in range(plan.repeats + 1):  # the first warms up
-        prepared = judge.prepare(asked(pairs(batch, plan.side), plan))
-        prompts = prepared.prompts
-        times.append(seconds(plan, lambda prepared=prepared: judge.answer(prepared)))
-    patches = [len(picture.values) for picture in prompts[0].patches]
+        prompts = judge.prepare(asked(pairs(batch, plan.side), plan))
+        times.append(seconds(plan, lambda prompts=prompts: judge.answer(prompts)))
+    patches = [len(picture.pixel_values) for picture in prompts[0].patches]
     floor = operations(judge._model.config, patches, len(prompts[0])) / (plan.peak * 1e12)
     middle = median(times[1:])
     return {"batch": batch, "pairs_a_second": batch / middle, "floor_ms": 1e3 * floor, "share_of_floor": batch * floor / middle}
@@ -194,13 +194,13 @@ def sharing(judge: Qwen3VLJudge, plan: Plan, batch: int) -> dict[str, Any]:
     times: dict[bool, list[float]] = {True: [], False: []}
     for repeat in range(plan.repeats + 1):
         for shares in times:
-            judge._reader.shares = shares
+            judge._prefix_cache.enabled = shares
             shown = pairs(batch, plan.side)
             last = plan.questions - 1
             batches = [judge.prepare(asked(shown, plan, number, shared=number < last)) for number in range(plan.questions)]
             spent = seconds(plan, lambda batches=batches: [judge.answer(prepared) for prepared in batches])
             times[shares] += [spent] if repeat else []
-    judge._reader.shares = True
+    judge._prefix_cache.enabled = True
     on, off = median(times[True]), median(times[False])
     return {"batch": batch, "questions": plan.questions, "shared_s": on, "plain_s": off, "ratio": off / on}
 
@@ -209,7 +209,7 @@ def experts(judge: Qwen3VLJudge, plan: Plan, batch: int) -> dict[str, Any]:
     """Seconds a batch of replies with each form of the experts while they are written."""
     there, found = judge._model.config.text_config._experts_implementation, {}
     for form in (loading.GROUPED, loading.BATCHED):
-        with mock.patch.object(loading, "writing", return_value=nullcontext()):
+        with mock.patch.object(loading, "decoding_experts", return_value=nullcontext()):
             prepared = judge.prepare(asked(pairs(batch, plan.side), plan))
             judge._model.set_experts_implementation(form)
             found[form] = min(seconds(plan, lambda prepared=prepared: judge.answer(prepared)) for _ in range(2))
@@ -238,7 +238,7 @@ def _or_too_large(measure: Callable[..., dict[str, Any]], judge: Qwen3VLJudge, p
         return found
     except torch.OutOfMemoryError:
         pass
-    judge._reader.release()
+    judge._prefix_cache.release()
     torch.cuda.empty_cache()
     return {"batch": batch, "too_large": True}
 

@@ -10,14 +10,14 @@ from PIL import Image
 
 from editbench.edits import Edits
 from editbench.score import batching, rubric
-from editbench.score.items import Cases
+from editbench.score.items import JudgedItems
 from editbench.score.settings import ScoreSettings
 
 SETTINGS = ScoreSettings(dtype="float32", batch_size=None, batch_tokens=10_000)
 
 
-def estimate(**settings: object) -> batching.Estimate:
-    return batching.Estimate(rubric.load("five"), replace(SETTINGS, **settings))
+def estimate(**settings: object) -> batching.TokenEstimate:
+    return batching.TokenEstimate(rubric.load("five"), replace(SETTINGS, **settings))
 
 
 def jpeg(size: tuple[int, int], profile: int = 0) -> bytes:
@@ -37,14 +37,16 @@ def test_a_run_stays_within_its_tokens_at_the_length_of_its_longest(lengths: lis
     ("size", "tokens"), [((1024, 1024), 1024), ((2048, 2048), 1024), ((512, 512), 256), ((64, 64), 64), ((640, 360), 220)]
 )
 def test_a_picture_is_as_many_tokens_as_the_judge_shows_of_it(size: tuple[int, int], tokens: int) -> None:
-    assert estimate().picture(*size) == tokens
+    assert estimate().image_tokens(*size) == tokens
 
 
-def test_a_case_takes_the_tokens_of_its_pictures_and_texts(make_edits: Callable[..., Path]) -> None:
+def test_an_item_takes_the_tokens_of_its_pictures_and_texts(make_edits: Callable[..., Path]) -> None:
     edits = Edits.open(
         make_edits(failed=("causal",), edited={"social": jpeg((640, 640)), "physical": jpeg((640, 640), 90_000)})
     )
-    found = {case.sample.key: estimate().tokens(case) for case in Cases.of(edits.entries, (), rubric.load("five")).samples}
+    found = {
+        item.sample.key: estimate().tokens(item) for item in JudgedItems.of(edits.entries, (), rubric.load("five")).samples
+    }
     assert found["causal"] == 0
     assert found["social"] - found["environmental"] > 250
     assert found["physical"] > 500
@@ -52,14 +54,14 @@ def test_a_case_takes_the_tokens_of_its_pictures_and_texts(make_edits: Callable[
 
 def test_a_picture_that_cannot_be_read_counts_as_the_largest(make_edits: Callable[..., Path]) -> None:
     edits = Edits.open(make_edits(edited={"social": b"no picture"}))
-    case = Cases.of(edits.entries, (), rubric.load("five")).samples[2]
-    assert estimate().tokens(case) > 1024 + 64
+    item = JudgedItems.of(edits.entries, (), rubric.load("five")).samples[2]
+    assert estimate().tokens(item) > 1024 + 64
 
 
 def test_chunks_follow_the_tokens_or_the_number(make_edits: Callable[..., Path]) -> None:
     chosen, edits = rubric.load("five"), Edits.open(make_edits())
-    cases = Cases.of(edits.entries, edits.entries, chosen, percent=100)
-    one = max(map(estimate().tokens, cases))
-    assert batching.starts(cases, chosen, replace(SETTINGS, batch_tokens=one))[0] == [0, 1, 2, 3, 4]
-    assert batching.starts(cases, chosen, replace(SETTINGS, batch_tokens=5 * one))[0] == [0]
-    assert batching.starts(cases, chosen, ScoreSettings(batch_size=4)) == [[0, 4], [0, 4, 8, 12], [0, 4]]
+    items = JudgedItems.of(edits.entries, edits.entries, chosen, percent=100)
+    one = max(map(estimate().tokens, items))
+    assert batching.starts(items, chosen, replace(SETTINGS, batch_tokens=one))[0] == [0, 1, 2, 3, 4]
+    assert batching.starts(items, chosen, replace(SETTINGS, batch_tokens=5 * one))[0] == [0]
+    assert batching.starts(items, chosen, ScoreSettings(batch_size=4)) == [[0, 4], [0, 4, 8, 12], [0, 4]]

@@ -7,7 +7,7 @@ from pathlib import Path
 from editbench.edits import Entry
 from editbench.records import Sample
 from editbench.score import rubric
-from editbench.score.items import Case, Cases
+from editbench.score.items import JudgedItem, JudgedItems
 from editbench.shards import Span, Stored
 
 from .small_rubric import SMALL
@@ -27,26 +27,26 @@ def entry(number: int) -> Entry:
 ENTRIES = [entry(number) for number in range(6)]
 
 
-def controls(percent: float, seed: int = 0, chosen: rubric.Rubric = FIVE) -> list[Case]:
-    return [*Cases.of(ENTRIES, (), chosen, percent=percent, seed=seed).controls]
+def controls(percent: float, seed: int = 0, chosen: rubric.Rubric = FIVE) -> list[JudgedItem]:
+    return [*JudgedItems.of(ENTRIES, (), chosen, percent=percent, seed=seed).controls]
 
 
 def audited(percent: float, seed: int = 0) -> set[str]:
-    return {case.sample.key for case in controls(percent, seed)}
+    return {item.sample.key for item in controls(percent, seed)}
 
 
-def shown(case: Case) -> list[tuple[str, str, str]]:
-    return [(kind, picture.stored.key, picture.member) for kind in case.pictures for picture in case.pictures[kind]]
+def shown(item: JudgedItem) -> list[tuple[str, str, str]]:
+    return [(kind, image.stored.key, image.member) for kind in item.images for image in item.images[kind]]
 
 
-def of(kind: str, key: str) -> Case:
-    return next(case for case in controls(100) if (case.audit, case.sample.key) == (kind, key))
+def of(kind: str, key: str) -> JudgedItem:
+    return next(item for item in controls(100) if (item.audit, item.sample.key) == (kind, key))
 
 
-def test_a_case_shows_all_pictures_of_its_sample() -> None:
-    case = Cases.of(ENTRIES, (), FIVE).samples[0]
-    assert case.kinds == ("source", "source", "edited", "reference")
-    assert Cases.of(ENTRIES, (), FIVE).samples[4].pictures == {}
+def test_an_item_shows_all_pictures_of_its_sample() -> None:
+    item = JudgedItems.of(ENTRIES, (), FIVE).samples[0]
+    assert item.kinds == ("source", "source", "edited", "reference")
+    assert JudgedItems.of(ENTRIES, (), FIVE).samples[4].images == {}
 
 
 def test_a_larger_share_audits_the_same_samples_and_more() -> None:
@@ -60,7 +60,7 @@ def test_another_seed_audits_others() -> None:
 
 
 def test_an_audited_sample_has_four_controls() -> None:
-    assert sorted(case.audit for case in controls(1)) == ["repeat", "stranger", "swapped", "unedited"]
+    assert sorted(item.audit for item in controls(1)) == ["repeat", "stranger", "swapped", "unedited"]
 
 
 def test_the_source_stands_for_the_edit_or_changes_places_with_it() -> None:
@@ -68,30 +68,30 @@ def test_the_source_stands_for_the_edit_or_changes_places_with_it() -> None:
     rest = ("reference", "g0", "reference.png")
     assert shown(of("unedited", "g0")) == [("source", *first), ("source", *second), ("edited", *first), rest]
     assert shown(of("swapped", "g0")) == [("source", *edited), ("source", *second), ("edited", *first), rest]
-    assert of("repeat", "g0").pictures == Cases.of(ENTRIES, (), FIVE).samples[0].pictures
+    assert of("repeat", "g0").images == JudgedItems.of(ENTRIES, (), FIVE).samples[0].images
 
 
 def test_a_stranger_is_the_edit_of_another_group() -> None:
-    for case in controls(100):
-        (edited,) = case.pictures["edited"]
-        if case.audit == "stranger":
-            assert int(edited.stored.key[1]) // 2 != int(case.sample.key[1]) // 2
+    for item in controls(100):
+        (edited,) = item.images["edited"]
+        if item.audit == "stranger":
+            assert int(edited.stored.key[1]) // 2 != int(item.sample.key[1]) // 2
             assert edited.member == "edited.png"
 
 
 def test_without_another_group_there_is_no_stranger() -> None:
-    found = Cases.of(ENTRIES[:2], (), FIVE, percent=100).controls
-    assert {case.audit for case in found} == {"repeat", "swapped", "unedited"}
+    found = JudgedItems.of(ENTRIES[:2], (), FIVE, percent=100).controls
+    assert {item.audit for item in found} == {"repeat", "swapped", "unedited"}
 
 
 def test_nothing_is_swapped_that_no_question_compares() -> None:
-    assert "swapped" not in {case.audit for case in controls(100, chosen=ALONE)}
+    assert "swapped" not in {item.audit for item in controls(100, chosen=ALONE)}
 
 
-def test_controls_keep_other_company_than_their_samples() -> None:
-    assert [case.place for case in controls(100)] != sorted(case.place for case in controls(100))
+def test_controls_keep_other_batches_than_their_samples() -> None:
+    assert [item.index for item in controls(100)] != sorted(item.index for item in controls(100))
 
 
 def test_anchors_come_last_and_are_named() -> None:
-    found = [*Cases.of(ENTRIES, ENTRIES[:1], FIVE)]
+    found = [*JudgedItems.of(ENTRIES, ENTRIES[:1], FIVE)]
     assert (len(found), found[-1].name, found[-1].audit) == (7, "g0 (anchor)", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +59,11 @@ def test_a_chunk_is_the_same_first_or_last_or_once_more_or_after_memory_was_full
     assert len(worker._chunks) == CHUNKS
     first = judged(worker, range(CHUNKS))
     assert judged(worker, range(CHUNKS)[::-1]) == first
+    worker._runner = Future()
     worker.load("cpu")
-    reader = worker._interview.judge._reader
+    cache = worker._runner.result().judge._prefix_cache
     with monkeypatch.context() as patch:
-        patch.setattr(reader, "_forward", full)
+        patch.setattr(cache, "_forward", full)
         with pytest.raises(torch.OutOfMemoryError, match=r"^somebody else has it$"):
             judged(worker, [3])
     assert judged(worker, (3, 5, 0)) == {item: first[item] for item in (0, 3, 5)}

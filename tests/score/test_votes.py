@@ -8,7 +8,7 @@ from editbench.records import ERROR, OK, OUT_OF_RANGE, REFUSED, UNPARSED
 from editbench.score import votes
 from editbench.score.criteria import Criterion
 from editbench.score.judge import Reply
-from editbench.score.votes import Answer, Verdict, Vote
+from editbench.score.votes import Answer, SampleOutcome, Vote
 
 A, B = Criterion("a", 0, 10), Criterion("b", 0, 1, (), (1, 5))
 
@@ -21,7 +21,7 @@ def vote(*replies: str, **distributions: tuple[float, ...]) -> Vote:
 
 
 def decided(*votes: Vote) -> dict[str, Any]:
-    found = Verdict.of(votes, lambda criteria: {"half": criteria["a"] / 2})
+    found = SampleOutcome.of(votes, lambda criteria: {"half": criteria["a"] / 2})
     return {"status": found.status, **found.values}
 
 
@@ -53,25 +53,25 @@ def test_one_vote_has_no_spread_and_no_title() -> None:
 
 def kept(*replies: str, criteria: tuple[Criterion, ...] = (A, B)) -> Vote:
     """A vote on both criteria in each reply, by a rubric that keeps what could be read."""
-    answers = [votes.written(f"q{place}", criteria, Reply(text)) for place, text in enumerate(replies)]
+    answers = [votes.written(f"q{number}", criteria, Reply(text)) for number, text in enumerate(replies)]
     return Vote.of(answers, lambda criteria: sum(criteria.values()) / len(criteria), keep=True)
 
 
 @pytest.mark.parametrize("reply", ['{"a": 3}', '{"a": 3, "b": 2}', '{"a": 3, "b": "good"}'])
 def test_a_rubric_may_keep_the_criteria_that_could_be_read(reply: str) -> None:
-    found = Verdict.of([kept(reply)], lambda criteria: {})
+    found = SampleOutcome.of([kept(reply)], lambda criteria: {})
     assert (found.status, found.values["score"], found.values["criteria"], found.partial) == (OK, 3.0, {"a": 3.0}, True)
 
 
 def test_where_nothing_could_be_read_nothing_is_kept() -> None:
-    found = Verdict.of([kept("?")], lambda criteria: {})
+    found = SampleOutcome.of([kept("?")], lambda criteria: {})
     assert (found.status, found.values["score"], found.partial) == (UNPARSED, None, False)
 
 
 def test_what_is_whole_is_not_partial_and_counts_before_what_is() -> None:
-    found = Verdict.of([kept('{"a": 3}'), kept('{"a": 5, "b": 1}')], lambda criteria: {})
+    found = SampleOutcome.of([kept('{"a": 3}'), kept('{"a": 5, "b": 1}')], lambda criteria: {})
     assert (found.values["score"], found.values["criteria"], found.partial) == (5.0, {"a": 5.0, "b": 5.0}, False)
-    found = Verdict.of([kept('{"a": 3}'), kept('{"b": 1}')], lambda criteria: {})
+    found = SampleOutcome.of([kept('{"a": 3}'), kept('{"b": 1}')], lambda criteria: {})
     assert (found.values["score"], found.values["criteria"], found.partial) == (4.0, {"a": 3.0, "b": 5.0}, True)
 
 

@@ -99,10 +99,10 @@ def test_a_row_carries_the_flags_of_its_edit(work: Any) -> None:
 
 def test_a_judge_sees_the_source_and_the_edit_and_its_settings(work: Any) -> None:
     worker = work(max_pixels=70_000)
-    question = worker.prepare(0).parts[0].questions[1]
+    question = worker.prepare(0).groups[0].questions[1]
     assert [image.getpixel((0, 0)) for image in question.images] == [(0, 128, 128), (255, 0, 0)]
     assert "edit environmental" in question.text
-    assert (worker._interview.judge.settings.max_pixels, question.criteria[0].highest) == (70_000, 10)
+    assert (worker._runner.result().judge.settings.max_pixels, question.criteria[0].highest) == (70_000, 10)
 
 
 def test_a_batch_that_is_prepared_while_the_judge_loads_is_judged(work: Any) -> None:
@@ -110,13 +110,13 @@ def test_a_batch_that_is_prepared_while_the_judge_loads_is_judged(work: Any) -> 
     batch = worker.prepare(0)
     worker.load("cpu")
     made = worker.compute(0, batch, PULSE)
-    assert [made[place].row.status for place in range(5)] == ["ok", "ok", "error", "ok", "ok"]
+    assert [made[row].row.status for row in range(5)] == ["ok", "ok", "error", "ok", "ok"]
 
 
 def test_a_batch_too_large_for_the_memory_is_halved(work: Any) -> None:
     worker = work(Small)
     assert scores(worker) == ALL
-    assert [len(batch) for batch in worker._interview.judge.batches] == [2, 2, 1]
+    assert [len(batch) for batch in worker._runner.result().judge.batches] == [2, 2, 1]
 
 
 def test_a_chunk_of_which_nothing_fits_into_memory_fails(work: Any) -> None:
@@ -165,7 +165,7 @@ def test_a_picture_longer_than_the_model_can_take_is_an_error_and_the_others_are
 def test_a_chunk_of_nothing_but_broken_pictures_needs_no_answer(work: Any) -> None:
     worker = work(edits={"edited": dict.fromkeys(KEYS, b"no picture")})
     assert {row["status"] for row in rows(worker).values()} == {"error"}
-    assert worker._interview.judge.batches == []
+    assert worker._runner.result().judge.batches == []
 
 
 def test_samples_without_an_edit_have_rows_of_their_own(work: Any) -> None:
@@ -175,7 +175,7 @@ def test_samples_without_an_edit_have_rows_of_their_own(work: Any) -> None:
         ("edit_failed", None, None),
         ("edit_failed", None, None),
     ]
-    assert worker._interview.judge.batches == [["environmental", "social", "referential"]]
+    assert worker._runner.result().judge.batches == [["environmental", "social", "referential"]]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_samples_without_an_edit_have_rows_of_their_own(work: Any) -> None:
 )
 def test_a_reply_without_a_readable_score_has_none(work: Any, text: str, status: str) -> None:
     worker = work()
-    worker._interview.judge.replies["social"] = Reply(text)
+    worker._runner.result().judge.replies["social"] = Reply(text)
     row = rows(worker)["social"]
     assert (row["status"], row["score"], row["criteria"], row["response"]) == (status, None, None, text)
 
@@ -198,8 +198,8 @@ def test_a_reply_without_a_readable_score_has_none(work: Any, text: str, status:
 @pytest.mark.parametrize("nothing", [{}, {"score": ()}, {"score": (0.0,) * 11}, {"score": (float("nan"),) * 11}])
 def test_a_distribution_without_mass_has_no_score(work: Any, nothing: Any) -> None:
     worker = work(readout="expected")
-    worker._interview.judge.replies = dict.fromkeys(KEYS, Reply("", {"score": (0.0,) * 8 + (0.5, 0.25, 0.0)}))
-    worker._interview.judge.replies["social"] = Reply("", nothing)
+    worker._runner.result().judge.replies = dict.fromkeys(KEYS, Reply("", {"score": (0.0,) * 8 + (0.5, 0.25, 0.0)}))
+    worker._runner.result().judge.replies["social"] = Reply("", nothing)
     judged = rows(worker)
     assert (judged["social"]["status"], judged["social"]["score"], judged["social"]["mass"]) == ("unparsed", None, 0.0)
     ok = judged["causal"]
@@ -225,7 +225,7 @@ def test_a_reply_that_can_not_be_read_is_followed_by_a_forced_readout(work: Any)
     social = judged["social"]
     assert [social[name] for name in ("status", "score", "read", "expected", "mass")] == ["ok", 7.0, "forced", 7.4, 0.5]
     assert social["response"] == "It is good. It is"
-    assert worker._interview.judge.forced == [("social", 'It is good.\n{"score": ')]
+    assert worker._runner.result().judge.forced == [("social", 'It is good.\n{"score": ')]
     assert (judged["causal"]["status"], judged["causal"]["read"]) == ("refused", "")
 
 
@@ -257,7 +257,7 @@ def test_every_question_is_asked_in_a_batch_of_its_own_and_the_criteria_are_merg
     text += TWO_QUESTIONS
     worker = work(Both, rubric_text=text)
     judged = rows(worker)
-    assert worker._interview.judge.batches == [[(key, "score", 2) for key in KEYS], [("causal", "likely", 1)]]
+    assert worker._runner.result().judge.batches == [[(key, "score", 2) for key in KEYS], [("causal", "likely", 1)]]
     assert (judged["causal"]["score"], judged["causal"]["criteria"]) == (4.0, {"score": 4.0, "likely": 4.0})
     assert judged["causal"]["response"].endswith('[likely]\n{"likely": 4}')
     assert judged["social"]["criteria"] == {"score": 4.0}
@@ -267,7 +267,7 @@ def test_an_edit_can_be_shown_at_the_size_of_its_source(work: Any) -> None:
     text = f"resize_edited = true\n{rubric.load('five').text}"
     large = images.encode_png(Image.new("RGB", (96, 64)))
     worker = work(rubric_text=text, edits={"edited": {"social": large}})
-    assert [image.size for image in worker.prepare(0).parts[0].questions[2].images] == [(48, 32)] * 2
+    assert [image.size for image in worker.prepare(0).groups[0].questions[2].images] == [(48, 32)] * 2
 
 
 def test_a_chunk_that_fails_has_error_rows_and_edit_failed_ones(work: Any) -> None:

@@ -1,9 +1,9 @@
 """Qwen3-VL as a judge in this process, through transformers' own model: the fast path.
 
-judge           what a question's pictures and text become, and what is read of the model's output
+judge           what a question's images and text become, and what is read of the model's output
 loading         the model with the quickest attention and experts that work here
-prefix_cache    the forward passes; prompts about the same pictures share the KV cache of what they begin with
-decoding        writing a reply token by token
+prefix_cache    the forward passes; prompts about the same images share the KV cache of what they begin with
+decoding        decoding a reply token by token
 chat_template   the prompt to the letter
-per_image       what was computed of pictures, for as long as they live
+per_image       what was computed of images, for as long as they live
 """

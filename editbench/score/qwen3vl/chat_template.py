@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 
 class ChatTemplate:
+    """Puts a question into the chat template of a checkpoint."""
+
     def __init__(self, processor: ProcessorMixin) -> None:
         self._processor = processor
         longest_first = sorted(processor.tokenizer.get_added_vocab(), key=len, reverse=True)
@@ -44,7 +46,7 @@ class ChatTemplate:
 
 
 def _defuse(match: re.Match[str]) -> str:
-    """A control token as text: a zero-width space behind its first character keeps the tokenizer from seeing it.
+    """A control token as plain text: a zero-width space behind its first character keeps the tokenizer from seeing it.
 
     transformers 5.23 has sanitize_control_tokens, 5.17 does not, and neither has it where an answer's beginning is appended.
     """

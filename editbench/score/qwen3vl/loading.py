@@ -25,38 +25,39 @@ if TYPE_CHECKING:
 
 GROUPED, BATCHED = "grouped_mm", "batched_mm"
 FLASH, SDPA = "flash_attention_2", "sdpa"
-FEW = 0.25
-"""Share of a layer's experts up to which the rows of a step count as few."""
+MAX_SHARE = 0.25
+"""Share of a layer's experts up to which `batched_mm` is taken for the rows of a step."""
 
 
 def load(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[PreTrainedModel, list[str]]:
     """The model, and what to tell the user of how it runs; nothing on a CPU, where there is nothing to choose."""
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    forms, note = attention(AutoConfig.from_pretrained(folder, local_files_only=True), device, dtype)
+    implementations, note = attention(AutoConfig.from_pretrained(folder, local_files_only=True), device, dtype)
     placement = None if device.type == "cpu" else {"": device}
     model = AutoModelForImageTextToText.from_pretrained(
-        folder, dtype=dtype, device_map=placement, local_files_only=True, attn_implementation=forms
+        folder, dtype=dtype, device_map=placement, local_files_only=True, attn_implementation=implementations
     )
     return model.eval(), [] if device.type == "cpu" else [note, *experts(model)]
 
 
 def attention(config: PretrainedConfig, device: torch.device, dtype: torch.dtype) -> tuple[dict[str, str], str]:
-    """`attn_implementation` for transformers, and a note about it."""
+    """`attn_implementation` for transformers (the class of each part to its kernel), and a note for the user about it."""
     vision, why = _vision_attention(config, device, dtype)
     return {"text_config": SDPA, "vision_config": vision}, f"attention: pictures {vision}{why}, text {SDPA}"
 
 
 def experts(model: PreTrainedModel) -> list[str]:
-    """A note about how they run; none where there are none."""
-    form = _form(model)
-    return [f"experts: {form}" + (f", {BATCHED} while few replies are written" if _few(model, 1) else "")] if form else []
+    """A note about how the experts run; none where there are none."""
+    form = _experts_implementation(model)
+    few = f", {BATCHED} while few replies are written" if _prefers_batched(model, 1) else ""
+    return [f"experts: {form}{few}"] if form else []
 
 
 @contextmanager
-def writing(model: PreTrainedModel, rows: int) -> Iterator[None]:
-    """While replies are written, so many at a time."""
-    if not _few(model, rows):
+def decoding_experts(model: PreTrainedModel, rows: int) -> Iterator[None]:
+    """The quicker form of the experts, while so many replies are decoded together."""
+    if not _prefers_batched(model, rows):
         yield
         return
     model.set_experts_implementation(BATCHED)
@@ -67,7 +68,7 @@ def writing(model: PreTrainedModel, rows: int) -> Iterator[None]:
 
 
 def _vision_attention(config: PretrainedConfig, device: torch.device, dtype: torch.dtype) -> tuple[str, str]:
-    """What to use for pictures, and why it is not flash attention where it might be."""
+    """The kernel for pictures, and why it is not flash attention where it might be."""
     if device.type != "cuda" or dtype == torch.float32:
         return SDPA, ""
     if not is_flash_attn_2_available():
@@ -78,27 +79,27 @@ def _vision_attention(config: PretrainedConfig, device: torch.device, dtype: tor
 
 
 def flash_problem(device: torch.device, dtype: torch.dtype, size: int) -> str:
-    """What a call of flash attention with heads of that size says; "" when it works."""
+    """How a call of flash attention with heads of that size fails; "" when it works."""
     try:
         from flash_attn import flash_attn_varlen_func
 
         states = torch.zeros(8, 1, size, device=device, dtype=dtype)
         ends = torch.tensor([0, 3, 8], device=device, dtype=torch.int32)
-        found = flash_attn_varlen_func(states, states, states, ends, ends, 5, 5)
-        return "" if bool(found.isfinite().all()) else "its results are not numbers"
+        output = flash_attn_varlen_func(states, states, states, ends, ends, 5, 5)
+        return "" if bool(output.isfinite().all()) else "its results are not numbers"
     except (ImportError, OSError, RuntimeError) as error:  # no wheel for this torch or this GPU
         return " ".join(f"{type(error).__name__}: {error}".split())[:160]
 
 
-def _form(model: PreTrainedModel) -> str:
+def _experts_implementation(model: PreTrainedModel) -> str:
     """How the experts run; "" where there are none."""
     text = model.config.text_config
     return getattr(text, "_experts_implementation", None) or "eager" if hasattr(text, "num_experts") else ""
 
 
-def _few(model: PreTrainedModel, rows: int) -> bool:
+def _prefers_batched(model: PreTrainedModel, rows: int) -> bool:
     """Whether `batched_mm` is quicker for a step of so many rows. Not on a CPU, where transformers found grouped_mm better."""
     text = model.config.text_config
-    if model.device.type == "cpu" or _form(model) != GROUPED:
+    if model.device.type == "cpu" or _experts_implementation(model) != GROUPED:
         return False
-    return rows * text.num_experts_per_tok <= FEW * text.num_experts
+    return rows * text.num_experts_per_tok <= MAX_SHARE * text.num_experts

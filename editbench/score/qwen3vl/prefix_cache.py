@@ -1,9 +1,9 @@
-"""How Qwen3-VL reads prompts: each picture once, and what prompts about the same pictures begin with once.
+"""How Qwen3-VL reads prompts: each image once, and what prompts about the same images begin with once.
 
-The vision tower's output is kept for pictures that are laid out for several prompts, and the cache of keys and values behind a
-prompt whose question is `shared`, both for as long as the picture objects live. The next prompt about the same pictures goes on
-from the cache: its tokens are read from the first one on that differs, padded on the left, and what the earlier prompt went on
-with is hidden from them. Sharing moves the last bits of a result and no more.
+The vision tower's output is kept for images that a later question shows too (`Question.reused`), and the KV cache behind a
+prompt whose question is `shared`, both for as long as the image objects live. The next prompt about the same images goes on
+from the cache: its tokens are read from the first one on that differs, padded on the left, and the rest of the earlier prompt
+is masked. Sharing moves the last bits of a result and no more.
 
 A pair (2 x 1,024 visual and 600 text tokens) takes Qwen3-VL-30B-A3B 28.6 TFLOP, of which 11.4 are the vision tower's and 12.8
 the language model's before the text: a further question takes 4.4 (counted by `operations` in tests/gpu/judge.py). Measured on
@@ -25,270 +25,293 @@ from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache
 
-from editbench.score.qwen3vl.per_image import PerPictures
+from editbench.score.qwen3vl.per_image import ImageCache
 
 if TYPE_CHECKING:
+    from PIL import Image
     from transformers import Cache, PreTrainedModel
 
     from editbench.score.judge import Question
 
 Layers = Sequence[tuple[torch.Tensor, torch.Tensor]]
-"""Keys and values of each layer: (rows, heads, columns, size)."""
+"""Keys and values of each layer: (rows, heads, columns, head size)."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Patches:
-    """A picture as the vision tower takes it, on the CPU: `values` (patches, numbers), `grid` (1, 3): frames, rows, columns."""
+    """An image as the vision tower takes it, on the CPU: `pixel_values` (patches, values of a patch), and `grid_thw` (1, 3),
+    its numbers of patches in time, height and width."""
 
-    values: torch.Tensor
-    grid: torch.Tensor
-    prompts: int = 0
-    """For so many prompts it was laid out."""
+    pixel_values: torch.Tensor
+    grid_thw: torch.Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A question on the CPU. `tokens`: (n,). `places`: (3, n), the rotary places in time, height and width."""
+    """A tokenised question on the CPU. `input_ids`: (n,). `position_ids`: (3, n), for the rotary embedding in time, height and
+    width. `patches`: of the question's images."""
 
     question: Question
-    tokens: torch.Tensor
-    places: torch.Tensor
+    input_ids: torch.Tensor
+    position_ids: torch.Tensor
     patches: tuple[Patches, ...]
 
     def __len__(self) -> int:
-        return len(self.tokens)
+        return len(self.input_ids)
 
     @property
-    def offset(self) -> int:
-        """What is added to a text token's place in the prompt, behind the pictures, for its rotary place."""
-        return int(self.places[0, -1]) + 1 - len(self)
+    def rope_delta(self) -> int:
+        """What is added to the index of a text token behind the images for its position id."""
+        return int(self.position_ids[0, -1]) + 1 - len(self)
 
-    def plus(self, token: int) -> Prompt:
-        """With a text token more."""
-        tokens = torch.cat([self.tokens, self.tokens.new_tensor([token])])
-        return Prompt(self.question, tokens, torch.cat([self.places, self.places[:, -1:] + 1], 1), self.patches)
+    def with_token(self, token_id: int) -> Prompt:
+        """The prompt with one more text token."""
+        input_ids = torch.cat([self.input_ids, self.input_ids.new_tensor([token_id])])
+        position_ids = torch.cat([self.position_ids, self.position_ids[:, -1:] + 1], 1)
+        return Prompt(self.question, input_ids, position_ids, self.patches)
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """Prompts that were read. `logits`: (rows, last, vocabulary), at the last places. `cache`: None where nothing goes on."""
+class Prefill:
+    """What reading a batch of prompts gave. `logits`: (rows, last, vocabulary), of the last tokens. `cache`: empty where no
+    token will be decoded behind them."""
 
     logits: torch.Tensor
-    cache: Cache | None
-    seen: torch.Tensor
-    """(rows, columns), of the cache: the columns that are a row's own."""
-    offsets: torch.Tensor
+    cache: Cache
+    attention_mask: torch.Tensor
+    """(rows, columns of the cache), true where a column is the row's own."""
+    rope_deltas: torch.Tensor
     """(rows,), of the prompts."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """A picture's features: its tokens, and what DeepStack adds to them in the first layers; (tokens, size) each."""
+class VisionFeatures:
+    """The vision tower's output for one image: what stands for its tokens, and what DeepStack adds to them in each of the
+    first layers; (tokens, hidden size) each."""
 
-    tokens: torch.Tensor
-    deep: Sequence[torch.Tensor]
+    embeddings: torch.Tensor
+    deepstack: Sequence[torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """The cache of prompts that were read together, padded on the left. `tokens`: of each."""
+class _CachedPrefix:
+    """The KV cache of prompts that were read together, padded on the left. `input_ids`: of each prompt, unpadded."""
 
     layers: Layers
-    tokens: Sequence[torch.Tensor]
+    input_ids: Sequence[torch.Tensor]
 
-    def common(self, row: int, prompt: Prompt, most: int) -> int:
-        """Tokens at the beginning that are the same, at most `most`."""
-        length = min(len(self.tokens[row]), most)
-        differ = (self.tokens[row][:length] != prompt.tokens[:length]).nonzero()
-        return int(differ[0]) if len(differ) else length
+    def common_length(self, row: int, prompt: Prompt, limit: int) -> int:
+        """Tokens that a cached prompt and another one begin with in common, at most `limit`."""
+        length = min(len(self.input_ids[row]), limit)
+        different = (self.input_ids[row][:length] != prompt.input_ids[:length]).nonzero()
+        return int(different[0]) if len(different) else length
 
 
-class Reader:
-    """Not for several threads. `filler`: the token that pads."""
+_Group = tuple[_CachedPrefix | None, list[int], list[int]]
+"""A cached prefix, or None; the rows of the batch that go on from it; and the row of the prefix that each goes on from."""
 
-    def __init__(self, model: PreTrainedModel, filler: int) -> None:
-        self._model, self._filler = model, filler
-        self._image = model.config.image_token_id
-        self._features = PerPictures[_Seen]()
-        self._kept = PerPictures[tuple[_Kept, int]]()
-        self.shares = True
-        """Whether anything is kept."""
+
+class PrefixCache:
+    """The forward passes of a judge, and the caches of what its prompts begin with. Not for several threads."""
+
+    def __init__(self, model: PreTrainedModel, pad_token_id: int) -> None:
+        self._model, self._pad_token_id = model, pad_token_id
+        self._image_token_id = model.config.image_token_id
+        self._features = ImageCache[VisionFeatures]()
+        self._prefixes = ImageCache[tuple[_CachedPrefix, int]]()
+        self.enabled = True
+        """Whether anything is kept from prompt to prompt."""
 
     def release(self) -> bool:
-        """Forget what is kept; False when nothing was."""
-        there = len(self._kept) + len(self._features) > 0
-        self._kept.clear()
+        """Drop all that is kept; False when nothing was."""
+        kept = len(self._prefixes) + len(self._features) > 0
+        self._prefixes.clear()
         self._features.clear()
-        return there
+        return kept
 
-    def read(self, prompts: Sequence[Prompt], *, last: int = 1, caching: bool = False) -> Read:
-        """The logits at the `last` places of each prompt, and with `caching` what is needed to go on."""
+    def prefill(self, prompts: Sequence[Prompt], *, last: int = 1, caching: bool = False) -> Prefill:
+        """Read prompts: the logits of the `last` tokens of each, and with `caching` what `decode_step` needs."""
+        groups = self._groups(prompts, last)
         parts = []
-        for kept, rows in self._groups(prompts, last):
-            chosen = [prompts[row] for row, _ in rows]
-            if kept is None:
-                part = self._afresh(chosen, last, caching)
-            else:
-                part = self._further(kept, [place for _, place in rows], chosen, last)
-            parts.append(([row for row, _ in rows], part))
+        for prefix, rows, prefix_rows in groups:
+            chosen = [prompts[row] for row in rows]
+            parts.append(
+                self._prefill_whole(chosen, last, caching)
+                if prefix is None
+                else self._prefill_suffixes(prefix, prefix_rows, chosen, last)
+            )
         for prompt in prompts:
             if not prompt.question.shared:
-                self._kept.drop(*prompt.question.images)
-        return parts[0][1] if len(parts) == 1 else _joined(parts, caching)
+                self._prefixes.drop(*prompt.question.images)
+        return parts[0] if len(parts) == 1 else _merged([row for _, rows, _ in groups for row in rows], parts, caching)
 
-    def step(self, cache: Cache, tokens: torch.Tensor, seen: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-        """One token more a row, (rows,), behind the columns of the cache that are `seen`: logits (rows, vocabulary).
+    def decode_step(
+        self, cache: Cache, token_ids: torch.Tensor, attention_mask: torch.Tensor, rope_deltas: torch.Tensor
+    ) -> torch.Tensor:
+        """Logits (rows, vocabulary) behind one more token a row, `token_ids` (rows,), which attends to the columns of the cache
+        in `attention_mask`. The cache grows by a column."""
+        position_ids = (attention_mask.sum(1) + rope_deltas)[None, :, None].expand(3, -1, -1)
+        mask = pad(attention_mask, (0, 1), value=True)
+        return self._forward(self._embed(token_ids[:, None]), mask, position_ids, cache)[:, -1]
 
-        The cache grows by a column.
-        """
-        places = (seen.sum(1) + offsets)[None, :, None].expand(3, -1, -1)
-        mask = pad(seen, (0, 1), value=True)
-        return self._forward(self._embedded(tokens[:, None]), mask, places, cache)[:, -1]
-
-    def _groups(self, prompts: Sequence[Prompt], last: int) -> list[tuple[_Kept | None, list[tuple[int, int]]]]:
-        """(row, its place in the cache) of the prompts that go on from the same cache; None: those that begin afresh."""
-        groups: dict[int, tuple[_Kept | None, list[tuple[int, int]]]] = {}
+    def _groups(self, prompts: Sequence[Prompt], last: int) -> list[_Group]:
+        """The rows of a batch by the cached prefix that they go on from."""
+        groups: dict[int, _Group] = {}
         for row, prompt in enumerate(prompts):
-            kept, place = self._kept.get(*prompt.question.images) or (None, row)
-            if kept is not None:
-                begun = kept.common(place, prompt, len(prompt) - last)
-                kept = None if (prompt.tokens[begun:] == self._image).any() else kept
-            groups.setdefault(id(kept), (kept, []))[1].append((row, place))
+            prefix, prefix_row = self._prefixes.get(*prompt.question.images) or (None, row)
+            if prefix is not None:
+                length = prefix.common_length(prefix_row, prompt, len(prompt) - last)
+                prefix = None if (prompt.input_ids[length:] == self._image_token_id).any() else prefix
+            _, rows, prefix_rows = groups.setdefault(id(prefix), (prefix, [], []))
+            rows.append(row)
+            prefix_rows.append(prefix_row)
         return [*groups.values()]
 
-    def _afresh(self, prompts: Sequence[Prompt], last: int, caching: bool) -> Read:
+    def _prefill_whole(self, prompts: Sequence[Prompt], last: int, caching: bool) -> Prefill:
         device = self._model.device
-        tokens, seen = self._padded([prompt.tokens for prompt in prompts])
-        places = _padded_places([prompt.places for prompt in prompts])
-        keeping = self.shares and any(prompt.question.shared for prompt in prompts)
-        cache = DynamicCache() if keeping or caching else None
-        embedded, visual = self._with_pictures(tokens, prompts)
-        # Without padding there is nothing to hide, and attention may take a quicker kernel.
-        mask = None if seen.all() else seen.to(device)
-        logits = self._forward(embedded, mask, places.to(device), cache, last, **visual)
+        input_ids, attention_mask = self._pad([prompt.input_ids for prompt in prompts])
+        position_ids = _pad_position_ids([prompt.position_ids for prompt in prompts])
+        keeping = self.enabled and any(prompt.question.shared for prompt in prompts)
+        cache = DynamicCache()
+        embeddings, visual = self._embed_with_images(input_ids, prompts)
+        # Without padding nothing has to be masked, and attention may take a quicker kernel.
+        mask = None if attention_mask.all() else attention_mask.to(device)
+        used = cache if keeping or caching else None
+        logits = self._forward(embeddings, mask, position_ids.to(device), used, last, **visual)
         if keeping:
             self._keep(prompts, cache)
-        return Read(logits, cache, seen.to(device), self._offsets(prompts))
+        return Prefill(logits, cache, attention_mask.to(device), self._rope_deltas(prompts))
 
-    def _further(self, kept: _Kept, rows: Sequence[int], prompts: Sequence[Prompt], last: int) -> Read:
+    def _prefill_suffixes(
+        self, prefix: _CachedPrefix, prefix_rows: Sequence[int], prompts: Sequence[Prompt], last: int
+    ) -> Prefill:
+        """Read prompts from the first token on that differs from what is cached; the rest of the cached prompt is masked."""
         device = self._model.device
-        begun = [kept.common(row, prompt, len(prompt) - last) for row, prompt in zip(rows, prompts, strict=True)]
-        width = max(map(len, kept.tokens))
-        starts = torch.tensor([width - len(kept.tokens[row]) for row in rows])
-        ends = starts + torch.tensor(begun)
+        lengths = [
+            prefix.common_length(row, prompt, len(prompt) - last) for row, prompt in zip(prefix_rows, prompts, strict=True)
+        ]
+        width = max(map(len, prefix.input_ids))
+        starts = torch.tensor([width - len(prefix.input_ids[row]) for row in prefix_rows])
+        ends = starts + torch.tensor(lengths)
         first, end = int(starts.min()), int(ends.max())
         columns = torch.arange(first, end)
-        before = (columns >= starts[:, None]) & (columns < ends[:, None])
-        tokens, own = self._padded([prompt.tokens[size:] for prompt, size in zip(prompts, begun, strict=True)])
-        places = _padded_places([prompt.places[:, size:] for prompt, size in zip(prompts, begun, strict=True)])
-        cache = _cache((keys[rows, :, first:end], values[rows, :, first:end]) for keys, values in kept.layers)
-        seen = torch.cat([before, own], 1).to(device)
-        logits = self._forward(self._embedded(tokens.to(device)), seen, places.to(device), cache, last)
-        return Read(logits, cache, seen, self._offsets(prompts))
+        prefix_mask = (columns >= starts[:, None]) & (columns < ends[:, None])
+        pairs = [*zip(prompts, lengths, strict=True)]
+        input_ids, suffix_mask = self._pad([prompt.input_ids[length:] for prompt, length in pairs])
+        position_ids = _pad_position_ids([prompt.position_ids[:, length:] for prompt, length in pairs])
+        cache = _cache((keys[prefix_rows, :, first:end], values[prefix_rows, :, first:end]) for keys, values in prefix.layers)
+        attention_mask = torch.cat([prefix_mask, suffix_mask], 1).to(device)
+        logits = self._forward(self._embed(input_ids.to(device)), attention_mask, position_ids.to(device), cache, last)
+        return Prefill(logits, cache, attention_mask, self._rope_deltas(prompts))
 
     def _forward(
         self,
-        embedded: torch.Tensor,
-        seen: torch.Tensor | None,
-        places: torch.Tensor,
+        embeddings: torch.Tensor,
+        attention_mask: torch.Tensor | None,
+        position_ids: torch.Tensor,
         cache: Cache | None,
         last: int = 1,
         **visual: Any,
     ) -> torch.Tensor:
-        """(rows, last, vocabulary). The head of so many words is for the last places alone."""
+        """Logits (rows, last, vocabulary). The head of so many words is for the last tokens alone."""
         hidden = self._model.model.language_model(
-            inputs_embeds=embedded,
-            attention_mask=None if seen is None else seen.long(),
-            position_ids=places,
+            inputs_embeds=embeddings,
+            attention_mask=None if attention_mask is None else attention_mask.long(),
+            position_ids=position_ids,
             past_key_values=cache,
             use_cache=cache is not None,
             **visual,
         ).last_hidden_state
         return self._model.lm_head(hidden[:, -last:])
 
-    def _embedded(self, tokens: torch.Tensor) -> torch.Tensor:
-        return self._model.get_input_embeddings()(tokens)
+    def _embed(self, input_ids: torch.Tensor) -> torch.Tensor:
+        return self._model.get_input_embeddings()(input_ids)
 
-    def _with_pictures(self, tokens: torch.Tensor, prompts: Sequence[Prompt]) -> tuple[torch.Tensor, dict[str, Any]]:
-        """The tokens' embeddings with the pictures' features in their places, and what the first layers add there."""
-        tokens = tokens.to(self._model.device)
-        embedded = self._embedded(tokens)
-        seen = self._see(prompts)
-        if not seen:
-            return embedded, {}
-        where = tokens == self._image
-        features = torch.cat([picture.tokens for picture in seen]).to(embedded.dtype)
-        deep = [torch.cat(level) for level in zip(*(picture.deep for picture in seen), strict=True)]
-        embedded = embedded.masked_scatter(where[..., None], features)
-        return embedded, {"visual_pos_masks": where, "deepstack_visual_embeds": deep}
+    def _embed_with_images(self, input_ids: torch.Tensor, prompts: Sequence[Prompt]) -> tuple[torch.Tensor, dict[str, Any]]:
+        """Embeddings (rows, columns, hidden size) with the images' features in them, and what the language model's first
+        layers add there."""
+        input_ids = input_ids.to(self._model.device)
+        embeddings = self._embed(input_ids)
+        images = self._vision_features(prompts)
+        if not images:
+            return embeddings, {}
+        image_mask = input_ids == self._image_token_id
+        features = torch.cat([image.embeddings for image in images]).to(embeddings.dtype)
+        deepstack = [torch.cat(level) for level in zip(*(image.deepstack for image in images), strict=True)]
+        embeddings = embeddings.masked_scatter(image_mask[..., None], features)
+        return embeddings, {"visual_pos_masks": image_mask, "deepstack_visual_embeds": deepstack}
 
-    def _see(self, prompts: Sequence[Prompt]) -> list[_Seen]:
-        """Features of all pictures, prompt by prompt; those that are not known yet are made in one call."""
-        shown = [pair for prompt in prompts for pair in zip(prompt.question.images, prompt.patches, strict=True)]
-        found = {id(picture): self._features.get(picture) for picture, _ in shown}
-        new = {id(picture): (picture, patches) for picture, patches in shown if found[id(picture)] is None}
+    def _vision_features(self, prompts: Sequence[Prompt]) -> list[VisionFeatures]:
+        """Features of all images, prompt by prompt; those that are not known yet are computed in one call, and kept where a
+        question that follows shows the image too."""
+        images = [image for prompt in prompts for image in prompt.question.images]
+        known = {id(image): features for image in images if (features := self._features.get(image)) is not None}
+        new: dict[int, tuple[Image.Image, Patches, bool]] = {}
+        for prompt in prompts:
+            for index, (image, patches) in enumerate(zip(prompt.question.images, prompt.patches, strict=True)):
+                if id(image) not in known:
+                    new[id(image)] = (image, patches, index in prompt.question.reused)
         if new:
-            made = self._look([patches for _, patches in new.values()])
-            for (picture, patches), features in zip(new.values(), made, strict=True):
-                found[id(picture)] = features
-                if self.shares and patches.prompts > 1:
-                    self._features.put(features, picture)
-        return [found[id(picture)] for picture, _ in shown]
+            computed = self._run_vision_tower([patches for _, patches, _ in new.values()])
+            for (image, _, reused), features in zip(new.values(), computed, strict=True):
+                known[id(image)] = features
+                if self.enabled and reused:
+                    self._features.put(features, image)
+        return [known[id(image)] for image in images]
 
-    def _look(self, pictures: Sequence[Patches]) -> list[_Seen]:
+    def _run_vision_tower(self, images: Sequence[Patches]) -> list[VisionFeatures]:
         device = self._model.device
-        values = torch.cat([picture.values.to(device, non_blocking=True) for picture in pictures])
-        grids = torch.cat([picture.grid for picture in pictures]).to(device)
-        made = self._model.model.get_image_features(values, grids, return_dict=True)
-        sizes = [len(tokens) for tokens in made.pooler_output]
-        # transformers 5.23 splits them by picture, 5.4 does not.
-        deep = [level.split(sizes) if isinstance(level, torch.Tensor) else level for level in made.deepstack_features]
-        levels = zip(*deep, strict=True) if deep else [()] * len(sizes)
-        return [_Seen(*entry) for entry in zip(made.pooler_output, levels, strict=True)]
+        pixel_values = torch.cat([image.pixel_values.to(device, non_blocking=True) for image in images])
+        grid_thw = torch.cat([image.grid_thw for image in images]).to(device)
+        output = self._model.model.get_image_features(pixel_values, grid_thw, return_dict=True)
+        sizes = [len(embeddings) for embeddings in output.pooler_output]
+        # transformers 5.23 splits them by image, 5.4 does not.
+        deepstack = [level.split(sizes) if isinstance(level, torch.Tensor) else level for level in output.deepstack_features]
+        levels = zip(*deepstack, strict=True) if deepstack else [()] * len(sizes)
+        return [VisionFeatures(*entry) for entry in zip(output.pooler_output, levels, strict=True)]
 
     def _keep(self, prompts: Sequence[Prompt], cache: Cache) -> None:
         layers = [(layer.keys, layer.values) for layer in cache.layers]
-        kept = _Kept(layers, [prompt.tokens for prompt in prompts])
+        prefix = _CachedPrefix(layers, [prompt.input_ids for prompt in prompts])
         for row, prompt in enumerate(prompts):
             if prompt.question.shared:
-                self._kept.put((kept, row), *prompt.question.images)
+                self._prefixes.put((prefix, row), *prompt.question.images)
 
-    def _padded(self, rows: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Padded on the left: (rows, longest); and which places are a row's own."""
-        tokens = pad_sequence(rows, batch_first=True, padding_value=self._filler, padding_side="left")
+    def _pad(self, rows: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Token ids padded on the left and their attention mask, (rows, longest) each."""
+        input_ids = pad_sequence(rows, batch_first=True, padding_value=self._pad_token_id, padding_side="left")
         sizes = torch.tensor([len(row) for row in rows])
-        return tokens, torch.arange(tokens.shape[1]) >= tokens.shape[1] - sizes[:, None]
+        return input_ids, torch.arange(input_ids.shape[1]) >= input_ids.shape[1] - sizes[:, None]
 
-    def _offsets(self, prompts: Sequence[Prompt]) -> torch.Tensor:
-        return torch.tensor([prompt.offset for prompt in prompts], device=self._model.device)
+    def _rope_deltas(self, prompts: Sequence[Prompt]) -> torch.Tensor:
+        return torch.tensor([prompt.rope_delta for prompt in prompts], device=self._model.device)
 
 
-def _padded_places(rows: Sequence[torch.Tensor]) -> torch.Tensor:
-    """(3, n) each, to (3, rows, longest)."""
+def _pad_position_ids(rows: Sequence[torch.Tensor]) -> torch.Tensor:
+    """(3, n) each, padded on the left to (3, rows, longest)."""
     return pad_sequence([row.T for row in rows], batch_first=True, padding_side="left").permute(2, 0, 1)
 
 
 def _cache(layers: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> Cache:
     cache = DynamicCache()
-    for number, (keys, values) in enumerate(layers):
-        cache.update(keys, values, number)
+    for index, (keys, values) in enumerate(layers):
+        cache.update(keys, values, index)
     return cache
 
 
-def _joined(parts: Sequence[tuple[Sequence[int], Read]], caching: bool) -> Read:
-    """What was read apart as if it had been read together; each part with its rows."""
-    reads = [read for _, read in parts]
-    order = torch.tensor([row for rows, _ in parts for row in rows]).argsort().to(reads[0].logits.device)
-    width = max(read.seen.shape[1] for read in reads)
-    seen = torch.cat([pad(read.seen, (width - read.seen.shape[1], 0), value=False) for read in reads])[order]
-    logits = torch.cat([read.logits for read in reads])[order]
-    cache = _joined_caches([read.cache for read in reads], width, order) if caching else None
-    return Read(logits, cache, seen, torch.cat([read.offsets for read in reads])[order])
+def _merged(rows: Sequence[int], parts: Sequence[Prefill], caching: bool) -> Prefill:
+    """Groups that were read apart as if they had been read together. `rows`: of the batch, group by group."""
+    order = torch.tensor(rows).argsort().to(parts[0].logits.device)
+    width = max(part.attention_mask.shape[1] for part in parts)
+    masks = [pad(part.attention_mask, (width - part.attention_mask.shape[1], 0), value=False) for part in parts]
+    logits = torch.cat([part.logits for part in parts])[order]
+    cache = _merged_caches([part.cache for part in parts], width, order) if caching else DynamicCache()
+    return Prefill(logits, cache, torch.cat(masks)[order], torch.cat([part.rope_deltas for part in parts])[order])
 
 
-def _joined_caches(caches: Sequence[Cache], width: int, order: torch.Tensor) -> Cache:
-    def together(tensors: Iterable[torch.Tensor]) -> torch.Tensor:
+def _merged_caches(caches: Sequence[Cache], width: int, order: torch.Tensor) -> Cache:
+    def concatenated(tensors: Iterable[torch.Tensor]) -> torch.Tensor:
         return torch.cat([pad(tensor, (0, 0, width - tensor.shape[2], 0)) for tensor in tensors])[order]
 
     layers = zip(*(cache.layers for cache in caches), strict=True)
-    return _cache((together(one.keys for one in level), together(one.values for one in level)) for level in layers)
+    return _cache((concatenated(kv.keys for kv in level), concatenated(kv.values for kv in level)) for level in layers)

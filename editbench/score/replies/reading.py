@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from editbench.records import OK, OUT_OF_RANGE, REFUSED, UNPARSED
+from editbench.records import OK, OUT_OF_RANGE, REFUSED, UNPARSED, Status
 from editbench.score.criteria import Criterion
 from editbench.score.replies import doubts, labels, objects, prose
 from editbench.score.replies.labels import SCORE, Forms, Given
@@ -53,7 +53,7 @@ class Reading:
     in range, whatever became of the others.
     """
 
-    status: str
+    status: Status
     criteria: dict[str, float] | None
     reason: str
     readable: dict[str, float] = field(default_factory=dict, compare=False)
@@ -95,7 +95,7 @@ def read(text: str, criteria: Sequence[Criterion]) -> Reading:
     return Reading(status, readable if status == OK else None, reason, readable)
 
 
-def _status(given: dict[str, list[Given]], criteria: Sequence[Criterion]) -> str:
+def _status(given: dict[str, list[Given]], criteria: Sequence[Criterion]) -> Status:
     """Of each criterion one score, or several that agree; None stands for a score that is given but can't be read."""
     scores = {name: {one.score for one in several} for name, several in given.items()}
     if any(len(several) != 1 or None in several for several in scores.values()):

@@ -18,8 +18,8 @@ TEXT = "Is it <|im_end|> done?"
 def test_the_prompt_is_what_the_judge_itself_reads(checkpoints: TinyPaths) -> None:
     judge = Qwen3VLJudge(checkpoints.judge, JudgeSettings(device="cpu", dtype="float32", readout="generate"))
     question = Question("k", (Image.new("RGB", (32, 32)),) * 2, TEXT, "As ", said="it <|im_end|>")
-    (prompt,) = judge.prepare([question]).prompts
-    read = re.sub(r"(<\|image_pad\|>)+", "<|image_pad|>", judge._decoder.decode(prompt.tokens))
+    (prompt,) = judge.prepare([question])
+    read = re.sub(r"(<\|image_pad\|>)+", "<|image_pad|>", judge._decoder.decode(prompt.input_ids))
     assert ChatTemplate.open(checkpoints.judge).prompt(2, TEXT, "As ", "it <|im_end|>") == read
 
 

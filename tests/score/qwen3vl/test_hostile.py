@@ -33,10 +33,10 @@ def judged(
     edits = make_edits() if not (out.parent / "edits").exists() else out.parent / "edits"
     about = {"edits": str(edits), "out": str(out), "model": model, "rubric_text": rubric_text}
     worker = ScoreWorker(**about, settings=ScoreSettings(**chosen).to_dict(), plan=[0])
-    for place, case in enumerate(worker._cases):
-        if (text := texts.get(case.sample.key)) is not None:
-            sample = replace(case.sample, instruction=text, reference_text=text)
-            worker._cases[place] = replace(case, entry=replace(case.entry, sample=sample))
+    for row, item in enumerate(worker._items):
+        if (text := texts.get(item.sample.key)) is not None:
+            sample = replace(item.sample, instruction=text, reference_text=text)
+            worker._items[row] = replace(item, entry=replace(item.entry, sample=sample))
     worker.load("cpu")
     worker.store(0, worker.compute(0, worker.prepare(0), Pulse(lambda step, steps: None, lambda: None)), 1.0)
     return {row["key"]: row for row in map(orjson.loads, ScorePaths(out).chunk(0).read_bytes().splitlines())}

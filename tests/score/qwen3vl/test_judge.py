@@ -19,7 +19,7 @@ from editbench.processors import load_processor
 from editbench.score.criteria import Criterion
 from editbench.score.judge import JudgeSettings, Question
 from editbench.score.qwen3vl import judge as qwen3vl_judge
-from editbench.score.qwen3vl.decoding import Ending, Steps
+from editbench.score.qwen3vl.decoding import StopTokens, TokenChooser
 from editbench.score.qwen3vl.judge import Qwen3VLJudge
 
 PREFIX = '{"score": '
@@ -92,13 +92,13 @@ def test_pictures_and_texts_of_any_size_share_a_batch(checkpoints: TinyPaths, na
 
 def enumerated(judge: Qwen3VLJudge, asked: Question, answer: str) -> float:
     """P(answer | question) by one full forward over question and answer, with nothing cached or cut off."""
-    prompt = judge._prompt(asked) + answer
+    prompt = judge._prompt_text(asked) + answer
     inputs = judge._processor(text=[prompt], images=list(asked.images), return_tensors="pt")
     ids = judge._processor.tokenizer.encode(answer, add_special_tokens=False)
     with torch.inference_mode():
         probabilities = judge._model(**inputs).logits[0].double().softmax(-1)
     steps = zip(range(-len(ids) - 1, -1), ids, strict=True)
-    return float(np.prod([probabilities[place, token].item() for place, token in steps]))
+    return float(np.prod([probabilities[index, token].item() for index, token in steps]))
 
 
 @pytest.mark.parametrize("name", ["judge", "judge_moe"])
@@ -121,15 +121,15 @@ def test_criteria_of_one_batch_have_scales_of_their_own(checkpoints: TinyPaths) 
     assert replies[2].distributions["c"] == pytest.approx((ten[2][0], one), abs=1e-6)
 
 
-class Scripted(Steps):
+class Scripted(TokenChooser):
     """Notes the digits as ever, and makes the judge write this."""
 
     texts: tuple[str, ...]
 
     def __call__(self, logits: torch.Tensor) -> torch.Tensor:
         super().__call__(logits)
-        place = len(self.digits) - 1
-        return torch.tensor([IDS[text[place]] if place < len(text) else IDS["end"] for text in self.texts])
+        step = len(self.digits) - 1
+        return torch.tensor([IDS[text[step]] if step < len(text) else IDS["end"] for text in self.texts])
 
 
 IDS: dict[str, int] = {}
@@ -146,7 +146,7 @@ def test_what_is_expected_where_a_score_was_written_is_that_of_enumerating_the_a
     IDS.update({character: judge._decoder.encode(character)[0] for character in "".join(WRITTEN)})
     IDS["end"] = judge._decoder.eos_token_id
     monkeypatch.setattr(Scripted, "texts", WRITTEN, raising=False)
-    monkeypatch.setattr(qwen3vl_judge, "Steps", Scripted)
+    monkeypatch.setattr(qwen3vl_judge, "TokenChooser", Scripted)
     asked = [replace(one, criteria=PAIR, answer_prefix="") for one in MIXED]
     replies = judge.answer(judge.prepare(asked))
     assert [reply.text for reply in replies] == [*WRITTEN]
@@ -172,7 +172,7 @@ def test_a_forced_readout_is_the_distribution_behind_what_was_said(checkpoints: 
 def controls(judge: Qwen3VLJudge, *questions: Question) -> list[int]:
     """How many control tokens each prompt has."""
     control = torch.tensor(judge._processor.tokenizer.all_special_ids)
-    return [int(torch.isin(prompt.tokens, control).sum()) for prompt in judge.prepare(questions).prompts]
+    return [int(torch.isin(prompt.input_ids, control).sum()) for prompt in judge.prepare(questions)]
 
 
 def test_control_tokens_in_what_was_said_are_only_text(checkpoints: TinyPaths) -> None:
@@ -193,25 +193,27 @@ def test_drawn_replies_depend_on_their_seed_alone(checkpoints: TinyPaths) -> Non
 def test_a_batch_is_laid_out_as_the_library_does_it(checkpoints: TinyPaths) -> None:
     judge = load(checkpoints.judge, "generate")
     images = [image for one in MIXED for image in one.images]
-    prompts = [judge._prompt(one) for one in MIXED]
+    prompts = [judge._prompt_text(one) for one in MIXED]
     theirs = judge._processor(text=prompts, images=images, padding=True, return_tensors="pt")
-    ours = judge.prepare(MIXED).prompts
-    assert torch.equal(torch.cat([picture.values for prompt in ours for picture in prompt.patches]), theirs["pixel_values"])
-    assert torch.equal(torch.cat([picture.grid for prompt in ours for picture in prompt.patches]), theirs["image_grid_thw"])
+    ours = judge.prepare(MIXED)
+    assert torch.equal(
+        torch.cat([picture.pixel_values for prompt in ours for picture in prompt.patches]), theirs["pixel_values"]
+    )
+    assert torch.equal(torch.cat([picture.grid_thw for prompt in ours for picture in prompt.patches]), theirs["image_grid_thw"])
     rope = {name: theirs[name] for name in ("input_ids", "mm_token_type_ids", "image_grid_thw", "attention_mask")}
-    places, offsets = judge._model.model.get_rope_index(**rope)
+    position_ids, rope_deltas = judge._model.model.get_rope_index(**rope)
     for row, prompt in enumerate(ours):
         own = theirs["attention_mask"][row].bool()
-        assert torch.equal(prompt.tokens, theirs["input_ids"][row][own])
-        assert torch.equal(prompt.places, places[:, row, own])
-        assert prompt.offset == offsets[row]
+        assert torch.equal(prompt.input_ids, theirs["input_ids"][row][own])
+        assert torch.equal(prompt.position_ids, position_ids[:, row, own])
+        assert prompt.rope_delta == rope_deltas[row]
 
 
 @pytest.mark.parametrize("name", ["judge", "judge_moe"])
 def test_a_reply_is_what_the_library_generates(checkpoints: TinyPaths, name: str) -> None:
     judge = load(getattr(checkpoints, name), "generate")
     images = [image for one in MIXED for image in one.images]
-    inputs = judge._processor(text=[judge._prompt(one) for one in MIXED], images=images, padding=True, return_tensors="pt")
+    inputs = judge._processor(text=[judge._prompt_text(one) for one in MIXED], images=images, padding=True, return_tensors="pt")
     theirs = judge._model.generate(**inputs, do_sample=False, max_new_tokens=8)[:, inputs["input_ids"].shape[1] :]
     texts = [PREFIX + text for text in judge._decoder.batch_decode(theirs, skip_special_tokens=True)]
     assert [reply.text for reply in judge.answer(judge.prepare(MIXED))] == texts
@@ -234,9 +236,9 @@ def test_generated_text_goes_on_from_the_prefix_and_is_repeatable(checkpoints: T
 
 def test_an_answer_ends_at_the_end_token(checkpoints: TinyPaths) -> None:
     judge = load(checkpoints.judge, "generate")
-    read = judge._reader.read(judge.prepare([SHORT]).prompts)
-    first = int(read.logits[0, -1].argmax())
-    judge._ending = Ending((first,), judge._ending.filler)
+    prefill = judge._prefix_cache.prefill(judge.prepare([SHORT]))
+    first = int(prefill.logits[0, -1].argmax())
+    judge._stop_tokens = StopTokens((first,), judge._stop_tokens.pad_token_id)
     ended, going_on = judge.answer(judge.prepare([SHORT, MIXED[1]]))
     assert ended.text == PREFIX + judge._decoder.decode([first])
     assert len(going_on.text) > len(PREFIX)
@@ -256,9 +258,9 @@ def test_published_sampling_settings_do_not_sample(checkpoints: TinyPaths, tmp_p
         "pad_token_id": 257,
     }
     (folder / "generation_config.json").write_bytes(orjson.dumps(published))
-    there, here = load(folder, "generate"), load(checkpoints.judge, "generate")
-    assert there._ending == Ending((256, 257), here._ending.filler)
-    assert there.answer(there.prepare([SHORT])) == here.answer(here.prepare([SHORT]))
+    sampling, greedy = load(folder, "generate"), load(checkpoints.judge, "generate")
+    assert sampling._stop_tokens == StopTokens((256, 257), greedy._stop_tokens.pad_token_id)
+    assert sampling.answer(sampling.prepare([SHORT])) == greedy.answer(greedy.prepare([SHORT]))
 
 
 @pytest.mark.parametrize("readout", ["generate", "expected"])
@@ -275,8 +277,8 @@ def test_control_tokens_in_an_instruction_are_only_text(checkpoints: TinyPaths, 
 
 def test_pictures_are_no_larger_than_allowed(checkpoints: TinyPaths) -> None:
     judge = load(checkpoints.judge, max_pixels=100_000)
-    (prompt,) = judge.prepare([question("Score it.", (800, 600), (64, 64))]).prompts
-    areas = [int(picture.grid.prod()) * 16 * 16 for picture in prompt.patches]
+    (prompt,) = judge.prepare([question("Score it.", (800, 600), (64, 64))])
+    areas = [int(picture.grid_thw.prod()) * 16 * 16 for picture in prompt.patches]
     assert all(65_536 <= area <= 100_000 for area in areas)
 
 
@@ -284,8 +286,8 @@ def test_batches_can_be_prepared_in_several_threads(checkpoints: TinyPaths) -> N
     judge = load(checkpoints.judge)
     with ThreadPoolExecutor(4) as pool:
         batches = list(pool.map(lambda _: judge.prepare(MIXED), range(8)))
-    same = partial(torch.equal, batches[0].prompts[1].tokens)
-    assert all(same(batch.prompts[1].tokens) for batch in batches)
+    same = partial(torch.equal, batches[0][1].input_ids)
+    assert all(same(batch[1].input_ids) for batch in batches)
 
 
 @pytest.mark.parametrize("readout", ["generate", "expected"])
@@ -295,7 +297,7 @@ def test_probabilities_that_are_not_numbers_are_one_questions_fault_whatever_was
     judge = load(checkpoints.judge, readout)
     bad = question("Score it.", (256, 288))
     alone, prepared = judge.prepare([bad]), judge.prepare([SHORT, bad])
-    prepared.prompts[1].patches[0].values.fill_(float("nan"))
+    prepared[1].patches[0].pixel_values.fill_(float("nan"))
     (first,) = judge.answer(alone)
     fine, broken = judge.answer(prepared)
     assert (fine.error, broken.text, broken.distributions) == ("", "", {})

@@ -17,8 +17,8 @@ CPU = torch.device("cpu")
 def test_notes_say_how_it_runs_where_there_is_a_choice(checkpoints: TinyPaths, name: str, experts: list[str]) -> None:
     model, notes = loading.load(getattr(checkpoints, name), CPU, torch.float32)
     assert (notes, loading.experts(model)) == ([], experts)
-    forms, note = loading.attention(model.config, torch.device("cuda"), torch.float32)
-    assert (forms["vision_config"], note) == ("sdpa", "attention: pictures sdpa, text sdpa")
+    implementations, note = loading.attention(model.config, torch.device("cuda"), torch.float32)
+    assert (implementations["vision_config"], note) == ("sdpa", "attention: pictures sdpa, text sdpa")
 
 
 def elsewhere(model: Any, device: str, experts: int) -> SimpleNamespace:
@@ -38,14 +38,14 @@ def test_few_replies_on_a_gpu_are_written_with_other_experts(
 ) -> None:
     model = elsewhere(loading.load(checkpoints.judge_moe, CPU, torch.float32)[0], device, 16)
     text = model.config.text_config
-    with loading.writing(model, rows):
+    with loading.decoding_experts(model, rows):
         assert text._experts_implementation == wanted
     assert text._experts_implementation == "grouped_mm"
 
 
 def test_a_judge_without_experts_is_left_as_it_is(checkpoints: TinyPaths) -> None:
     model, _ = loading.load(checkpoints.judge, CPU, torch.float32)
-    with loading.writing(SimpleNamespace(device=torch.device("cuda"), config=model.config), 1):
+    with loading.decoding_experts(SimpleNamespace(device=torch.device("cuda"), config=model.config), 1):
         assert not hasattr(model.config.text_config, "num_experts")
 
 

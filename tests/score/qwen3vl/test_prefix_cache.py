@@ -33,9 +33,12 @@ def samples(count: int) -> list[tuple[Image.Image, ...]]:
     return [tuple(Image.fromarray(values.integers(0, 256, (*size, 3), np.uint8)) for _ in range(2)) for size in sizes]
 
 
-def ask(pictures: Sequence[tuple[Image.Image, ...]], text: str, *, shared: bool = True) -> list[Question]:
+def ask(
+    pictures: Sequence[tuple[Image.Image, ...]], text: str, *, shared: bool = True, reused: tuple[int, ...] = ()
+) -> list[Question]:
     criteria = (Criterion("score", 0, 10),)
-    return [Question("key", shown, f"{place} {text}", "{", criteria, shared=shared) for place, shown in enumerate(pictures)]
+    common = {"criteria": criteria, "shared": shared, "reused": reused}
+    return [Question("key", shown, f"{index} {text}", "{", **common) for index, shown in enumerate(pictures)]
 
 
 def answer(judge: Qwen3VLJudge, questions: Sequence[Question]) -> list[Reply]:
@@ -80,7 +83,7 @@ def test_further_questions_about_the_same_pictures_get_the_same_replies(
         questions = ask(pictures, text, shared=text != TEXTS[-1])
         alone = [answer(plain, [replace(one, shared=False)])[0] for one in questions]
         assert same(answer(sharing, questions), alone)
-    assert len(sharing._reader._kept) == 0
+    assert len(sharing._prefix_cache._prefixes) == 0
 
 
 @READOUTS
@@ -89,7 +92,7 @@ def test_some_in_another_order_and_some_new_ones_share_a_batch(checkpoints: Tiny
     pictures = samples(5)
     answer(judge, ask(pictures[:2], TEXTS[0]))
     answer(judge, ask(pictures[2:4], TEXTS[0]))
-    mixed = ask([pictures[place] for place in (3, 4, 0, 1)], TEXTS[1], shared=False)
+    mixed = ask([pictures[index] for index in (3, 4, 0, 1)], TEXTS[1], shared=False)
     assert same(answer(judge, mixed), [answer(plain, [one])[0] for one in mixed])
 
 
@@ -104,30 +107,30 @@ def test_pictures_are_seen_once_and_their_tokens_read_once(checkpoints: TinyPath
     assert second["tokens"] < first["tokens"]
 
 
-def test_a_picture_that_is_shown_alone_next_is_not_seen_again(checkpoints: TinyPaths) -> None:
+@pytest.mark.parametrize("reused", [(), (1,)])
+def test_a_picture_that_a_later_question_shows_is_seen_once(checkpoints: TinyPaths, reused: tuple[int, ...]) -> None:
     judge, pictures = load(checkpoints.judge, "expected"), samples(2)
-    batches = [judge.prepare(ask(shown, "Score it.", shared=False)) for shown in (pictures, [shown[1:] for shown in pictures])]
-    judge.answer(batches[0])
+    answer(judge, ask(pictures, "Score it.", shared=False, reused=reused))
     with counting(judge) as later:
-        judge.answer(batches[1])
-    assert later["patches"] == 0
+        answer(judge, ask([shown[1:] for shown in pictures], "Score it.", shared=False))
+    assert (later["patches"] == 0) == bool(reused)
 
 
 def test_patches_are_cut_once_for_all_questions_of_a_picture(checkpoints: TinyPaths) -> None:
     judge, pictures = load(checkpoints.judge, "expected"), samples(1)
-    first, second = (judge.prepare(ask(pictures, text)).prompts[0].patches for text in TEXTS[:2])
+    first, second = (judge.prepare(ask(pictures, text))[0].patches for text in TEXTS[:2])
     assert [*map(id, first)] == [*map(id, second)]
 
 
 def test_nothing_outlives_its_pictures(checkpoints: TinyPaths) -> None:
     judge, pictures = load(checkpoints.judge, "expected"), samples(2)
-    for batch in [judge.prepare(ask(pictures, text)) for text in TEXTS]:
-        judge.answer(batch)
-    reader = judge._reader
-    assert (len(judge._patches), len(reader._features), len(reader._kept)) == (4, 4, 2)
-    del pictures, batch
+    for text in TEXTS:
+        answer(judge, ask(pictures, text, reused=(0, 1)))
+    cache = judge._prefix_cache
+    assert (len(judge._patches), len(cache._features), len(cache._prefixes)) == (4, 4, 2)
+    del pictures
     gc.collect()
-    assert (len(judge._patches), len(reader._features), len(reader._kept)) == (0, 0, 0)
+    assert (len(judge._patches), len(cache._features), len(cache._prefixes)) == (0, 0, 0)
 
 
 def test_what_is_kept_gives_way_to_a_batch_that_does_not_fit(
@@ -140,7 +143,7 @@ def test_what_is_kept_gives_way_to_a_batch_that_does_not_fit(
     def full(*_: Any, **__: Any) -> None:
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(judge._reader, "_further", full)
+    monkeypatch.setattr(judge._prefix_cache, "_prefill_suffixes", full)
     assert same(answer(judge, ask(pictures, TEXTS[1])), wanted)
     assert "nothing of the pictures is kept" in caplog.text
-    assert not judge._reader.release()
+    assert not judge._prefix_cache.release()

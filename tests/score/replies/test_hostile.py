@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from editbench.records import OK, STATUSES
-from editbench.score.asking import unfinished
 from editbench.score.criteria import Criterion
 from editbench.score.judge import Question
 from editbench.score.replies import read
-from editbench.score.replies.positions import answer_places
+from editbench.score.replies.positions import answer_offsets
+from editbench.score.runner import unfinished
 
 CRITERIA = (
     (Criterion("score", 0, 10),),
@@ -128,12 +128,12 @@ def test_any_text_is_read(text: str, criteria: tuple[Criterion, ...]) -> None:
 @settings(deadline=None)
 @given(TEXTS, st.sampled_from(CRITERIA))
 def test_the_place_of_an_answer_is_where_its_digits_are(text: str, criteria: tuple[Criterion, ...]) -> None:
-    places = answer_places(text, criteria)
+    offsets = answer_offsets(text, criteria)
     reading = read(text, criteria)
-    assert not places or reading.status == OK
+    assert not offsets or reading.status == OK
     for entry in criteria:
-        if entry.name in places:
-            digits = text[places[entry.name] :][:2]
+        if entry.name in offsets:
+            digits = text[offsets[entry.name] :][:2]
             answers = {float(digits[:1]), float(digits) if digits.isascii() and digits.isdigit() else None}
             assert reading.criteria[entry.name] in {entry.value(answer) for answer in answers if answer is not None}
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from editbench.fleet.failure import DeviceLost
-from editbench.score.asking import Interview, unfinished
 from editbench.score.criteria import Criterion
 from editbench.score.judge import Judge, Question, Reply
+from editbench.score.runner import JudgeRunner, unfinished
 
 QUESTION = Question("key", (), "Score it.", "", (Criterion("a", 0, 10), Criterion("b", 1, 5)))
 
@@ -31,29 +31,29 @@ class Narrow(Judge):
 
 
 def questions(count: int) -> dict[int, Question]:
-    return {place: replace(QUESTION, key=f"k{place}") for place in range(count)}
+    return {row: replace(QUESTION, key=f"k{row}") for row in range(count)}
 
 
-def ask(interview: Interview, count: int, **options: Any) -> dict[int, str]:
-    batches, _ = interview.lay_out(questions(count))
-    return {place: reply.text for batch in batches for place, reply in interview.answers(batch, **options).items()}
+def ask(runner: JudgeRunner, count: int, **options: Any) -> dict[int, str]:
+    batches, _ = runner.prepare(questions(count))
+    return {row: reply.text for batch in batches for row, reply in runner.answer(batch, **options).items()}
 
 
 def test_what_fits_is_remembered_and_all_are_answered_in_order() -> None:
-    interview = Interview(Narrow())
-    wanted = {place: f"k{place} " for place in range(5)}
-    assert ask(interview, 5) == ask(interview, 5) == wanted
-    assert interview.judge.sizes == [5, 2, 2, 1, 2, 2, 1]
+    runner = JudgeRunner(Narrow())
+    wanted = {row: f"k{row} " for row in range(5)}
+    assert ask(runner, 5) == ask(runner, 5) == wanted
+    assert runner.judge.sizes == [5, 2, 2, 1, 2, 2, 1]
 
 
 def test_halves_keep_their_seeds() -> None:
-    assert ask(Interview(Narrow()), 3, seeds={0: 7, 1: 8, 2: 9}) == {0: "k0 7", 1: "k1 8", 2: "k2 9"}
+    assert ask(JudgeRunner(Narrow()), 3, seeds={0: 7, 1: 8, 2: 9}) == {0: "k0 7", 1: "k1 8", 2: "k2 9"}
 
 
 def test_forced_readouts_are_asked_in_batches_and_halved() -> None:
-    interview = Interview(Narrow())
-    assert [*interview.forced(questions(6), 4)] == [*range(6)]
-    assert interview.judge.sizes == [4, 2, 2, 2]
+    runner = JudgeRunner(Narrow())
+    assert [*runner.force(questions(6), 4)] == [*range(6)]
+    assert runner.judge.sizes == [4, 2, 2, 2]
 
 
 class Picky(Narrow):
@@ -66,20 +66,20 @@ class Picky(Narrow):
 
 
 def test_a_question_that_does_not_fit_alone_takes_no_others_down() -> None:
-    interview = Interview(Picky())
-    (batch,), _ = interview.lay_out(questions(4))
-    replies = interview.answers(batch)
-    assert {place: reply.text.strip() for place, reply in replies.items()} == {0: "k0", 1: "", 2: "k2", 3: "k3"}
-    assert {place: reply.error for place, reply in replies.items() if reply.error} == {1: "OutOfMemoryError: so many bytes"}
-    assert [(one.reason, one.text) for one in interview.failed] == [("out_of_memory", "so many bytes")]
-    assert [place for place, reply in interview.forced(questions(4), 4).items() if reply.error] == [1]
+    runner = JudgeRunner(Picky())
+    (batch,), _ = runner.prepare(questions(4))
+    replies = runner.answer(batch)
+    assert {row: reply.text.strip() for row, reply in replies.items()} == {0: "k0", 1: "", 2: "k2", 3: "k3"}
+    assert {row: reply.error for row, reply in replies.items() if reply.error} == {1: "OutOfMemoryError: so many bytes"}
+    assert [(one.reason, one.text) for one in runner.failures] == [("out_of_memory", "so many bytes")]
+    assert [row for row, reply in runner.force(questions(4), 4).items() if reply.error] == [1]
 
 
 def test_one_that_does_not_fit_alone_makes_no_batch_smaller() -> None:
-    interview = Interview(Picky())
+    runner = JudgeRunner(Picky())
     for count in (2, 2):
-        ask(interview, count)
-    assert len(interview.lay_out(questions(2))[0]) == 1
+        ask(runner, count)
+    assert len(runner.prepare(questions(2))[0]) == 1
 
 
 def test_a_lost_device_is_not_taken_for_a_question_that_does_not_fit() -> None:
@@ -88,7 +88,7 @@ def test_a_lost_device_is_not_taken_for_a_question_that_does_not_fit() -> None:
             raise torch.AcceleratorError("illegal access")
 
     with pytest.raises(DeviceLost):
-        ask(Interview(Lost()), 2)
+        ask(JudgeRunner(Lost()), 2)
 
 
 class Choosy(Narrow):
@@ -104,13 +104,13 @@ class Choosy(Narrow):
 
 
 def test_a_batch_that_raises_is_asked_again_one_by_one() -> None:
-    interview = Interview(Choosy())
-    (batch,), _ = interview.lay_out(questions(4))
-    replies = interview.answers(batch)
+    runner = JudgeRunner(Choosy())
+    (batch,), _ = runner.prepare(questions(4))
+    replies = runner.answer(batch)
     assert [reply.text for reply in replies.values()] == ["k0", "", "k2", "k3"]
     assert replies[1].error == "TypeError: what is this"
-    assert interview.judge.sizes == [4, 1, 1, 1, 1]
-    assert len(interview.lay_out(questions(4))[0]) == 1  # the next batch is as large as before
+    assert runner.judge.sizes == [4, 1, 1, 1, 1]
+    assert len(runner.prepare(questions(4))[0]) == 1  # the next batch is as large as before
 
 
 def test_a_batch_that_raises_keeps_its_seeds_one_by_one() -> None:
@@ -119,7 +119,7 @@ def test_a_batch_that_raises_keeps_its_seeds_one_by_one() -> None:
             super().answer(prepared)
             return [Reply(f"{question.key} {seed}") for question, seed in zip(prepared, seeds, strict=True)]
 
-    assert ask(Interview(Drawing()), 3, seeds={0: 7, 1: 8, 2: 9}) == {0: "k0 7", 1: "", 2: "k2 9"}
+    assert ask(JudgeRunner(Drawing()), 3, seeds={0: 7, 1: 8, 2: 9}) == {0: "k0 7", 1: "", 2: "k2 9"}
 
 
 def test_a_forced_readout_that_raises_is_asked_again_one_by_one() -> None:
@@ -127,8 +127,8 @@ def test_a_forced_readout_that_raises_is_asked_again_one_by_one() -> None:
         def force(self, questions: Any) -> list[Reply]:
             return self.answer(questions)
 
-    replies = Interview(Forced()).forced(questions(4), 4)
-    assert {place: reply.text or reply.error for place, reply in replies.items()} == {
+    replies = JudgeRunner(Forced()).force(questions(4), 4)
+    assert {row: reply.text or reply.error for row, reply in replies.items()} == {
         0: "k0",
         1: "TypeError: what is this",
         2: "k2",
@@ -144,7 +144,7 @@ def test_what_stops_the_rank_is_not_taken_for_a_question_that_fails() -> None:
         error = Stopped
 
     with pytest.raises(Stopped):
-        ask(Interview(Stopping()), 2)
+        ask(JudgeRunner(Stopping()), 2)
 
 
 def test_too_few_replies_are_those_of_no_question() -> None:
@@ -152,9 +152,9 @@ def test_too_few_replies_are_those_of_no_question() -> None:
         def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
             return [Reply(question.key) for question in prepared if question.key != "k1"]
 
-    interview = Interview(Silent())
-    (batch,), _ = interview.lay_out(questions(3))
-    assert [reply.text or reply.error for reply in interview.answers(batch).values()] == [
+    runner = JudgeRunner(Silent())
+    (batch,), _ = runner.prepare(questions(3))
+    assert [reply.text or reply.error for reply in runner.answer(batch).values()] == [
         "k0",
         "UserError: the judge gave 0 replies to 1 questions",
         "k2",
@@ -171,9 +171,9 @@ class Tokenless(Narrow):
 
 
 def test_a_question_that_can_not_be_prepared_is_left_out_of_its_batch() -> None:
-    (batch,), broken = Interview(Tokenless()).lay_out(questions(4))
+    (batch,), failures = JudgeRunner(Tokenless()).prepare(questions(4))
     assert [*batch.questions] == [0, 2, 3]
-    assert {place: one.message for place, one in broken.items()} == {1: "error: OverflowError: too long"}
+    assert {row: one.message for row, one in failures.items()} == {1: "error: OverflowError: too long"}
 
 
 def test_questions_that_can_only_be_prepared_alone_are_asked_alone() -> None:
@@ -183,13 +183,13 @@ def test_questions_that_can_only_be_prepared_alone_are_asked_alone() -> None:
                 raise ValueError("one at a time")
             return questions
 
-    batches, broken = Interview(Solitary()).lay_out(questions(3))
-    assert ([[*batch.questions] for batch in batches], broken) == ([[0], [1], [2]], {})
+    batches, failures = JudgeRunner(Solitary()).prepare(questions(3))
+    assert ([[*batch.questions] for batch in batches], failures) == ([[0], [1], [2]], {})
 
 
 def test_a_smaller_size_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
-    interview = Interview(Narrow())
-    ask(interview, 5)
+    runner = JudgeRunner(Narrow())
+    ask(runner, 5)
     assert "5 questions at once did not fit into memory: from here on 2" in caplog.text
 
 
@@ -198,7 +198,7 @@ def test_a_judge_that_can_not_be_forced_says_so() -> None:
         def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
             return []
 
-    assert Interview(Plain()).forced(questions(1), 4) is None
+    assert JudgeRunner(Plain()).force(questions(1), 4) is None
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ def test_controls_are_judged_in_chunks_of_their_own_and_marked(work: Any) -> Non
 def test_the_judge_is_shown_the_pictures_of_the_control(work: Any) -> None:
     teal, red = (0, 128, 128), (255, 0, 0)
     worker = work(audit=100, plan=[1], batch_size=16)
-    questions = worker.prepare(0).parts[0].questions
-    shown = {worker._cases[place].audit: [image.getpixel((0, 0)) for image in one.images] for place, one in questions.items()}
+    questions = worker.prepare(0).groups[0].questions
+    shown = {worker._items[row].audit: [image.getpixel((0, 0)) for image in one.images] for row, one in questions.items()}
     assert shown == {"repeat": [teal, red], "unedited": [teal, teal], "swapped": [red, teal]}
 
 
@@ -108,14 +108,15 @@ def test_without_that_it_has_neither(work: Any) -> None:
 
 def test_a_question_tells_whether_another_one_follows_about_the_same_pictures(work: Any) -> None:
     worker = work(Both, rubric_text=rubric.load("viescore").text, readout="expected")
-    parts = worker.prepare(0).parts
-    assert [part.questions[0].shared for part in parts] == [True, False, True, False]
-    assert parts[0].questions[0].images[0] is parts[1].questions[0].images[0]
+    groups = worker.prepare(0).groups
+    assert [group.questions[0].shared for group in groups] == [True, False, True, False]
+    assert [group.questions[0].reused for group in groups] == [(0, 1), (1,), (0,), ()]  # source and edit, then the edit alone
+    assert groups[0].questions[0].images[0] is groups[1].questions[0].images[0]
 
 
 def test_with_votes_every_question_comes_again(work: Any) -> None:
     worker = work(Both, rubric_text=rubric.load("viescore").text, votes=2, temperature=1.0)
-    assert [part.questions[0].shared for part in worker.prepare(0).parts] == [True, True]
+    assert [group.questions[0].shared for group in worker.prepare(0).groups] == [True, True]
 
 
 def test_questions_are_asked_in_the_rubrics_order_whatever_the_first_sample_is_asked(work: Any) -> None:
@@ -123,7 +124,7 @@ def test_questions_are_asked_in_the_rubrics_order_whatever_the_first_sample_is_a
     text = text.replace("any_category = true", "any_category = true\ncategories = {causal = []}")
     text = text.replace('score = "sqrt(sc * pq)"', 'score = "pq"').replace('sc = "min(success, overediting)"', "")
     worker = work(Quadruple, rubric_text=text)
-    assert [part.name for part in worker.prepare(0).parts] == ["consistency", "quality"]
+    assert [group.name for group in worker.prepare(0).groups] == ["consistency", "quality"]
     assert list(rows(worker)["causal"]["criteria"]) == ["success", "overediting", "naturalness", "artifacts"]
 
 
