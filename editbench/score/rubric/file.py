@@ -8,7 +8,7 @@ from editbench.score.rubric import headline, sections, sources
 from editbench.score.rubric.question import OTHER
 from editbench.score.rubric.rubric import Rubric
 from editbench.score.rubric.scoring import Scoring
-from editbench.score.rubric.sources import Source, Whole
+from editbench.score.rubric.sources import ResolvedSource, Source
 from editbench.score.rubric.tables import Table
 
 _TEMPLATE = "_template"
@@ -20,12 +20,12 @@ def load(name_or_path: str) -> Rubric:
     Raises:
         UserError: no such rubric, an unreadable file, or a fault in it (file, key, fault).
     """
-    return _rubric(sources.whole(sources.find(name_or_path, Path())))
+    return _rubric(sources.resolve(sources.find(name_or_path, Path())))
 
 
 def parse(text: str, where: str) -> Rubric:
     """The rubric in a TOML text, or in a Rubric's `text`; `where` names it in messages. Raises UserError on any fault."""
-    return _rubric(sources.whole(Source(where, text, Path())))
+    return _rubric(sources.resolve(Source(where, text, Path())))
 
 
 def template() -> str:
@@ -33,16 +33,16 @@ def template() -> str:
     return sources.shipped(_TEMPLATE)
 
 
-def _rubric(whole: Whole) -> Rubric:
-    top = Table(whole.values, whole.origin)
+def _rubric(source: ResolvedSource) -> Rubric:
+    top = Table(source.values, source.origin)
     spellings, extras, languages = sections.spellings(top), sections.extras(top), sections.languages(top)
     categories = tuple(dict.fromkeys(spellings.values()))
     any_category = top.flag("any_category")
-    flags = sections.flag_kinds(categories, extras)
+    flags = sections.flag_types(categories, extras)
     criteria, tables = sections.criteria(top, flags)
     steps, formula = sections.formulas(top, criteria, flags)
     references = top.optional("reference")
-    rest = sections.Rest(
+    context = sections.QuestionContext(
         languages=languages,
         groups=(*categories, *((OTHER,) if any_category else ())),
         criteria=criteria,
@@ -61,7 +61,7 @@ def _rubric(whole: Whole) -> Rubric:
         resize_edited=top.flag("resize_edited"),
         extras=extras,
         criteria=tuple(criteria.values()),
-        questions=sections.questions(top, rest),
+        questions=sections.questions(top, context),
         references=sections.references(references, languages),
         answer_prefixes=sections.answer_prefixes(top),
         flags=tuple(name for name in flags if name not in (sections.CATEGORY, sections.REFERENCE_TEXT)),
@@ -69,9 +69,9 @@ def _rubric(whole: Whole) -> Rubric:
         partial=sections.partial(top),
         differs=top.strings("differs", what="difference") if top.has("differs") else (),
         headline=headline.read(top.table("headline"), categories, extras),
-        text=whole.text,
+        text=source.text,
     )
     top.close()
-    for key, fault in rubric.rehearse():
+    for key, fault in rubric.faults():
         raise top.fault(key, fault)
     return rubric

@@ -5,7 +5,7 @@
 
 A formula is read by `ast` and never executed: each node that is allowed has a function here, and any other is refused when the
 rubric is loaded. Allowed are numbers, texts in quotes, known names, + - * /, comparisons, `in (..., ...)`, and / or / not,
-A if TEST else B, and the functions min, max, mean, sqrt, abs. What is of the wrong kind is refused too, such as a number in
+A if TEST else B, and the functions min, max, mean, sqrt, abs. What is of the wrong type is refused too, such as a number in
 place of a test.
 """
 
@@ -26,44 +26,47 @@ DEEPEST = 60
 """Levels of operators and functions within each other; a sum of n numbers has n."""
 
 
-class Kind(Enum):
+class ValueType(Enum):
+    """What a name or an expression stands for; the value is for messages."""
+
     NUMBER = "a number"
     NUMBERS = "several numbers"
     TRUTH = "true or false"
     TEXT = "a text"
 
 
-NUMBER, NUMBERS, TRUTH, TEXT = Kind
+NUMBER, NUMBERS, TRUTH, TEXT = ValueType
 Context = Mapping[str, Any]
 """Values by name. A name that is missing matters only if it is needed."""
 
 
 class FormulaError(ValueError):
-    """What is wrong with a formula, or with the values it is given."""
+    """What is wrong with a formula, or with the values that it is called with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """A checked formula; call it with its context. `kinds`: the names it may use."""
+    """A checked formula; call it with its context. `names`: those it may use, with their types."""
 
     text: str
-    kinds: Mapping[str, Kind]
-    kind: Kind
-    _value: Callable[[Context], Any]
+    names: Mapping[str, ValueType]
+    value_type: ValueType
+    _evaluate: Callable[[Context], Any]
 
     def __call__(self, context: Context) -> Any:
-        """Raises FormulaError for a missing name, a division by zero, the root of a negative number, or no finite number."""
-        value = self._value(context)
-        if self.kind is NUMBER and not math.isfinite(value):
+        """The formula's value. Raises FormulaError for a missing name, a division by zero, the root of a negative number, or a
+        result that is no finite number."""
+        value = self._evaluate(context)
+        if self.value_type is NUMBER and not math.isfinite(value):
             raise FormulaError(f"{self.text!r} is not a finite number")
         return value
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return compile_formula, (self.text, self.kinds)
+        return compile_formula, (self.text, self.names)
 
 
-def compile_formula(text: str, kinds: Mapping[str, Kind]) -> Formula:
-    """Check a formula. Raises FormulaError for anything that is not allowed, and for names that are not in `kinds`."""
+def compile_formula(text: str, names: Mapping[str, ValueType]) -> Formula:
+    """Check a formula. Raises FormulaError for anything that is not allowed, and for names that are not in `names`."""
     if len(text) > LONGEST:
         raise FormulaError(f"is longer than {LONGEST} characters")
     try:
@@ -74,16 +77,18 @@ def compile_formula(text: str, kinds: Mapping[str, Kind]) -> Formula:
         raise FormulaError(f"can't be read: {error}") from None
     if _depth(tree) > DEEPEST:
         raise FormulaError(f"goes deeper than {DEEPEST} levels")
-    part = _part(tree.body, kinds)
-    return Formula(text, dict(kinds), part.kind, part.value)
+    compiled = _compile(tree.body, names)
+    return Formula(text, dict(names), compiled.value_type, compiled.evaluate)
 
 
-class _Part(NamedTuple):
-    kind: Kind
-    value: Callable[[Context], Any]
+class _Compiled(NamedTuple):
+    """A checked node of the tree, compiled: the type of its value, and what evaluates it."""
+
+    value_type: ValueType
+    evaluate: Callable[[Context], Any]
 
 
-_Kinds = Mapping[str, Kind]
+_Names = Mapping[str, ValueType]
 
 
 def _depth(tree: ast.AST) -> int:
@@ -94,42 +99,44 @@ def _depth(tree: ast.AST) -> int:
     return depth
 
 
-def _part(node: ast.AST, kinds: _Kinds, wanted: Kind | None = None) -> _Part:
+def _compile(node: ast.AST, names: _Names, wanted: ValueType | None = None) -> _Compiled:
     if (build := _ALLOWED.get(type(node))) is None:
         raise FormulaError(f"{_source(node)} is not allowed")
-    part = build(node, kinds)
-    if wanted is not None and part.kind is not wanted:
-        raise FormulaError(f"{_source(node)} must be {wanted.value}, and is {part.kind.value}")
-    return part
+    compiled = build(node, names)
+    if wanted is not None and compiled.value_type is not wanted:
+        raise FormulaError(f"{_source(node)} must be {wanted.value}, and is {compiled.value_type.value}")
+    return compiled
 
 
 def _source(node: ast.AST) -> str:
     return f"`{ast.unparse(node):.60}`" if isinstance(node, ast.expr) else type(node).__name__
 
 
-def _constant(node: ast.Constant, kinds: _Kinds) -> _Part:  # noqa: ARG001
-    if isinstance(node.value, str):
-        return _Part(TEXT, lambda _, text=node.value: text)
-    if type(node.value) not in (int, float):
+def _constant(node: ast.Constant, names: _Names) -> _Compiled:  # noqa: ARG001
+    value = node.value
+    if isinstance(value, str):
+        return _Compiled(TEXT, lambda _: value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise FormulaError(f"{_source(node)} is not allowed")
-    if not abs(node.value) < 1e12:
+    if not abs(value) < 1e12:
         raise FormulaError("has a number that is too large")
-    return _Part(NUMBER, lambda _, number=float(node.value): number)
+    number = float(value)
+    return _Compiled(NUMBER, lambda _: number)
 
 
-def _name(node: ast.Name, kinds: _Kinds) -> _Part:
+def _name(node: ast.Name, names: _Names) -> _Compiled:
     name = node.id
-    if name not in kinds:
-        close = get_close_matches(name, kinds, n=1)
+    if name not in names:
+        close = get_close_matches(name, names, n=1)
         meant = f" (did you mean {close[0]}?)" if close else ""
-        raise FormulaError(f"unknown name {name}{meant}; known: {', '.join(kinds)}")
+        raise FormulaError(f"unknown name {name}{meant}; known: {', '.join(names)}")
 
     def value(context: Context) -> Any:
         if name not in context:
             raise FormulaError(f"there is no {name}")
         return context[name]
 
-    return _Part(kinds[name], value)
+    return _Compiled(names[name], value)
 
 
 def _divide(left: float, right: float) -> float:
@@ -146,27 +153,27 @@ _ARITHMETIC: dict[type[ast.AST], Callable[[float, float], float]] = {
 }
 
 
-def _arithmetic(node: ast.BinOp, kinds: _Kinds) -> _Part:
+def _arithmetic(node: ast.BinOp, names: _Names) -> _Compiled:
     if (apply := _ARITHMETIC.get(type(node.op))) is None:
         raise FormulaError(f"{_source(node)} is not allowed: only + - * /")
-    left, right = _part(node.left, kinds, NUMBER).value, _part(node.right, kinds, NUMBER).value
-    return _Part(NUMBER, lambda context: apply(left(context), right(context)))
+    left, right = _compile(node.left, names, NUMBER).evaluate, _compile(node.right, names, NUMBER).evaluate
+    return _Compiled(NUMBER, lambda context: apply(left(context), right(context)))
 
 
-def _unary(node: ast.UnaryOp, kinds: _Kinds) -> _Part:
+def _unary(node: ast.UnaryOp, names: _Names) -> _Compiled:
     if isinstance(node.op, ast.Not):
-        value = _part(node.operand, kinds, TRUTH).value
-        return _Part(TRUTH, lambda context: not value(context))
+        value = _compile(node.operand, names, TRUTH).evaluate
+        return _Compiled(TRUTH, lambda context: not value(context))
     if not isinstance(node.op, ast.USub):
         raise FormulaError(f"{_source(node)} is not allowed")
-    value = _part(node.operand, kinds, NUMBER).value
-    return _Part(NUMBER, lambda context: -value(context))
+    value = _compile(node.operand, names, NUMBER).evaluate
+    return _Compiled(NUMBER, lambda context: -value(context))
 
 
-def _logic(node: ast.BoolOp, kinds: _Kinds) -> _Part:
-    values = [_part(operand, kinds, TRUTH).value for operand in node.values]
+def _logic(node: ast.BoolOp, names: _Names) -> _Compiled:
+    values = [_compile(operand, names, TRUTH).evaluate for operand in node.values]
     decide = all if isinstance(node.op, ast.And) else any
-    return _Part(TRUTH, lambda context: decide(value(context) for value in values))
+    return _Compiled(TRUTH, lambda context: decide(value(context) for value in values))
 
 
 _ORDER: dict[type[ast.AST], Callable[[Any, Any], bool]] = {
@@ -182,42 +189,44 @@ _MEMBERSHIP: dict[type[ast.AST], Callable[[Any, Any], bool]] = {
 }
 
 
-def _comparison(node: ast.Compare, kinds: _Kinds) -> _Part:
+def _comparison(node: ast.Compare, names: _Names) -> _Compiled:
     operands = (node.left, *node.comparators)
     tests = [
-        _compare(node, left, test, right, kinds) for left, test, right in zip(operands, node.ops, operands[1:], strict=False)
+        _compare(node, left, test, right, names) for left, test, right in zip(operands, node.ops, operands[1:], strict=False)
     ]
-    return _Part(TRUTH, lambda context: all(test(context) for test in tests))
+    return _Compiled(TRUTH, lambda context: all(test(context) for test in tests))
 
 
-def _compare(node: ast.Compare, left: ast.expr, test: ast.cmpop, right: ast.expr, kinds: _Kinds) -> Callable[[Context], bool]:
-    if apply := _MEMBERSHIP.get(type(test)):
-        value, texts = _part(left, kinds, TEXT).value, _texts(right)
-        return lambda context: apply(value(context), texts)
-    if apply := _ORDER.get(type(test)):
-        first, second = _part(left, kinds, NUMBER), _part(right, kinds, NUMBER)
-    elif apply := _EQUALITY.get(type(test)):
-        first = _part(left, kinds)
-        second = _part(right, kinds, first.kind)
-        if first.kind not in (NUMBER, TEXT):
-            raise FormulaError(f"{_source(left)} can't be compared: it is {first.kind.value}")
+def _compare(node: ast.Compare, left: ast.expr, test: ast.cmpop, right: ast.expr, names: _Names) -> Callable[[Context], bool]:
+    operation = type(test)
+    if operation in _MEMBERSHIP:
+        contains, value, texts = _MEMBERSHIP[operation], _compile(left, names, TEXT).evaluate, _texts(right)
+        return lambda context: contains(value(context), texts)
+    if operation in _ORDER:
+        compare, first, second = _ORDER[operation], _compile(left, names, NUMBER), _compile(right, names, NUMBER)
+    elif operation in _EQUALITY:
+        compare, first = _EQUALITY[operation], _compile(left, names)
+        second = _compile(right, names, first.value_type)
+        if first.value_type not in (NUMBER, TEXT):
+            raise FormulaError(f"{_source(left)} can't be compared: it is {first.value_type.value}")
     else:
         raise FormulaError(f"{_source(node)} is not allowed")
-    return lambda context: apply(first.value(context), second.value(context))
+    return lambda context: compare(first.evaluate(context), second.evaluate(context))
 
 
 def _texts(node: ast.expr) -> frozenset[str]:
     if isinstance(node, ast.Tuple | ast.List):
-        texts = [entry.value for entry in node.elts if isinstance(entry, ast.Constant)]
-        if len(texts) == len(node.elts) and all(isinstance(text, str) for text in texts):
+        values = [entry.value for entry in node.elts if isinstance(entry, ast.Constant)]
+        texts = [value for value in values if isinstance(value, str)]
+        if len(texts) == len(node.elts):
             return frozenset(texts)
     raise FormulaError(f"{_source(node)} must be a list of texts in quotes")
 
 
-def _choice(node: ast.IfExp, kinds: _Kinds) -> _Part:
-    test, left = _part(node.test, kinds, TRUTH).value, _part(node.body, kinds)
-    right = _part(node.orelse, kinds, left.kind).value
-    return _Part(left.kind, lambda context: left.value(context) if test(context) else right(context))
+def _choice(node: ast.IfExp, names: _Names) -> _Compiled:
+    test, left = _compile(node.test, names, TRUTH).evaluate, _compile(node.body, names)
+    right = _compile(node.orelse, names, left.value_type).evaluate
+    return _Compiled(left.value_type, lambda context: left.evaluate(context) if test(context) else right(context))
 
 
 def _mean(values: list[float]) -> float:
@@ -238,30 +247,30 @@ _ONE: dict[str, Callable[[float], float]] = {"sqrt": _sqrt, "abs": abs}
 FUNCTIONS = (*_MANY, *_ONE)
 
 
-def _call(node: ast.Call, kinds: _Kinds) -> _Part:
+def _call(node: ast.Call, names: _Names) -> _Compiled:
     if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS or node.keywords:
         raise FormulaError(f"{_source(node)} is not allowed; functions: {', '.join(FUNCTIONS)}")
     name = node.func.id
     if name in _ONE:
         if len(node.args) != 1:
             raise FormulaError(f"{name} takes one number")
-        only = _part(node.args[0], kinds, NUMBER).value
-        return _Part(NUMBER, lambda context: _ONE[name](only(context)))
+        only = _compile(node.args[0], names, NUMBER).evaluate
+        return _Compiled(NUMBER, lambda context: _ONE[name](only(context)))
     if not node.args:
         raise FormulaError(f"{name} needs at least one number")
-    parts = [_many(argument, kinds) for argument in node.args]
-    return _Part(NUMBER, lambda context: _MANY[name]([value for part in parts for value in part(context)]))
+    lists = [_numbers(argument, names) for argument in node.args]
+    return _Compiled(NUMBER, lambda context: _MANY[name]([value for numbers in lists for value in numbers(context)]))
 
 
-def _many(node: ast.expr, kinds: _Kinds) -> Callable[[Context], list[float]]:
-    if isinstance(node, ast.Name) and kinds.get(node.id) is NUMBERS:
-        part = _part(node, kinds)
-        return lambda context: list(part.value(context))
-    part = _part(node, kinds, NUMBER)
-    return lambda context: [part.value(context)]
+def _numbers(node: ast.expr, names: _Names) -> Callable[[Context], list[float]]:
+    if isinstance(node, ast.Name) and names.get(node.id) is NUMBERS:
+        compiled = _compile(node, names)
+        return lambda context: list(compiled.evaluate(context))
+    compiled = _compile(node, names, NUMBER)
+    return lambda context: [compiled.evaluate(context)]
 
 
-_ALLOWED: dict[type[ast.AST], Callable[[Any, _Kinds], _Part]] = {
+_ALLOWED: dict[type[ast.AST], Callable[[Any, _Names], _Compiled]] = {
     ast.Constant: _constant,
     ast.Name: _name,
     ast.BinOp: _arithmetic,

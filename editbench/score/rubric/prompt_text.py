@@ -17,11 +17,11 @@ _CAPTIONS = {
     "en": ("Image {}", ", ", "You see {} pictures, in this order: {}.", ' Below, "{}" means {} together.'),
     "zh": ("图{}", "、", "你会依次看到{}张图：{}。", "下文的“{}”是指{}这一组图。"),
 }
-"""Name of a picture, what stands between two; the sentence on all pictures (number, names), on those that share a name."""
+"""Name of an image, what separates two; the sentence on all images (number, names), and that on those that share a name."""
 
 
 class TemplateError(ValueError):
-    """A placeholder that is not known, by its `name`; or a token that the text does not hold."""
+    """A text has a placeholder that is not known, by its `name`; or it lacks a token."""
 
     def __init__(self, message: str, name: str) -> None:
         super().__init__(message)
@@ -30,7 +30,7 @@ class TemplateError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """`pieces`: text and placeholder names in turn, text first."""
+    """A text with placeholders. `pieces`: text and placeholder names in turn, text first."""
 
     pieces: tuple[str, ...]
 
@@ -39,8 +39,8 @@ class Template:
         return self.pieces[1::2]
 
     def fill(self, values: Mapping[str, str]) -> str:
-        """What is filled in is data: braces in it come out as they are."""
-        return "".join(values[piece] if place % 2 else piece for place, piece in enumerate(self.pieces))
+        """The text with `values` for its placeholders. What is filled in is data: braces in it come out as they are."""
+        return "".join(values[piece] if index % 2 else piece for index, piece in enumerate(self.pieces))
 
 
 def template(text: str, allowed: Collection[str], tokens: Mapping[str, str] | None = None) -> Template:
@@ -71,18 +71,18 @@ def caption(language: str, counts: Sequence[int]) -> str:
     """
     if max(counts) == 1:
         return ""
-    name, between, all_of_them, shared = _CAPTIONS.get(language, _CAPTIONS["en"])
-    parts = [
-        [name.format(f"{place}.{part}" if count > 1 else place) for part in range(1, count + 1)]
-        for place, count in enumerate(counts, 1)
-    ]
-    groups = [shared.format(name.format(place), between.join(group)) for place, group in enumerate(parts, 1) if len(group) > 1]
-    listed = between.join(picture for group in parts for picture in group)
-    return f"{all_of_them.format(sum(counts), listed)}{''.join(groups)}\n\n"
+    name, separator, all_images, same_name = _CAPTIONS.get(language, _CAPTIONS["en"])
+    groups = {
+        name.format(number): [name.format(f"{number}.{nth}" if count > 1 else number) for nth in range(1, count + 1)]
+        for number, count in enumerate(counts, 1)
+    }
+    shared = [same_name.format(title, separator.join(names)) for title, names in groups.items() if len(names) > 1]
+    listed = separator.join(image for names in groups.values() for image in names)
+    return f"{all_images.format(sum(counts), listed)}{''.join(shared)}\n\n"
 
 
 def spelling(category: str) -> str:
-    """Categories are told apart without regard to case and to `-`, `_` and space: GEdit mixes them."""
+    """A category's name without regard to case and to `-`, `_` and space: GEdit mixes them."""
     return re.sub(r"[\s_-]+", "_", category.strip().casefold())
 
 

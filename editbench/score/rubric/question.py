@@ -32,8 +32,8 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wording:
-    """A question in one language."""
+class PromptText:
+    """A question's text in one language."""
 
     text: Template
     forms: Mapping[str, Template]
@@ -45,8 +45,8 @@ class Wording:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """A question with the criteria it yields, which may depend on the category."""
+class RubricQuestion:
+    """A question of a rubric with the criteria it yields, which may depend on the category."""
 
     name: str
     images: tuple[str, ...]
@@ -54,9 +54,12 @@ class Question:
     criteria: Mapping[str, tuple[Criterion, ...]]
     """By category, and `other` for those that are not listed; empty where the question is not asked."""
     when: Formula | None
-    wordings: Mapping[str, Wording]
+    """Whether it is asked of a sample; None: of all."""
+    prompt_texts: Mapping[str, PromptText]
+    """By language."""
 
     def criteria_of(self, category: str) -> tuple[Criterion, ...]:
+        """The criteria for a category; none where the question is not asked."""
         return self.criteria.get(category, self.criteria.get(OTHER, ()))
 
     def applies(self, facts: Context, pictures: Collection[str]) -> bool:
@@ -71,20 +74,20 @@ class Question:
         `values`: instruction, category, reference_text and reference of the sample. `pictures`: the kind of each that it has.
         """
         counts = [max([*pictures].count(kind), 1) for kind in self.images]
-        shown = tuple(kind for kind, count in zip(self.images, counts, strict=True) for _ in range(count))
-        told = caption(language, counts)
+        kinds = tuple(kind for kind, count in zip(self.images, counts, strict=True) for _ in range(count))
         criteria = self.criteria_of(values["category"])
         groups = [(criterion,) for criterion in criteria] if readout == EXPECTED else [criteria]
-        wording = self.wordings[language]
-        return [Ask(self.name, group, shown, told + _text(wording, readout, group, values), prefix) for group in groups]
+        before, prompt = caption(language, counts), self.prompt_texts[language]
+        return [Ask(self.name, group, kinds, before + _text(prompt, readout, group, values), prefix) for group in groups]
 
 
-def _text(wording: Wording, readout: str, criteria: Sequence[Criterion], values: Mapping[str, str]) -> str:
+def _text(prompt: PromptText, readout: str, criteria: Sequence[Criterion], values: Mapping[str, str]) -> str:
+    """The user's turn after the caption: the question's text, and how to answer."""
     category = values["category"]
-    guidance = wording.guidance.get(category, wording.guidance.get(OTHER, ""))
-    listed = "\n".join(f"- {_with_range(entry)}: {wording.criteria.get(entry.name, '')}" for entry in criteria)
-    text = wording.text.fill({**values, "guidance": guidance, "criteria": listed})
-    form = wording.forms[readout].fill(_form_values(criteria))
+    guidance = prompt.guidance.get(category, prompt.guidance.get(OTHER, ""))
+    listed = "\n".join(f"- {_with_range(entry)}: {prompt.criteria.get(entry.name, '')}" for entry in criteria)
+    text = prompt.text.fill({**values, "guidance": guidance, "criteria": listed})
+    form = prompt.forms[readout].fill(_form_values(criteria))
     return f"{text}\n\n{form}" if form else text
 
 

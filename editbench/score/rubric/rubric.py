@@ -15,7 +15,7 @@ from editbench.score.criteria import Criterion
 from editbench.score.rubric import sections
 from editbench.score.rubric.formula import FormulaError
 from editbench.score.rubric.prompt_text import Template, primary_language, spelling
-from editbench.score.rubric.question import EDITED, IMAGES, OTHER, REFERENCE, SOURCE, Ask, Question
+from editbench.score.rubric.question import EDITED, IMAGES, OTHER, REFERENCE, SOURCE, Ask, RubricQuestion
 from editbench.score.rubric.scoring import Scoring, Unscorable
 from editbench.score.rubric.tables import meant
 
@@ -46,7 +46,7 @@ class Rubric:
     resize_edited: bool
     extras: tuple[str, ...]
     criteria: tuple[Criterion, ...]
-    questions: tuple[Question, ...]
+    questions: tuple[RubricQuestion, ...]
     references: Mapping[str, Template]
     answer_prefixes: Mapping[str, str]
     flags: tuple[str, ...]
@@ -67,7 +67,7 @@ class Rubric:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """Those it lists."""
+        """The categories that it lists, by its own names."""
         return tuple(dict.fromkeys(self.spellings.values()))
 
     def identity(self) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class Rubric:
         unknown = [sample for sample in samples if self._category(sample.category) is None]
         if not unknown:
             taken = {self.canonical_category(sample.category) for sample in samples}
-            for key, fault in self._rehearsed(sorted(taken - {*self.categories})):
+            for key, fault in self._faults(sorted(taken - {*self.categories})):
                 raise UserError(f"rubric {self.name}: {key}: {fault}", "Mend the rubric, or choose with --category.")
             return
         example = {sample.category: sample.key for sample in reversed(unknown)}
@@ -158,18 +158,18 @@ class Rubric:
         """Those of the headline's subsets that the sample is in."""
         return [name for name in self.headline["subsets"] if _is_set((sample.extra or {}).get(name))]
 
-    def rehearse(self) -> Iterator[tuple[str, str]]:
+    def faults(self) -> Iterator[tuple[str, str]]:
         """(key, fault) for every category and combination of flags that would go wrong; nothing where all is well."""
-        return self._rehearsed((*self.categories, *((OTHER,) if self.any_category else ())))
+        return self._faults((*self.categories, *((OTHER,) if self.any_category else ())))
 
-    def _rehearsed(self, categories: Iterable[str]) -> Iterator[tuple[str, str]]:
+    def _faults(self, categories: Iterable[str]) -> Iterator[tuple[str, str]]:
         for category in categories:
             for values in itertools.product((False, True), repeat=1 + len(self.extras)):
                 facts = self._flags(category, dict(zip((sections.REFERENCE_TEXT, *self.extras), values, strict=True)))
                 for images in (PAIR, IMAGES):
-                    yield from self._rehearse(facts, images)
+                    yield from self._faults_with(facts, images)
 
-    def _rehearse(self, facts: dict[str, Any], images: Collection[str]) -> Iterator[tuple[str, str]]:
+    def _faults_with(self, facts: dict[str, Any], images: Collection[str]) -> Iterator[tuple[str, str]]:
         of = f"of category {facts['category']}"
         try:
             criteria = [entry for question in self._asked(facts, images) for entry in question.criteria_of(facts["category"])]
@@ -193,7 +193,7 @@ class Rubric:
         names = [entry.name for entry in criteria]
         some = [known for name in names for known in ({name}, {*names} - {name})] if self.partial else []
         for answers in _corners(criteria):
-            yield answers
+            yield {**answers}
             for known in filter(None, some):
                 yield {name: value if name in known else None for name, value in answers.items()}
 
@@ -222,7 +222,7 @@ class Rubric:
     def _flags(self, category: str, known: Mapping[str, bool]) -> dict[str, Any]:
         return {**{name: name == category for name in self.flags}, **known, sections.CATEGORY: category}
 
-    def _asked(self, facts: Mapping[str, Any], images: Collection[str]) -> list[Question]:
+    def _asked(self, facts: Mapping[str, Any], images: Collection[str]) -> list[RubricQuestion]:
         known = {**facts, sections.REFERENCE_IMAGE: REFERENCE in images}
         return [question for question in self.questions if question.applies(known, images)]
 
@@ -231,15 +231,15 @@ class Rubric:
         with `partial` some of them."""
         facts = self._facts(record)
         orders = [self._order(facts, images) for images in (PAIR, IMAGES)]
-        order = next((order for order in orders if self._answers(criteria.keys(), set(order))), None)
+        order = next((order for order in orders if self._complete(criteria.keys(), set(order))), None)
         if order is None:
             missing = [name for name in orders[0] if name not in criteria]
             problem = f"lacks {', '.join(missing)}" if missing else "has criteria that it is not asked for"
             raise UserError(f"rubric {self.name}: sample {record.key} {problem}", f"Given: {', '.join(criteria) or 'none'}.")
         return {name: criteria.get(name) for name in order}, facts
 
-    def _answers(self, given: Set[str], asked: set[str]) -> bool:
-        return given == asked or (self.partial and bool(given) and given <= asked)
+    def _complete(self, known: Set[str], asked: set[str]) -> bool:
+        return known == asked or (self.partial and bool(known) and known <= asked)
 
     def _order(self, facts: Mapping[str, Any], images: Collection[str]) -> list[str]:
         asked = self._asked(facts, images)
@@ -251,18 +251,11 @@ class Rubric:
 
 def _corners(criteria: Sequence[Criterion]) -> Iterator[dict[str, float]]:
     """All criteria at their lowest and at their highest, and each alone at the other end."""
-    ends = [{entry.name: entry.value(end(entry)) for entry in criteria} for end in (_lowest, _highest)]
-    for here, there in (ends, ends[::-1]):
-        yield here
-        yield from ({**here, name: there[name]} for name in here)
-
-
-def _lowest(criterion: Criterion) -> int:
-    return criterion.lowest
-
-
-def _highest(criterion: Criterion) -> int:
-    return criterion.highest
+    lowest = {entry.name: entry.value(entry.lowest) for entry in criteria}
+    highest = {entry.name: entry.value(entry.highest) for entry in criteria}
+    for ends, others in ((lowest, highest), (highest, lowest)):
+        yield ends
+        yield from ({**ends, name: others[name]} for name in ends)
 
 
 def _sample(sample: Sample | Mapping[str, Any]) -> Sample:

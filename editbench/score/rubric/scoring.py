@@ -9,7 +9,7 @@ from typing import Any
 from editbench.score.rubric.formula import Formula, FormulaError
 
 ALL = "all"
-PLACES = ("first", "second", "third", "fourth", "fifth")
+ORDINALS = ("first", "second", "third", "fourth", "fifth")
 """In a formula: the criteria of a sample in the order they are asked for."""
 
 _TOLERANCE = 1e-9  # of a sum of weighted criteria
@@ -25,18 +25,19 @@ class Unscorable(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scoring:
-    """`scale`: the lowest and the highest score. `steps`: numbers on the way there, each from those before it."""
+    """How a sample's criteria become its score. `scale`: the lowest and the highest score. `steps`: numbers on the way there,
+    each from those before it."""
 
     scale: tuple[int, int]
     steps: Mapping[str, Formula]
     formula: Formula
 
     def context(self, criteria: Mapping[str, float | None], facts: Mapping[str, Any]) -> dict[str, Any]:
-        """All that formulas see: criteria in the order asked (None: not known), facts of the sample, and the steps.
+        """All names that formulas know: criteria in the order asked (None: not known), facts of the sample, and the steps.
 
         Raises Unscorable.
         """
-        named = {**dict(zip(PLACES, criteria.values(), strict=False)), **criteria}
+        named = {**dict(zip(ORDINALS, criteria.values(), strict=False)), **criteria}
         known = {name: value for name, value in named.items() if value is not None}
         context = {**facts, **known, ALL: [value for value in criteria.values() if value is not None]}
         for name, formula in self.steps.items():
@@ -44,7 +45,7 @@ class Scoring:
         return context
 
     def score(self, criteria: Mapping[str, float | None], facts: Mapping[str, Any]) -> float:
-        """Raises Unscorable when a criterion is missing or the result is no number of the scale."""
+        """The score, clamped to the scale. Raises Unscorable when a criterion is missing or the result is no number of it."""
         value, (low, high) = _evaluate("score", self.formula, self.context(criteria, facts)), self.scale
         if not low - _TOLERANCE <= value <= high + _TOLERANCE:
             raise Unscorable("score", f"{value:g} is not on the scale {low}..{high}")

@@ -1,4 +1,4 @@
-"""From the tables of a rubric's file to its parts, each checked."""
+"""The sections of a rubric's file, each read from its table and checked."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from editbench.records import EXPECTED, READOUTS
 from editbench.score.criteria import Criterion
-from editbench.score.rubric.formula import FUNCTIONS, NUMBER, NUMBERS, TEXT, TRUTH, Formula, Kind
+from editbench.score.rubric.formula import FUNCTIONS, NUMBER, NUMBERS, TEXT, TRUTH, Formula, ValueType
 from editbench.score.rubric.prompt_text import PLACEHOLDERS, Template, primary_language, spelling
-from editbench.score.rubric.question import FORM_PLACEHOLDERS, IMAGES, OTHER, Question, Wording
-from editbench.score.rubric.scoring import ALL, PLACES
+from editbench.score.rubric.question import FORM_PLACEHOLDERS, IMAGES, OTHER, PromptText, RubricQuestion
+from editbench.score.rubric.scoring import ALL, ORDINALS
 from editbench.score.rubric.tables import Table
 
 ANSWERS = (0, 10)
@@ -24,12 +24,13 @@ PARTIAL = DROP, KEEP = "drop", "keep"
 CATEGORY, REFERENCE_TEXT, REFERENCE_IMAGE = "category", "reference_text", "reference_image"
 
 _REASONS = ("reason", "reasoning", "rationale", "explanation")  # where a reply explains itself
-_RESERVED = {CATEGORY, REFERENCE_TEXT, REFERENCE_IMAGE, ALL, OTHER, *PLACES, *FUNCTIONS, *_REASONS, *keyword.kwlist}
+_RESERVED = {CATEGORY, REFERENCE_TEXT, REFERENCE_IMAGE, ALL, OTHER, *ORDINALS, *FUNCTIONS, *_REASONS, *keyword.kwlist}
 _IN_REFERENCE = ("instruction", "category", "reference_text")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 def languages(top: Table) -> tuple[str, ...]:
+    """The tags of the rubric's languages."""
     tags = top.strings("languages", what="language")
     if not tags:
         raise top.fault("languages", "must name at least one language")
@@ -50,19 +51,21 @@ def partial(top: Table) -> bool:
 
 def spellings(top: Table) -> dict[str, str]:
     """Category by each of its spellings."""
-    table, found = top.optional("categories"), {}
+    table = top.optional("categories")
+    categories: dict[str, str] = {}
     for name in table.values:
         for other in (name, *table.strings(name)):
-            if found.setdefault(spelling(other), name) != name:
-                raise table.fault(name, f"{other!r} also stands for {found[spelling(other)]}")
+            if categories.setdefault(spelling(other), name) != name:
+                raise table.fault(name, f"{other!r} also stands for {categories[spelling(other)]}")
         if name == OTHER:
             raise table.fault(name, "stands for the categories that are not listed")
-    if not found and not top.flag("any_category"):
+    if not categories and not top.flag("any_category"):
         raise top.fault("categories", "names no category", "List them, or say any_category = true.")
-    return found
+    return categories
 
 
 def extras(top: Table) -> tuple[str, ...]:
+    """The fields of a sample's `extra` that are names in formulas."""
     names = top.strings("extras", what="field") if top.has("extras") else ()
     for name in names:
         _check_name(top, "extras", name)
@@ -79,17 +82,18 @@ def _check_name(table: Table, key: str, name: str) -> None:
 def criteria(top: Table, flags: Collection[str]) -> tuple[dict[str, Criterion], dict[str, Table]]:
     """The criteria, and their tables, whose texts are still to be read."""
     table = top.table("criteria")
-    found, tables = {}, {}
+    known: dict[str, Criterion] = {}
+    tables: dict[str, Table] = {}
     for name in table.values:
         _check_name(table, name, name)
         if name in flags:
             raise table.fault(name, "is also the name of a category or an extra field")
         entry = tables[name] = table.table(name)
         low, high = entry.span("range", ANSWERS)
-        found[name] = Criterion(name, low, high, _labels(entry, name, found))
-    if not found:
+        known[name] = Criterion(name, low, high, _labels(entry, name, known))
+    if not known:
         raise top.fault("criteria", "names no criterion")
-    return found, tables
+    return known, tables
 
 
 def _labels(table: Table, name: str, others: Mapping[str, Criterion]) -> tuple[str, ...]:
@@ -104,85 +108,88 @@ def _labels(table: Table, name: str, others: Mapping[str, Criterion]) -> tuple[s
     return labels
 
 
-def flag_kinds(categories: Collection[str], extra: Collection[str]) -> dict[str, Kind]:
-    """The names that tell of a sample, in a formula."""
+def flag_types(categories: Collection[str], extra: Collection[str]) -> dict[str, ValueType]:
+    """The names that tell of a sample in a formula, with their types."""
     flags = (*(name for name in categories if _NAME.fullmatch(name) and name not in _RESERVED), *extra)
     return {CATEGORY: TEXT, REFERENCE_TEXT: TRUTH, **dict.fromkeys(flags, TRUTH)}
 
 
-def formulas(top: Table, names: Collection[str], flags: Mapping[str, Kind]) -> tuple[dict[str, Formula], Formula]:
+def formulas(top: Table, names: Collection[str], flags: Mapping[str, ValueType]) -> tuple[dict[str, Formula], Formula]:
     """The named steps, and the score. A step may use those above it."""
     table = top.optional("steps")
-    kinds = {**dict.fromkeys((*names, *PLACES), NUMBER), ALL: NUMBERS, **flags}
+    types = {**dict.fromkeys((*names, *ORDINALS), NUMBER), ALL: NUMBERS, **flags}
     steps = {}
     for name in table.values:
         _check_name(table, name, name)
-        if name in kinds:
+        if name in types:
             raise table.fault(name, "is already a name")
-        steps[name] = table.formula(name, kinds, NUMBER)
-        kinds[name] = NUMBER
-    return steps, top.formula("score", kinds, NUMBER)
+        steps[name] = table.formula(name, types, NUMBER)
+        types[name] = NUMBER
+    return steps, top.formula("score", types, NUMBER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rest:
-    """What the questions need to know of the rest of the file. `groups`: the categories, and `other` if any is taken."""
+class QuestionContext:
+    """What the questions need to know of the other sections. `groups`: the categories, and `other` if any is taken."""
 
     languages: tuple[str, ...]
     groups: tuple[str, ...]
     criteria: Mapping[str, Criterion]
     criterion_tables: Mapping[str, Table]
-    flags: Mapping[str, Kind]
+    flags: Mapping[str, ValueType]
     guidance: Table
     forms: Table
     references: Table
 
 
-def questions(top: Table, rest: Rest) -> tuple[Question, ...]:
+def questions(top: Table, context: QuestionContext) -> tuple[RubricQuestion, ...]:
+    """The rubric's questions in the file's order. Also refuses criteria, guidance and languages that none of them uses."""
     table = top.table("questions")
-    found = tuple(_question(table.table(name), name, rest) for name in table.values)
-    if not found:
+    read = tuple(_question(table.table(name), name, context) for name in table.values)
+    if not read:
         raise top.fault("questions", "asks nothing")
-    asked = {criterion.name for question in found for group in question.criteria.values() for criterion in group}
-    for name in rest.criteria:
+    asked = {criterion.name for question in read for group in question.criteria.values() for criterion in group}
+    for name in context.criteria:
         if name not in asked:
             raise top.fault(f"criteria.{name}", "no question asks for it")
-    _close(rest, found)
-    return found
+    _close(context, read)
+    return read
 
 
-def _close(rest: Rest, found: Sequence[Question]) -> None:
-    """Refuse what no question used."""
-    for entry in rest.criterion_tables.values():
+def _close(context: QuestionContext, read: Sequence[RubricQuestion]) -> None:
+    """Refuse keys that no question used."""
+    for entry in context.criterion_tables.values():
         if entry.has("text"):
             texts = entry.table("text")
-            for language in rest.languages:
+            for language in context.languages:
                 _plain(texts, language)
             texts.close()
         entry.close()
-    for table in (rest.guidance, rest.forms, rest.references):
+    for table in (context.guidance, context.forms, context.references):
         for language in table.values:
-            if language not in rest.languages:
-                raise table.fault(language, "unknown key", f"The languages are {', '.join(rest.languages)}.")
-    used = any("guidance" in wording.text.placeholders for question in found for wording in question.wordings.values())
-    if rest.guidance.values and not used:
-        raise rest.guidance.fault(next(iter(rest.guidance.values)), "no question's text has {guidance}")
-    for language in rest.guidance.values:
-        rest.guidance.table(language).check_keys(rest.groups, "category")
+            if language not in context.languages:
+                raise table.fault(language, "unknown key", f"The languages are {', '.join(context.languages)}.")
+    used = any("guidance" in prompt.text.placeholders for question in read for prompt in question.prompt_texts.values())
+    if context.guidance.values and not used:
+        raise context.guidance.fault(next(iter(context.guidance.values)), "no question's text has {guidance}")
+    for language in context.guidance.values:
+        context.guidance.table(language).check_keys(context.groups, "category")
 
 
-def _question(table: Table, name: str, rest: Rest) -> Question:
-    asked = _criteria_by_category(table, rest)
-    kinds = {**rest.flags, REFERENCE_IMAGE: TRUTH}
+def _question(table: Table, name: str, context: QuestionContext) -> RubricQuestion:
+    asked = _criteria_by_category(table, context)
+    types = {**context.flags, REFERENCE_IMAGE: TRUTH}
     texts, guidance, forms = table.table("text"), table.optional("guidance"), table.optional("form")
-    question = Question(
+    question = RubricQuestion(
         name=name,
         images=_images(table),
         criteria=asked,
-        when=table.formula("when", kinds, TRUTH) if table.has("when") else None,
-        wordings={language: _wording(language, texts, guidance, forms, asked, rest) for language in rest.languages},
+        when=table.formula("when", types, TRUTH) if table.has("when") else None,
+        prompt_texts={
+            language: _prompt_text(language, texts, guidance, forms, asked, context) for language in context.languages
+        },
     )
-    if guidance.values and not any("guidance" in wording.text.placeholders for wording in question.wordings.values()):
+    if guidance.values and not any("guidance" in prompt.text.placeholders for prompt in question.prompt_texts.values()):
         raise table.fault("guidance", "the text has no {guidance}")
     for inner in (texts, guidance, forms, table):
         inner.close()
@@ -196,24 +203,24 @@ def _images(table: Table) -> tuple[str, ...]:
     return images
 
 
-def _criteria_by_category(table: Table, rest: Rest) -> dict[str, tuple[Criterion, ...]]:
-    """For every category of the rubric; none where the question is not asked."""
+def _criteria_by_category(table: Table, context: QuestionContext) -> dict[str, tuple[Criterion, ...]]:
+    """The criteria that a question yields, by category; none for a category where it is not asked."""
     scale = table.span("answers", ANSWERS) if table.has("answers") else None
-    chosen = table.strings("categories", rest.groups, what="category") if table.has("categories") else rest.groups
+    chosen = table.strings("categories", context.groups, what="category") if table.has("categories") else context.groups
     if isinstance(table.values.get("criteria"), dict):
         inner = table.table("criteria")
-        inner.check_keys(rest.groups, "category")
-        asked = {category: _criteria(inner, category, rest, scale) for category in inner.values if category in chosen}
+        inner.check_keys(context.groups, "category")
+        asked = {category: _criteria(inner, category, context, scale) for category in inner.values if category in chosen}
     else:
-        asked = dict.fromkeys(chosen, _criteria(table, "criteria", rest, scale))
-    return {category: asked.get(category, ()) for category in rest.groups}
+        asked = dict.fromkeys(chosen, _criteria(table, "criteria", context, scale))
+    return {category: asked.get(category, ()) for category in context.groups}
 
 
-def _criteria(table: Table, key: str, rest: Rest, answers: tuple[int, int] | None) -> tuple[Criterion, ...]:
-    names = table.strings(key, rest.criteria, what="criterion")
-    if not 0 < len(names) <= len(PLACES):
-        raise table.fault(key, f"must name 1 to {len(PLACES)} criteria")
-    return tuple(_answered(rest.criteria[name], answers) for name in names)
+def _criteria(table: Table, key: str, context: QuestionContext, answers: tuple[int, int] | None) -> tuple[Criterion, ...]:
+    names = table.strings(key, context.criteria, what="criterion")
+    if not 0 < len(names) <= len(ORDINALS):
+        raise table.fault(key, f"must name 1 to {len(ORDINALS)} criteria")
+    return tuple(_answered(context.criteria[name], answers) for name in names)
 
 
 def _answered(criterion: Criterion, answers: tuple[int, int] | None) -> Criterion:
@@ -223,41 +230,45 @@ def _answered(criterion: Criterion, answers: tuple[int, int] | None) -> Criterio
     return Criterion(criterion.name, *answers, criterion.labels, scale)
 
 
-def _wording(
+def _prompt_text(
     language: str,
     texts: Table,
     guidance: Table,
     forms: Table,
     asked: Mapping[str, tuple[Criterion, ...]],
-    rest: Rest,
-) -> Wording:
-    text = texts.template(language, PLACEHOLDERS if rest.references.values else PLACEHOLDERS[:-1])
-    wording = Wording(
+    context: QuestionContext,
+) -> PromptText:
+    text = texts.template(language, PLACEHOLDERS if context.references.values else PLACEHOLDERS[:-1])
+    prompt = PromptText(
         text=text,
-        forms=_forms(forms if forms.has(language) else rest.forms, language),
-        guidance=_guidance(guidance, language, asked, rest) if "guidance" in text.placeholders else {},
-        criteria=_criterion_texts(language, asked, rest) if "criteria" in text.placeholders else {},
+        forms=_forms(forms if forms.has(language) else context.forms, language),
+        guidance=_guidance(guidance, language, asked, context) if "guidance" in text.placeholders else {},
+        criteria=_criterion_texts(language, asked, context) if "criteria" in text.placeholders else {},
     )
-    told = "criteria" in text.placeholders or "criterion" in wording.forms[EXPECTED].placeholders
-    if not told and max(map(len, asked.values()), default=0) > 1:
+    named = "criteria" in text.placeholders or "criterion" in prompt.forms[EXPECTED].placeholders
+    if not named and max(map(len, asked.values()), default=0) > 1:
         raise texts.fault(language, f"has several criteria, and readout {EXPECTED} asks for one at a time: say {{criteria}}")
-    return wording
+    return prompt
 
 
 def _forms(table: Table, language: str) -> dict[str, Template]:
     inner = table.table(language)
-    forms = {readout: inner.template(readout, FORM_PLACEHOLDERS[readout], empty=True) for readout in READOUTS}
+    forms: dict[str, Template] = {
+        readout: inner.template(readout, FORM_PLACEHOLDERS[readout], empty=True) for readout in READOUTS
+    }
     inner.close()
     return forms
 
 
-def _guidance(own: Table, language: str, asked: Mapping[str, tuple[Criterion, ...]], rest: Rest) -> dict[str, str]:
+def _guidance(
+    own: Table, language: str, asked: Mapping[str, tuple[Criterion, ...]], context: QuestionContext
+) -> dict[str, str]:
     """The question's own guidance where it has any for a category, else the rubric's."""
-    tables = [table.table(language) for table in (own, rest.guidance) if table.has(language)]
+    tables = [table.table(language) for table in (own, context.guidance) if table.has(language)]
     if not tables:
-        raise (own if own.values else rest.guidance).fault(language, "is missing", "The text says {guidance}.")
+        raise (own if own.values else context.guidance).fault(language, "is missing", "The text says {guidance}.")
     for table in tables:
-        table.check_keys(rest.groups, "category")
+        table.check_keys(context.groups, "category")
     return {
         category: _plain(next((table for table in tables if table.has(category)), tables[0]), category)
         for category, criteria in asked.items()
@@ -265,9 +276,9 @@ def _guidance(own: Table, language: str, asked: Mapping[str, tuple[Criterion, ..
     }
 
 
-def _criterion_texts(language: str, asked: Mapping[str, tuple[Criterion, ...]], rest: Rest) -> dict[str, str]:
+def _criterion_texts(language: str, asked: Mapping[str, tuple[Criterion, ...]], context: QuestionContext) -> dict[str, str]:
     names = {criterion.name for group in asked.values() for criterion in group}
-    return {name: _plain(rest.criterion_tables[name].table("text"), language) for name in sorted(names)}
+    return {name: _plain(context.criterion_tables[name].table("text"), language) for name in sorted(names)}
 
 
 def _plain(table: Table, key: str) -> str:
@@ -280,7 +291,8 @@ def references(table: Table, tags: Sequence[str]) -> dict[str, Template]:
 
 
 def answer_prefixes(top: Table) -> dict[str, str]:
+    """How the judge's answer begins, by readout."""
     table = top.table("answer_prefix")
-    prefixes = {readout: table.take(readout, str, "text") for readout in READOUTS}
+    prefixes: dict[str, str] = {readout: table.take(readout, str, "text") for readout in READOUTS}
     table.close()
     return prefixes

@@ -1,6 +1,6 @@
 """The whole text of a rubric: its file, the rubric that it extends, and the texts that it takes from other files.
 
-`whole` gives one table and one text. The text is the file itself when it stands alone, and else the JSON of the table; either
+`resolve` gives one table and one text. The text is the file itself when it stands alone, and else the JSON of the table; either
 can be read again anywhere, without the other files, and its digest changes with any of their wording.
 """
 
@@ -39,8 +39,8 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
-    """`origins`: by the path of a key, the file that it comes from where that is not `where`."""
+class ResolvedSource:
+    """A rubric's file with all that it refers to. `origins`: by the path of a key, its file where that is not `where`."""
 
     where: str
     values: dict[str, Any]
@@ -48,6 +48,7 @@ class Whole:
     origins: dict[str, str] = field(default_factory=dict)
 
     def origin(self, path: str) -> str:
+        """The file that the key with this path was read from."""
         return self.origins.get(path, self.where)
 
 
@@ -58,6 +59,7 @@ def names() -> tuple[str, ...]:
 
 
 def shipped(name: str) -> str:
+    """The text of a file in the package."""
     return (resources.files(rubrics) / f"{name}{SUFFIX}").read_text("utf-8")
 
 
@@ -75,24 +77,24 @@ def find(name_or_path: str, folder: Path) -> Source:
     return Source(f"{name_or_path}{SUFFIX}", shipped(name_or_path), Path(), name_or_path)
 
 
-def whole(source: Source, extended: tuple[str, ...] = ()) -> Whole:
+def resolve(source: Source, extended: tuple[str, ...] = ()) -> ResolvedSource:
     """A source with all that it refers to. Raises UserError for a file that can't be read, and for a circle or a long chain."""
     own = _parse(source)
     base = _base(own, source, extended)
     inlined = _inline(own, source)
     if base is None:
         text = source.text if inlined == own else orjson.dumps(inlined).decode()
-        return Whole(source.where, inlined, text)
+        return ResolvedSource(source.where, inlined, text)
     origins = {path: base.origin(path) for path in _leaves(base.values)}
     for path in _leaves(inlined):
         origins.pop(path, None)
     values = _merge(base.values, {key: value for key, value in inlined.items() if key != EXTENDS})
-    return Whole(source.where, values, orjson.dumps(values).decode(), origins)
+    return ResolvedSource(source.where, values, orjson.dumps(values).decode(), origins)
 
 
 def _parse(source: Source) -> dict[str, Any]:
     try:
-        # What `whole` made is JSON; no TOML starts so.
+        # What `resolve` wrote is JSON; no TOML starts so.
         values = orjson.loads(source.text) if source.text.startswith("{") else tomllib.loads(source.text)
         orjson.dumps(values)
         return values
@@ -102,7 +104,7 @@ def _parse(source: Source) -> dict[str, Any]:
         raise UserError(f"{source.where} is not TOML: {error}", "Mend the file.") from None
 
 
-def _base(own: Mapping[str, Any], source: Source, extended: tuple[str, ...]) -> Whole | None:
+def _base(own: Mapping[str, Any], source: Source, extended: tuple[str, ...]) -> ResolvedSource | None:
     if EXTENDS not in own:
         return None
     if not isinstance(own[EXTENDS], str):
@@ -110,11 +112,11 @@ def _base(own: Mapping[str, Any], source: Source, extended: tuple[str, ...]) -> 
     if source.unique in extended or len(extended) == LONGEST_CHAIN:
         problem = "goes round in a circle" if source.unique in extended else f"is a chain of more than {LONGEST_CHAIN} files"
         raise UserError(f"{source.where}: {EXTENDS}: {problem}", "Extend a rubric that stands by itself.")
-    return whole(find(own[EXTENDS], source.folder), (*extended, source.unique))
+    return resolve(find(own[EXTENDS], source.folder), (*extended, source.unique))
 
 
 def _inline(value: Any, source: Source) -> Any:
-    """The same with {file = ...} replaced by {text = ...}."""
+    """The value with every {file = ...} in it replaced by {text = ...}."""
     if not isinstance(value, dict):
         return value
     if isinstance(value.get("file"), str) and value.keys() <= {"file", "placeholders"}:
@@ -124,16 +126,18 @@ def _inline(value: Any, source: Source) -> Any:
 
 
 def _merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables are merged, all else replaced."""
+    """The keys of both tables, the own ones first: inner tables are merged too, but not texts with their placeholders."""
     merged = dict(base)
     for key, value in own.items():
-        there = base.get(key)
-        both = isinstance(value, dict) and isinstance(there, dict) and not isinstance(value.get("text"), str)
-        merged[key] = _merge(there, value) if both else value
+        inherited = base.get(key)
+        if isinstance(value, dict) and isinstance(inherited, dict) and not isinstance(value.get("text"), str):
+            value = _merge(inherited, value)
+        merged[key] = value
     return merged
 
 
 def _leaves(values: Mapping[str, Any], path: str = "") -> list[str]:
+    """The paths of all keys that hold no table."""
     return [
         leaf
         for key, value in values.items()

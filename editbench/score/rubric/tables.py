@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any, Self
 
 from editbench.errors import UserError
-from editbench.score.rubric.formula import Formula, FormulaError, Kind, compile_formula
+from editbench.score.rubric.formula import Formula, FormulaError, ValueType, compile_formula
 from editbench.score.rubric.prompt_text import Template, TemplateError, template
 
 Origin = Callable[[str], str]
@@ -15,14 +15,15 @@ Origin = Callable[[str], str]
 
 
 class Table:
-    """Keys are taken one by one; a key that nobody took is unknown to `close`."""
+    """A table whose keys are read one by one; a key that nobody read is unknown to `close`. All methods raise UserError."""
 
     def __init__(self, values: Mapping[str, Any], origin: Origin, path: str = "") -> None:
         self.values, self.path = values, path
         self._origin = origin
-        self._taken: set[str] = set()
+        self._used: set[str] = set()
 
     def fault(self, key: str, problem: str, remedy: str = "") -> UserError:
+        """The error to raise for a key: it names file and key."""
         path = f"{self.path}{key}"
         return UserError(f"{self._origin(path)}: {path}: {problem}", remedy)
 
@@ -30,7 +31,8 @@ class Table:
         return key in self.values
 
     def take(self, key: str, kind: type, described: str) -> Any:
-        self._taken.add(key)
+        """The value of a key, which must be there and of just this type; `described`: the type in words."""
+        self._used.add(key)
         if key not in self.values:
             raise self.fault(key, "is missing", f"It must be {described}.")
         if type(self.values[key]) is not kind:
@@ -38,13 +40,14 @@ class Table:
         return self.values[key]
 
     def text(self, key: str) -> str:
+        """A text that is not empty."""
         value = self.take(key, str, "text")
         if not value.strip():
             raise self.fault(key, "is empty")
         return value
 
     def flag(self, key: str) -> bool:
-        """False where it is not given."""
+        """True or false; false where the key is missing."""
         return self.take(key, bool, "true or false") if self.has(key) else False
 
     def template(self, key: str, allowed: Collection[str], *, empty: bool = False, strip: bool = True) -> Template:
@@ -67,24 +70,24 @@ class Table:
             known = ", ".join(f"{{{entry}}}" for entry in allowed) or "none here"
             raise self.fault(key, str(error), f"{meant(error.name, allowed)}Known: {known}.") from None
 
-    def formula(self, key: str, kinds: Mapping[str, Kind], wanted: Kind) -> Formula:
+    def formula(self, key: str, types: Mapping[str, ValueType], wanted: ValueType) -> Formula:
         try:
-            formula = compile_formula(self.text(key), kinds)
+            formula = compile_formula(self.text(key), types)
         except FormulaError as error:
             raise self.fault(key, str(error)) from None
-        if formula.kind is not wanted:
-            raise self.fault(key, f"must be {wanted.value}, and is {formula.kind.value}")
+        if formula.value_type is not wanted:
+            raise self.fault(key, f"must be {wanted.value}, and is {formula.value_type.value}")
         return formula
 
     def strings(self, key: str, known: Collection[str] | None = None, *, what: str = "name") -> tuple[str, ...]:
-        """A list of texts, none twice, all of them `known` ones where that is given."""
+        """A list of texts, none twice, all of them among `known` if that is not None."""
         values = self.take(key, list, "a list of texts")
         if not all(isinstance(value, str) and value.strip() for value in values):
             raise self.fault(key, "must be a list of texts, none empty")
         if len(set(values)) < len(values):
             raise self.fault(key, f"must name each {what} once")
-        for value in values if known is not None else ():
-            if value not in known:
+        for value in values:
+            if known is not None and value not in known:
                 raise self.fault(key, f"unknown {what} {value!r}", f"{meant(value, known)}Known: {', '.join(known)}.")
         return tuple(values)
 
@@ -101,6 +104,7 @@ class Table:
         return low, high
 
     def mapping(self, key: str) -> dict[str, str]:
+        """A table of texts, not empty."""
         values = self.take(key, dict, "a table of texts")
         if not values or not all(isinstance(value, str) and name for name, value in values.items()):
             raise self.fault(key, "must be a table of texts, none empty")
@@ -110,17 +114,19 @@ class Table:
         return type(self)(self.take(key, dict, "a table"), self._origin, f"{self.path}{key}.")
 
     def optional(self, key: str) -> Self:
-        """The table, or an empty one where it is not given."""
+        """The table of a key, or an empty one where the key is missing."""
         return self.table(key) if self.has(key) else type(self)({}, self._origin, f"{self.path}{key}.")
 
     def check_keys(self, known: Collection[str], what: str) -> None:
+        """Refuse keys that are not `known`."""
         for key in self.values:
             if key not in known:
                 raise self.fault(key, f"unknown {what}", f"{meant(key, known)}Known: {', '.join(known)}.")
 
     def close(self) -> None:
-        for key in sorted(self.values.keys() - self._taken):
-            raise self.fault(key, "unknown key", f"{meant(key, self._taken)}Known: {', '.join(sorted(self._taken))}.")
+        """Refuse keys that nobody read."""
+        for key in sorted(self.values.keys() - self._used):
+            raise self.fault(key, "unknown key", f"{meant(key, self._used)}Known: {', '.join(sorted(self._used))}.")
 
 
 def meant(name: str, known: Iterable[str]) -> str:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from editbench.score.rubric.formula import NUMBER, NUMBERS, TEXT, TRUTH, FormulaError, Kind, compile_formula
+from editbench.score.rubric.formula import NUMBER, NUMBERS, TEXT, TRUTH, FormulaError, ValueType, compile_formula
 
-KINDS = {"a": NUMBER, "b": NUMBER, "gone": NUMBER, "all": NUMBERS, "yes": TRUTH, "no": TRUTH, "category": TEXT}
+NAMES = {"a": NUMBER, "b": NUMBER, "gone": NUMBER, "all": NUMBERS, "yes": TRUTH, "no": TRUTH, "category": TEXT}
 VALUES = {"a": 4.0, "b": 9.0, "all": [4.0, 9.0], "yes": True, "no": False, "category": "rule-based"}
 
 FORMULAS = [
@@ -43,7 +43,7 @@ FORMULAS = [
 
 @pytest.mark.parametrize(("text", "value"), FORMULAS)
 def test_computes(text: str, value: float) -> None:
-    assert compile_formula(text, KINDS)(VALUES) == pytest.approx(value)
+    assert compile_formula(text, NAMES)(VALUES) == pytest.approx(value)
 
 
 REFUSED = [
@@ -109,7 +109,7 @@ REFUSED = [
 @pytest.mark.parametrize(("text", "problem"), REFUSED)
 def test_refuses_anything_else(text: str, problem: str) -> None:
     with pytest.raises(FormulaError, match=problem):
-        compile_formula(text, KINDS)
+        compile_formula(text, NAMES)
 
 
 @pytest.mark.parametrize(
@@ -118,21 +118,21 @@ def test_refuses_anything_else(text: str, problem: str) -> None:
 )
 def test_values_that_do_not_fit_are_named(text: str, problem: str) -> None:
     with pytest.raises(FormulaError, match=problem):
-        compile_formula(text, KINDS)(VALUES)
+        compile_formula(text, NAMES)(VALUES)
 
 
 def test_a_result_that_is_not_finite_is_an_error() -> None:
     with pytest.raises(FormulaError, match="not a finite number"):
-        compile_formula("a * a", KINDS)({"a": 1e200})
+        compile_formula("a * a", NAMES)({"a": 1e200})
 
 
-@pytest.mark.parametrize(("text", "kind"), [("a", NUMBER), ("a < b", TRUTH), ("category", TEXT), ("all", NUMBERS)])
-def test_tells_the_kind_of_its_value(text: str, kind: Kind) -> None:
-    assert compile_formula(text, KINDS).kind is kind
+@pytest.mark.parametrize(("text", "value_type"), [("a", NUMBER), ("a < b", TRUTH), ("category", TEXT), ("all", NUMBERS)])
+def test_tells_the_kind_of_its_value(text: str, value_type: ValueType) -> None:
+    assert compile_formula(text, NAMES).value_type is value_type
 
 
 def test_survives_pickling() -> None:
-    assert pickle.loads(pickle.dumps(compile_formula("a + b", KINDS)))(VALUES) == 13
+    assert pickle.loads(pickle.dumps(compile_formula("a + b", NAMES)))(VALUES) == 13
 
 
 NODES = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.Expression, ast.Constant, ast.Name, ast.BinOp)
@@ -143,14 +143,14 @@ WORDS = "a b all yes category min sqrt 2 0 'x' ( ) [ ] { } , + - * / ** < == in 
 @given(st.text(max_size=40) | st.lists(st.sampled_from(WORDS.split(" ")), max_size=12).map(" ".join))
 def test_any_text_is_refused_or_holds_nothing_but_allowed_nodes(text: str) -> None:
     try:
-        formula = compile_formula(text, KINDS)
+        formula = compile_formula(text, NAMES)
     except FormulaError:
         return
     tree = ast.parse(" ".join(text.split("\n")).strip(), mode="eval")
     assert all(isinstance(node, NODES) for node in ast.walk(tree))
     called = [node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call)]
     assert set(called) <= {"min", "max", "mean", "sqrt", "abs"}
-    assert formula.kind in Kind
+    assert formula.value_type in ValueType
 
 
 @st.composite
@@ -167,7 +167,7 @@ def test_agrees_with_python(text: str, a: float, b: float) -> None:
     except ZeroDivisionError:
         expected = math.inf
     if math.isfinite(expected):
-        assert compile_formula(text, KINDS)(values) == expected
+        assert compile_formula(text, NAMES)(values) == expected
     else:
         with pytest.raises(FormulaError):
-            compile_formula(text, KINDS)(values)
+            compile_formula(text, NAMES)(values)

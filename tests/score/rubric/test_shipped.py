@@ -29,7 +29,7 @@ def test_five_has_its_five_categories_in_both_languages() -> None:
 @pytest.mark.parametrize(("language", "images"), [("en", ("Image 1", "Image 2")), ("zh", ("图1", "图2"))])
 def test_five_renders_whole(category: str, language: str, images: tuple[str, str], readout: str) -> None:
     asked = text(FIVE, make(category, "Turn it", reference_text="Turned"), language, readout)
-    assert all(image in FIVE.questions[0].wordings[language].guidance[category] for image in images)
+    assert all(image in FIVE.questions[0].prompt_texts[language].guidance[category] for image in images)
     assert "Turn it" in asked
     assert "Turned" in asked
     assert not re.search(r"\{\s*\w+\s*\}", asked)
@@ -38,10 +38,10 @@ def test_five_renders_whole(category: str, language: str, images: tuple[str, str
 @pytest.mark.parametrize("category", FIVE_CATEGORIES)
 @pytest.mark.parametrize(("language", "level"), [("en", "- {}: "), ("zh", "- {}分：")])
 def test_five_anchors_every_level(category: str, language: str, level: str) -> None:
-    guidance = FIVE.questions[0].wordings[language].guidance[category]
+    guidance = FIVE.questions[0].prompt_texts[language].guidance[category]
     assert all(level.format(score) in guidance for score in (0, 3, 5, 8, 10))
 
 
 def test_five_asks_for_the_reason_before_the_score() -> None:
-    form = FIVE.questions[0].wordings["en"].forms["generate"].fill({})
+    form = FIVE.questions[0].prompt_texts["en"].forms["generate"].fill({})
     assert 0 < form.index('"reason"') < form.index('"score"')
