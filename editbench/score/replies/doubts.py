@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from editbench.score.replies.labels import NOTE, OPENS_CLAUSE, Forms, preceding
+from editbench.score.replies.labels import NOTE, OPENS_CLAUSE, ScorePatterns, preceding
 from editbench.score.replies.numbers import ANY, BARE, CHINESE_GAP, DECOR, OTHER, pattern, spelled
 from editbench.score.replies.prose import supposed
 
@@ -38,8 +38,8 @@ _REVISED = (
 )
 
 
-def claims(plain: str, start: int, names: Forms) -> Iterator[float]:
-    """The scores that a text claims from `start` on under a name, in whatever position."""
+def claims(plain: str, start: int, names: ScorePatterns) -> Iterator[float]:
+    """The scores that a text claims from `start` on under a name, wherever in a sentence."""
     for match in _claim(names.label).finditer(plain, start):
         before = preceding(plain, match.start())
         led = match["named"] is not None or OPENS_CLAUSE.search(before) or _LEADS_IN.search(before)

@@ -36,16 +36,16 @@ OPENS_CLAUSE = re.compile(
 )
 
 
-class Given(NamedTuple):
-    """A score that a reply gives, None where it can't be read. `at`: its place in the reply."""
+class GivenScore(NamedTuple):
+    """A score that a reply gives, None where it can't be read. `offset`: where it begins in the reply."""
 
-    at: int
+    offset: int
     score: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class Forms:
-    """The ways in which a reply gives the score of one name."""
+class ScorePatterns:
+    """The forms in which a reply gives the score of one name."""
 
     label: str
     """The name, as a pattern's text."""
@@ -70,18 +70,18 @@ class Forms:
         )
 
 
-SCORE = Forms.of(_SCORE)
-"""The words for any score."""
+SCORE = ScorePatterns.of(_SCORE)
+"""Those of the words for any score."""
 
 
 @lru_cache(maxsize=256)
-def forms(criterion: Criterion, number: int = 0) -> Forms:
-    """Those of a criterion's own name and labels. `number`: which of a question's several it is, from 1: its name may then also
-    be `score1`."""
+def patterns(criterion: Criterion, number: int = 0) -> ScorePatterns:
+    """The patterns of a criterion's own name and labels. `number`: which of a question's several it is, from 1: its name may
+    then also be `score1`."""
     names = sorted((criterion.name, *criterion.labels), key=len, reverse=True)
     spelled = "|".join(r"[\s_-]{1,3}".join(map(_word, re.findall(r"[^\W_]+|&", name))) for name in names)
     own = rf"(?<![A-Za-z_])(?:{spelled})(?:[\ _]{{0,2}}(?:scores?|rating|评分|得分|分数))?"
-    return Forms.of(rf"(?:{own}|(?<![A-Za-z_])(?:score|评分|得分)[\ _]?{number}(?![0-9]))" if number else own)
+    return ScorePatterns.of(rf"(?:{own}|(?<![A-Za-z_])(?:score|评分|得分)[\ _]?{number}(?![0-9]))" if number else own)
 
 
 def _word(word: str) -> str:
@@ -93,14 +93,14 @@ def head(plain: str) -> str:
     return _BROKEN_OBJECT.split(plain, maxsplit=1)[0]
 
 
-def find(plain: str, names: Forms, highest: int) -> Iterator[Given]:
+def find(plain: str, names: ScorePatterns, highest: int) -> Iterator[GivenScore]:
     """Scores under a quoted key, where the JSON around them is broken or cut off; and scores behind a label."""
-    for match in names.keyed.finditer(plain):
-        yield Given(match.start(), None if _cut(match, highest) else value(match, highest))
+    for keyed in names.keyed.finditer(plain):
+        yield GivenScore(keyed.start(), None if _cut(keyed, highest) else value(keyed, highest))
     before = head(plain)
     for label in names.name.finditer(before):
         if match := _after_label(before, names, label.start(), label.end()):
-            yield Given(label.start(), value(match, highest))
+            yield GivenScore(label.start(), value(match, highest))
 
 
 def _cut(match: re.Match[str], highest: int) -> bool:
@@ -110,7 +110,8 @@ def _cut(match: re.Match[str], highest: int) -> bool:
     return tail == "." or (not tail and 0 < 10 * float(match["number"]) <= highest)
 
 
-def _after_label(plain: str, names: Forms, start: int, end: int) -> re.Match[str] | None:
+def _after_label(plain: str, names: ScorePatterns, start: int, end: int) -> re.Match[str] | None:
+    """The score behind a label that stands where a label of its form may stand."""
     before = preceding(plain, start)
     allowed = ((names.colon, OPENS_CLAUSE), (names.copula, _OPENS_SENTENCE), (names.heading, _OPENS_LINE))
     matches = (form.match(plain, end) for form, opening in allowed if opening.search(before))
@@ -123,10 +124,11 @@ def preceding(plain: str, start: int) -> str:
 
 
 def lists(plain: str) -> Iterator[tuple[int, list[float]]]:
-    """Lists of scores under a word for any score, with their places; an empty one for what can't be read."""
+    """Lists of scores under a word for any score, with their offsets; an empty one for what can't be read."""
     for match in _LISTED.finditer(plain):
         yield match.start(), [] if runs_on(plain, match.end()) else listed(match)
 
 
 def listed(match: re.Match[str]) -> list[float]:
+    """The numbers of a match of a list."""
     return [float(number) for number in _NUMBERS.findall(match["list"])]

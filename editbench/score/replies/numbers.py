@@ -76,7 +76,7 @@ def pattern(text: str) -> re.Pattern[str]:
 
 
 def plain(text: str) -> str:
-    """The same text in plain signs, character for character."""
+    """The text in plain signs, character for character."""
     return text.translate(_PLAIN)
 
 

@@ -17,7 +17,7 @@ WHOLE = pattern(rf"{DECOR}{VALUE}{DECOR}[.。!]?{DECOR}")
 
 
 class Pairs(list[tuple[str, Any]]):
-    """A JSON object with its repeated keys."""
+    """A JSON object as pairs of key and value: a key may come again."""
 
 
 _DECODER = json.JSONDecoder(

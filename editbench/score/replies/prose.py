@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from editbench.score.criteria import Criterion
-from editbench.score.replies.labels import Forms, Given, forms
+from editbench.score.replies.labels import GivenScore, ScorePatterns, patterns
 from editbench.score.replies.numbers import DECOR, VALUE, pattern, value
 
 _SENTENCE = 80
@@ -28,61 +28,62 @@ _SUPPOSED = pattern(
 _GLUE = r"""[\s*_`"'()\[\]{},;:=/|.&-]|(?:and|is|for|on|in|of|score|rating)\b|和|为|是"""
 
 
-def paired(plain: str, criteria: Sequence[Criterion]) -> Iterator[tuple[Criterion, Given]]:
+def paired(plain: str, criteria: Sequence[Criterion]) -> Iterator[tuple[Criterion, GivenScore]]:
     """The scores of lines that are nothing but the names of all criteria and their numbers: `naturalness 8, artifacts 7`, or
     `8 for naturalness and 7 for artifacts`."""
+    by_group: dict[str | None, Criterion] = {f"name{index}": criterion for index, criterion in enumerate(criteria)}
     token, start = _token(tuple(criteria)), 0
     for line in plain.splitlines(keepends=True):
         names, numbers = _names_and_numbers(token, line)
-        if {name.lastgroup for name in names} == {f"name{at}" for at in range(len(criteria))}:
+        if {name.lastgroup for name in names} == by_group.keys():
             for name, number in zip(names, numbers, strict=True):
-                criterion = criteria[int(name.lastgroup.removeprefix("name"))]
-                yield criterion, Given(start + name.start(), value(number, criterion.highest))
+                criterion = by_group[name.lastgroup]
+                yield criterion, GivenScore(start + name.start(), value(number, criterion.highest))
         start += len(line)
 
 
 @lru_cache(maxsize=256)
 def _token(criteria: tuple[Criterion, ...]) -> re.Pattern[str]:
-    names = (rf"(?P<name{at}>{forms(criterion, at + 1).label})" for at, criterion in enumerate(criteria))
+    names = (rf"(?P<name{index}>{patterns(criterion, index + 1).label})" for index, criterion in enumerate(criteria))
     return pattern("|".join((*names, VALUE, rf"(?:{_GLUE})")))
 
 
 def _names_and_numbers(token: re.Pattern[str], line: str) -> tuple[list[re.Match[str]], list[re.Match[str]]]:
     """The tokens of a line in which names and numbers take turns; none of any other."""
-    tokens, at = [], 0
-    while at < len(line):
-        if (match := token.match(line, at)) is None:
+    tokens, offset = [], 0
+    while offset < len(line):
+        if (match := token.match(line, offset)) is None:
             return [], []
         tokens += [match] if match.lastgroup else []
-        at = match.end()
-    numbers = [match.lastgroup == "value" for match in tokens]
-    if len(tokens) % 2 or any(here == there for here, there in pairwise(numbers)):
+        offset = match.end()
+    is_number = [match.lastgroup == "value" for match in tokens]
+    if len(tokens) % 2 or any(left == right for left, right in pairwise(is_number)):
         return [], []
-    return (tokens[1::2], tokens[::2]) if numbers[:1] == [True] else (tokens[::2], tokens[1::2])
+    return (tokens[1::2], tokens[::2]) if is_number[:1] == [True] else (tokens[::2], tokens[1::2])
 
 
-def sentences(plain: str, names: Forms, highest: int) -> Iterator[Given]:
+def sentences(plain: str, names: ScorePatterns, highest: int) -> Iterator[GivenScore]:
     """Scores that a sentence gives: `a naturalness score of 8`, `a score of 8 for naturalness and 7 for artifacts`."""
-    behind, ahead = _patterns(names.label)
+    behind, ahead = _sentence_patterns(names.label)
     matches = [*behind.finditer(plain)]
     matches += [match for match in ahead.finditer(plain) if _SCORES_OF.search(_sentence(plain, match.start()))]
     for match in matches:
         unsure = _TENTATIVE.search(_sentence(plain, match.start())) or _IF_SO.match(plain, match.end())
         if not unsure and not supposed(plain, match.start()):
-            yield Given(match.start(), value(match, highest))
+            yield GivenScore(match.start(), value(match, highest))
 
 
 @lru_cache(maxsize=256)
-def _patterns(label: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+def _sentence_patterns(label: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     behind = rf"{label}(?<=score|cores|ating)\ of\ {DECOR}{VALUE}"
     return pattern(behind), pattern(rf"(?:(?<=of\ )|(?<=and\ )|(?<=,\ )){VALUE}\ (?:for|on)\ (?:the\ )?{DECOR}{label}\b")
 
 
 def supposed(plain: str, start: int) -> bool:
-    """Whether the sentence up to here is about a score that is not given: `if`, `would`, `not a`, `a perfect`."""
+    """Whether the sentence up to `start` is about a score that is not given: `if`, `would`, `not a`, `a perfect`."""
     return _SUPPOSED.search(_sentence(plain, start)) is not None
 
 
 def _sentence(plain: str, end: int) -> str:
-    """The sentence up to here."""
+    """The sentence up to `end`."""
     return _SENTENCE_END.split(plain[max(0, end - _SENTENCE) : end])[-1]

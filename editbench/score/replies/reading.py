@@ -23,7 +23,7 @@ from typing import Any, Self
 from editbench.records import OK, OUT_OF_RANGE, REFUSED, UNPARSED, Status
 from editbench.score.criteria import Criterion
 from editbench.score.replies import doubts, labels, objects, prose
-from editbench.score.replies.labels import SCORE, Forms, Given
+from editbench.score.replies.labels import SCORE, GivenScore, ScorePatterns
 from editbench.score.replies.numbers import pattern, plain, value
 from editbench.score.replies.objects import Pairs
 
@@ -47,7 +47,7 @@ _REFUSAL = pattern(
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`criteria`: all values by name, on the criteria's own scales; None unless `status` is `ok`.
+    """What a reply says. `criteria`: all values by name, on the criteria's own scales; None unless `status` is `ok`.
 
     `reason`: the one given under its key, else the words around the scores. `readable`: the values that could be read and are
     in range, whatever became of the others.
@@ -60,13 +60,13 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reply:
-    """A reply taken apart. `at`: where the first JSON object stood in the text around them all."""
+class _ParsedReply:
+    """A reply taken apart: its JSON objects, and the text around them. `offset`: where the first object stood in that text."""
 
     objects: list[Pairs]
     rest: str
     plain: str
-    at: int
+    offset: int
 
     @classmethod
     def of(cls, answer: str) -> Self:
@@ -75,41 +75,42 @@ class _Reply:
         return cls(parsed, rest, plain(rest), len(around[0]))
 
     def bare(self, whole: re.Pattern[str]) -> re.Match[str] | None:
-        """The match of a reply that is nothing else."""
+        """The match of a reply that is nothing but what `whole` matches."""
         return None if self.objects else whole.fullmatch(_FENCE.sub("", self.plain).strip())
 
 
 def read(text: str, criteria: Sequence[Criterion]) -> Reading:
     """Read a reply, answer prefix included: all of a question's criteria or none. Raises nothing."""
     answer = _without_thoughts(text)
-    reply = _Reply.of(answer)
-    given = _doubted(reply, _given(reply, criteria), criteria)
-    status = _status(given, criteria)
+    reply = _ParsedReply.of(answer)
+    given = _with_doubts(reply, _given_scores(reply, criteria), criteria)
     bare = reply.bare(objects.WHOLE) or reply.bare(labels.WHOLE_LIST)
     reason = "" if bare else _reason(reply.objects, reply.rest)
     numbers = any(one.score is not None for scores in given.values() for one in scores)
     if not numbers and _REFUSAL.search(plain(answer[:REFUSAL_HEAD])):
         return Reading(REFUSED, None, reason)
-    alone = (entry for entry in criteria if _status({entry.name: given[entry.name]}, (entry,)) == OK)
-    readable = {entry.name: entry.value(given[entry.name][0].score) + 0.0 for entry in alone}  # + 0.0: -0 is 0
-    return Reading(status, readable if status == OK else None, reason, readable)
+    scores = {entry: _agreed(given[entry.name]) for entry in criteria}
+    readable = {
+        entry.name: entry.value(score) + 0.0  # -0 is 0
+        for entry, score in scores.items()
+        if score is not None and entry.lowest <= score <= entry.highest
+    }
+    if len(readable) == len(scores):
+        return Reading(OK, readable, reason, readable)
+    return Reading(UNPARSED if None in scores.values() else OUT_OF_RANGE, None, reason, readable)
 
 
-def _status(given: dict[str, list[Given]], criteria: Sequence[Criterion]) -> Status:
-    """Of each criterion one score, or several that agree; None stands for a score that is given but can't be read."""
-    scores = {name: {one.score for one in several} for name, several in given.items()}
-    if any(len(several) != 1 or None in several for several in scores.values()):
-        return UNPARSED
-    if all(entry.lowest <= given[entry.name][0].score <= entry.highest for entry in criteria):
-        return OK
-    return OUT_OF_RANGE
+def _agreed(given: Sequence[GivenScore]) -> float | None:
+    """The only score that is given, once or more often; None where there is none, or any that can't be read."""
+    scores = {one.score for one in given}
+    return scores.pop() if len(scores) == 1 else None
 
 
-def _names(criteria: Sequence[Criterion]) -> dict[str, list[Forms]]:
-    """By criterion, the names that its score goes by."""
+def _names(criteria: Sequence[Criterion]) -> dict[str, list[ScorePatterns]]:
+    """By criterion, the patterns of the names that its score goes by."""
     if len(criteria) > 1:
-        return {entry.name: [labels.forms(entry, number)] for number, entry in enumerate(criteria, 1)}
-    own = [] if _is_any(criteria[0]) else [labels.forms(criteria[0])]
+        return {entry.name: [labels.patterns(entry, number)] for number, entry in enumerate(criteria, 1)}
+    own = [] if _is_any(criteria[0]) else [labels.patterns(criteria[0])]
     return {criteria[0].name: [SCORE, *own]}
 
 
@@ -118,57 +119,59 @@ def _is_any(criterion: Criterion) -> bool:
     return SCORE.name.fullmatch(criterion.name) is not None and not criterion.labels
 
 
-def _given(reply: _Reply, criteria: Sequence[Criterion]) -> dict[str, list[Given]]:
+def _given_scores(reply: _ParsedReply, criteria: Sequence[Criterion]) -> dict[str, list[GivenScore]]:
     """By criterion, all scores that a reply gives it."""
     names = _names(criteria)
     given = {entry.name: [one for form in names[entry.name] for one in _find(reply, form, entry)] for entry in criteria}
     for entry, one in prose.paired(reply.plain, criteria) if len(criteria) > 1 else ():
         given[entry.name].append(one)
-    for at, scores in _lists(reply, criteria):
-        for place, entry in enumerate(criteria):
-            score = objects.score(scores[place], entry.highest) if len(scores) == len(criteria) else None
-            given[entry.name].append(Given(at, score))
+    for offset, scores in _lists(reply, criteria):
+        for index, entry in enumerate(criteria):
+            score = objects.score(scores[index], entry.highest) if len(scores) == len(criteria) else None
+            given[entry.name].append(GivenScore(offset, score))
     for entry in criteria:
         if not given[entry.name] and not _is_any(entry):
-            given[entry.name] += prose.sentences(reply.plain, labels.forms(entry), entry.highest)
-    return (
-        given if any(given.values()) else {entry.name: _alone(reply, criteria, place) for place, entry in enumerate(criteria)}
-    )
+            given[entry.name] += prose.sentences(reply.plain, labels.patterns(entry), entry.highest)
+    if any(given.values()):
+        return given
+    return {entry.name: _alone(reply, criteria, index) for index, entry in enumerate(criteria)}
 
 
-def _find(reply: _Reply, names: Forms, criterion: Criterion) -> Iterator[Given]:
+def _find(reply: _ParsedReply, names: ScorePatterns, criterion: Criterion) -> Iterator[GivenScore]:
     for entry in objects.values(reply.objects, names.name):
-        yield from (Given(reply.at, score) for score in objects.scores(entry, SCORE.name, criterion.highest))
+        yield from (GivenScore(reply.offset, score) for score in objects.scores(entry, SCORE.name, criterion.highest))
     yield from labels.find(reply.plain, names, criterion.highest)
 
 
-def _lists(reply: _Reply, criteria: Sequence[Criterion]) -> Iterator[tuple[int, Sequence[Any]]]:
-    """Lists of scores under a word for any score, with their places; an empty one for what can't be read."""
+def _lists(reply: _ParsedReply, criteria: Sequence[Criterion]) -> Iterator[tuple[int, Sequence[Any]]]:
+    """Lists of scores under a word for any score, with their offsets; an empty one for what can't be read."""
     if len(criteria) > 1:  # a list of one is read as its entry
         for entry in objects.values(reply.objects, SCORE.name):
             if isinstance(entry, list) and not isinstance(entry, Pairs):
-                yield reply.at, entry
+                yield reply.offset, entry
     yield from labels.lists(reply.plain)
 
 
-def _alone(reply: _Reply, criteria: Sequence[Criterion], place: int) -> list[Given]:
+def _alone(reply: _ParsedReply, criteria: Sequence[Criterion], index: int) -> list[GivenScore]:
     """A criterion's score in a reply that is nothing but a number or a list; JSON reads only objects."""
     if match := reply.bare(labels.WHOLE_LIST):
         scores = labels.listed(match)
-        return [Given(0, scores[place] if len(scores) == len(criteria) else None)]
+        return [GivenScore(0, scores[index] if len(scores) == len(criteria) else None)]
     match = reply.bare(objects.WHOLE) if len(criteria) == 1 else None
-    return [Given(0, value(match, criteria[0].highest))] if match else []
+    return [GivenScore(0, value(match, criteria[0].highest))] if match else []
 
 
-def _doubted(reply: _Reply, given: dict[str, list[Given]], criteria: Sequence[Criterion]) -> dict[str, list[Given]]:
-    """The same, with what the reply claims later on."""
+def _with_doubts(
+    reply: _ParsedReply, given: dict[str, list[GivenScore]], criteria: Sequence[Criterion]
+) -> dict[str, list[GivenScore]]:
+    """By criterion, the scores that a reply gives it, and those that it claims later on."""
     text, names = labels.head(reply.plain), _names(criteria)
     doubted = {}
     for name, scores in given.items():
-        start = min((one.at for one in scores), default=len(text))
+        start = min((one.offset for one in scores), default=len(text))
         later = [claim for form in names[name] for claim in doubts.claims(text, start, form)]
         later += doubts.revisions(text, start) if len(criteria) == 1 else ()
-        doubted[name] = [*scores, *(Given(start, claim) for claim in later)]
+        doubted[name] = [*scores, *(GivenScore(start, claim) for claim in later)]
     return doubted
 
 
