@@ -19,7 +19,7 @@ from editbench.score.chunks import Chunks, RowFile, RowName
 from editbench.score.items import JudgedItem, JudgedItems, StoredImage
 from editbench.score.rubric import Rubric
 from editbench.score.rubric import question as kinds
-from editbench.score.settings import ScoreSettings
+from editbench.score.settings import DEFAULT_BATCH, ScoreSettings
 
 PATCH = 32
 """Pixels along each side of what a picture's token stands for: patches of 16, merged two by two (Qwen3-VL)."""
@@ -37,7 +37,7 @@ def starts(items: JudgedItems, rubric: Rubric, settings: ScoreSettings) -> Start
     """Where the chunks begin. Reads the pictures' headers if tokens are counted."""
     row_files = (items.samples, items.controls, items.anchors)
     if settings.batch_tokens is None:
-        size = settings.batch_size or sys.maxsize
+        size = settings.batch_size or DEFAULT_BATCH
         return [[*range(0, len(rows), size)] for rows in row_files]
     estimate = TokenEstimate(rubric, settings)
     return [by_tokens(map(estimate.tokens, rows), settings.batch_tokens) for rows in row_files]

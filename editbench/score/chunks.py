@@ -152,17 +152,17 @@ class Chunks:
             StageError: a chunk is missing or has not as many rows as it should.
             UserError: a chunk holds other rows than its own.
         """
-        samples, *rest = [self._gather(file, rows) for file, rows in self._rows()]
-        others = {file.title: gathered.entry for file, gathered in zip(self.files[1:], rest, strict=True)}
+        (samples, scores), *rest = [self._gather(file, rows) for file, rows in self._rows()]
+        others = {file.title: entry for file, (entry, _) in zip(self.files[1:], rest, strict=True)}
         manifest = ScoreManifest(
-            samples=samples.entry.rows,
-            statuses=samples.entry.statuses,
-            mean=sum(samples.scores) / len(samples.scores) if samples.scores else None,
-            min=min(samples.scores, default=None),
-            max=max(samples.scores, default=None),
+            samples=samples.rows,
+            statuses=samples.statuses,
+            mean=sum(scores) / len(scores) if scores else None,
+            min=min(scores, default=None),
+            max=max(scores, default=None),
             edits=edits,
             identity=identity,
-            sha256=samples.entry.sha256,
+            sha256=samples.sha256,
             audit=others.get(self.paths.audit.stem),
             anchors=others.get(self.paths.anchors.stem),
         )
@@ -220,7 +220,7 @@ class Chunks:
         span = file.rows_of(chunk)
         return _read(path, file.names[span.start : span.stop])
 
-    def _gather(self, file: RowFile, rows: Iterable[StoredRow]) -> _Gathered:
+    def _gather(self, file: RowFile, rows: Iterable[StoredRow]) -> tuple[RowsEntry, list[float]]:
         """Write a row file: its entry in the manifest, and its scores."""
         digest, statuses, scores = hashlib.sha256(), Counter[str](), []
         with atomic.writing(file.path) as out:
@@ -230,12 +230,7 @@ class Chunks:
                 statuses[judgement.status] += 1
                 scores += [judgement.score] if judgement.score is not None else []
         counts = dict(sorted(statuses.items()))
-        return _Gathered(RowsEntry(rows=len(file), statuses=counts, sha256=digest.hexdigest(), edits=file.edits), scores)
-
-
-class _Gathered(NamedTuple):
-    entry: RowsEntry
-    scores: list[float]
+        return (RowsEntry(rows=len(file), statuses=counts, sha256=digest.hexdigest(), edits=file.edits), scores)
 
 
 def _name(judgement: Judgement) -> RowName:

@@ -137,7 +137,10 @@ def check_local(folder: Path) -> None:
             template missing.
     """
     paths = CheckpointPaths(folder)
-    model_type = _model_type(paths)
+    _need(folder.is_dir(), f"no model folder {folder}", "Name a local folder, or a hub id such as OWNER/NAME.")
+    named = paths.config.name
+    _need(paths.config.is_file(), f"{folder} is not a checkpoint: it has no {named}", "Is this the right folder?")
+    model_type = str(_json(paths.config).get("model_type", "nameless"))
     _need(
         model_type in MODEL_TYPES,
         f"{folder} is a {model_type} model; the judge must be one of {', '.join(MODEL_TYPES)}",
@@ -149,25 +152,14 @@ def check_local(folder: Path) -> None:
     _need(tokenizer, f"{folder} has no tokenizer ({paths.tokenizer.name})", incomplete)
     images = paths.image_processor.is_file() or paths.processor.is_file()
     _need(images, f"{folder} has no image settings ({paths.image_processor.name})", incomplete)
-    _need(_has_chat_template(paths), f"{folder} has no chat template ({paths.chat_template.name})", incomplete)
+    template = paths.chat_template.is_file() or paths.chat_template_json.is_file()
+    template = template or (paths.tokenizer_config.is_file() and bool(_json(paths.tokenizer_config).get("chat_template")))
+    _need(template, f"{folder} has no chat template ({paths.chat_template.name})", incomplete)
 
 
 def _need(fact: bool, message: str, remedy: str) -> None:
     if not fact:
         raise UserError(message, remedy)
-
-
-def _model_type(paths: CheckpointPaths) -> str:
-    _need(paths.root.is_dir(), f"no model folder {paths.root}", "Name a local folder, or a hub id such as OWNER/NAME.")
-    config = paths.config
-    _need(config.is_file(), f"{paths.root} is not a checkpoint: it has no {config.name}", "Is this the right folder?")
-    return str(_json(config).get("model_type", "nameless"))
-
-
-def _has_chat_template(paths: CheckpointPaths) -> bool:
-    if paths.chat_template.is_file() or paths.chat_template_json.is_file():
-        return True
-    return paths.tokenizer_config.is_file() and bool(_json(paths.tokenizer_config).get("chat_template"))
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -91,7 +91,9 @@ class QuestionBuilder:
         decoded = {kind: [future.result() for future in futures] for kind, futures in decoding.items()}
         if self._rubric.resize_edited and kinds.EDITED in decoded:
             size = decoded[kinds.SOURCE][0].size
-            decoded[kinds.EDITED] = [_resized(image, size) for image in decoded[kinds.EDITED]]
+            decoded[kinds.EDITED] = [
+                image if image.size == size else image.resize(size, Image.Resampling.BICUBIC) for image in decoded[kinds.EDITED]
+            ]
         questions: dict[_Turn, Question] = {}
         turns = Counter[str]()
         for index, ask in enumerate(asked):
@@ -117,7 +119,3 @@ def _cut(text: str, limit: int) -> str:
 
 def _decode(image: StoredImage) -> Image.Image:
     return images.decode(image.stored.read(image.member), image.name)
-
-
-def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    return image if image.size == size else image.resize(size, Image.Resampling.BICUBIC)

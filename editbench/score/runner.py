@@ -25,8 +25,6 @@ from editbench.score.judge import Judge, Question, Reply
 
 _SENTENCE = re.compile(r"""[.!?。！？…][\\"'”’»)\]）】]*(?=\s|\Z)|[。！？]|\n""")
 _OPEN_TEXT = re.compile(r"""\{\s*"(?:[^"\\\n]|\\.)*"\s*:\s*"(?:[^"\\]|\\.)*\Z""")
-
-
 _log = logging.getLogger(__name__)
 
 Ask = Callable[[Mapping[Any, Question]], list[Reply] | None]

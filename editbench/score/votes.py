@@ -156,11 +156,12 @@ class SampleOutcome:
         status = OK if counted else min((vote.status for vote in votes), key=WORST.index)
         masses = [mass for vote in counted or votes for answer in vote.answers for mass in answer.masses]
         mass = round(min(masses), DIGITS) if masses else None
+        expected = [vote.expected for vote in counted if vote.expected is not None]
         scores = [vote.score for vote in counted if vote.score is not None]
         values = {
-            "score": _mean(scores),
+            "score": _mean(scores) if scores else None,
             "criteria": _means([vote.criteria for vote in counted]),
-            "expected": _mean(vote.expected for vote in counted if vote.expected is not None),
+            "expected": _mean(expected) if expected else None,
             "mass": mass,
             "response": _joined(votes),
             "votes": len(counted) or len(votes),
@@ -175,19 +176,13 @@ def _merged(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
     return {name: value for part in parts for name, value in part.items()}
 
 
-def _mean(values: Iterable[float]) -> float | None:
-    """The rounded mean; None of no values."""
-    values = [*values]
-    return _rounded_mean(values) if values else None
-
-
-def _rounded_mean(values: Sequence[float]) -> float:
+def _mean(values: Sequence[float]) -> float:
     return round(math.fsum(values) / len(values), DIGITS)
 
 
 def _means(votes: Sequence[Mapping[str, float]]) -> dict[str, float] | None:
     """By name, the mean over the votes that have it; None without votes."""
-    return {name: _rounded_mean([vote[name] for vote in votes if name in vote]) for name in _merged(votes)} if votes else None
+    return {name: _mean([vote[name] for vote in votes if name in vote]) for name in _merged(votes)} if votes else None
 
 
 def _read(counted: Sequence[Vote]) -> str:
@@ -198,18 +193,12 @@ def _read(counted: Sequence[Vote]) -> str:
 
 def _joined(votes: Sequence[Vote]) -> str:
     """What the judge wrote; where it was asked more than once, each reply under a line that says what it answers."""
-    texts = [
-        (_title(answer, number, len(vote.answers), len(votes)), answer.text)
-        for number, vote in enumerate(votes, 1)
-        for answer in vote.answers
-    ]
-    if not any(text for _, text in texts):
-        return ""
-    return "\n\n".join(f"[{title}]\n{text}" if title else text for title, text in texts)
-
-
-def _title(answer: Answer, number: int, asks: int, votes: int) -> str:
-    return ", ".join(([answer.question] if asks > 1 else []) + ([f"vote {number}"] if votes > 1 else []))
+    texts = []
+    for number, vote in enumerate(votes, 1):
+        for answer in vote.answers:
+            names = [answer.question] * (len(vote.answers) > 1) + [f"vote {number}"] * (len(votes) > 1)
+            texts.append(f"[{', '.join(names)}]\n{answer.text}" if names else answer.text)
+    return "\n\n".join(texts) if any(answer.text for vote in votes for answer in vote.answers) else ""
 
 
 def _note(counted: Sequence[Vote], votes: Sequence[Vote], mass: float | None) -> str:

@@ -142,8 +142,7 @@ class ScoreWorker(Worker):
         """The answers to one question, by row."""
         replies: dict[int, Reply] = {}
         for batch in batches:
-            names = {row: self._items[row].name for row in batch.questions}
-            seeds = {row: self._settings.draw_seed(name, group.name, vote) for row, name in names.items()}
+            seeds = {row: self._settings.draw_seed(self._items[row].name, group.name, vote) for row in batch.questions}
             replies |= self._runner.result().answer(batch, seeds if self._settings.temperature else None)
         read = votes.distributed if self._settings.readout == records.EXPECTED else votes.written
         criteria = {row: group.questions[row].criteria for row in replies}
@@ -152,9 +151,8 @@ class ScoreWorker(Worker):
 
     def _forced(self, group: QuestionGroup, answers: dict[int, Answer]) -> dict[int, Answer]:
         """The answers, with a forced readout of those that were written and could not be read."""
-        unread = [
-            row for row, answer in answers.items() if answer.status == records.UNPARSED and answer.read == records.GENERATE
-        ]
+        how = (records.UNPARSED, records.GENERATE)
+        unread = [row for row, answer in answers.items() if (answer.status, answer.read) == how]
         unanswered = {
             (row, index): unfinished(group.questions[row], answers[row].text, index)
             for row in unread

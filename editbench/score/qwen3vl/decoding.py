@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedTokenizerBase
@@ -44,10 +45,10 @@ class TokenChooser:
     def __init__(self, score_tokens: ScoreTokens | None, temperature: float = 0.0, seeds: Sequence[int] = ()) -> None:
         self._score_tokens, self._temperature = score_tokens, temperature
         self._random = [random.Random(seed) for seed in seeds]
-        self.digits: list[torch.Tensor] = []
+        self.digits: list[Tensor] = []
         """By step (rows, 10): P("0") ... P("9") before a token was chosen; nothing without `score_tokens`."""
 
-    def __call__(self, logits: torch.Tensor) -> torch.Tensor:
+    def __call__(self, logits: Tensor) -> Tensor:
         """The next token id of each row, (rows,), from logits (rows, vocabulary)."""
         logits = logits.float()
         if self._score_tokens is not None:
@@ -58,12 +59,8 @@ class TokenChooser:
 
 
 def generate(
-    logits: torch.Tensor,
-    choose: TokenChooser,
-    decode_step: Callable[[torch.Tensor], torch.Tensor],
-    stop: StopTokens,
-    max_new_tokens: int,
-) -> torch.Tensor:
+    logits: Tensor, choose: TokenChooser, decode_step: Callable[[Tensor], Tensor], stop: StopTokens, max_new_tokens: int
+) -> Tensor:
     """Token ids (rows, steps), until all rows have ended or have `max_new_tokens`.
 
     `logits`: (rows, vocabulary), of the first token. `decode_step`: takes the token ids of all rows, (rows,), and gives the
@@ -71,7 +68,7 @@ def generate(
     """
     stop_ids = torch.tensor(stop.ids, device=logits.device)
     unfinished = torch.ones(len(logits), dtype=torch.bool, device=logits.device)
-    steps: list[torch.Tensor] = []
+    steps: list[Tensor] = []
     while True:
         steps.append(torch.where(unfinished, choose(logits), stop.pad_token_id))
         unfinished &= ~torch.isin(steps[-1], stop_ids)
@@ -80,7 +77,7 @@ def generate(
         logits = decode_step(steps[-1])
 
 
-def sample(logits: torch.Tensor, temperature: float, uniforms: Sequence[float]) -> torch.Tensor:
+def sample(logits: Tensor, temperature: float, uniforms: Sequence[float]) -> Tensor:
     """A token id a row, (rows,), from softmax(logits / temperature), by inverting its distribution at `uniforms` in [0, 1).
 
     `logits`: (rows, vocabulary). Summed in whole numbers: a sum of floats on a GPU may differ from run to run.

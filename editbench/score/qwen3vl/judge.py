@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 from transformers import Qwen3VLProcessor
 
 from editbench.errors import UserError
@@ -54,7 +55,8 @@ class Qwen3VLJudge(Judge):
         self._known_score_tokens = ScoreTokens.of(tokenizer)
         if settings.readout == EXPECTED:
             _ = self._score_tokens  # raises where it has none
-        self._refuse_thinking(folder)
+        if self._chat_template.prompt(0, "", "").rstrip().endswith("<think>"):
+            raise UserError(f"{folder} is a model that thinks before it answers", "Name the Instruct variant of the judge.")
         # `prepare` runs in other threads, and a tokenizer can't be borrowed by two.
         self._decoder, self._forcer = copy.deepcopy(tokenizer), copy.deepcopy(tokenizer)
         self._pool = ThreadPoolExecutor(THREADS, "patches")
@@ -116,7 +118,7 @@ class Qwen3VLJudge(Judge):
         rows = map(torch.tensor, tokenizer(texts)["input_ids"])
         return [self._prompt(*entry) for entry in zip(questions, rows, patches, strict=True)]
 
-    def _prompt(self, question: Question, input_ids: torch.Tensor, patches: tuple[Patches, ...]) -> Prompt:
+    def _prompt(self, question: Question, input_ids: Tensor, patches: tuple[Patches, ...]) -> Prompt:
         token_types = (input_ids == self._processor.image_token_id).int()
         grids = torch.cat([image.grid_thw for image in patches]) if patches else None
         position_ids, _ = self._model.model.get_rope_index(input_ids[None], token_types[None], image_grid_thw=grids)
@@ -164,11 +166,11 @@ class Qwen3VLJudge(Judge):
         replies = [Reply(*row) for row in zip(texts, distributions, strict=True)]
         return self._checked(replies, torch.stack(chooser.digits, 1).isfinite().flatten(1).all(1))
 
-    def _decode(self, prefill: Prefill, chooser: TokenChooser) -> torch.Tensor:
+    def _decode(self, prefill: Prefill, chooser: TokenChooser) -> Tensor:
         """Token ids (rows, steps). The cache grows by all of them but the last."""
         attention_mask = prefill.attention_mask
 
-        def decode_step(token_ids: torch.Tensor) -> torch.Tensor:
+        def decode_step(token_ids: Tensor) -> Tensor:
             nonlocal attention_mask
             logits = self._prefix_cache.decode_step(prefill.cache, token_ids, attention_mask, prefill.rope_deltas)
             attention_mask = torch.nn.functional.pad(attention_mask, (0, 1), value=True)
@@ -203,7 +205,7 @@ class Qwen3VLJudge(Judge):
                 distributions[row][criterion.name] = distribution(criterion, values, zeros[row])
         return distributions
 
-    def _zero_after_one(self, prefill: Prefill, steps: Sequence[int]) -> torch.Tensor:
+    def _zero_after_one(self, prefill: Prefill, steps: Sequence[int]) -> Tensor:
         """P("0" | "1") where a row decoded the token of its step: (rows,).
 
         The cache grows by one column, which the next call masks as it masks what was decoded.
@@ -216,7 +218,7 @@ class Qwen3VLJudge(Judge):
         logits = self._prefix_cache.decode_step(prefill.cache, one, attention_mask, prefill.rope_deltas)
         return self._score_tokens.probabilities(logits)[:, 0]
 
-    def _checked(self, replies: Sequence[Reply], finite: torch.Tensor) -> list[Reply]:
+    def _checked(self, replies: Sequence[Reply], finite: Tensor) -> list[Reply]:
         """The replies, but an error for those whose probabilities are not `finite` (rows,)."""
         dtype = self._settings.dtype
         problem = f"the judge's probabilities are not numbers in {dtype}"
@@ -225,10 +227,6 @@ class Qwen3VLJudge(Judge):
 
     def _prompt_text(self, question: Question) -> str:
         return self._chat_template.prompt(len(question.images), question.text, question.answer_prefix, question.said)
-
-    def _refuse_thinking(self, folder: Path) -> None:
-        if self._chat_template.prompt(0, "", "").rstrip().endswith("<think>"):
-            raise UserError(f"{folder} is a model that thinks before it answers", "Name the Instruct variant of the judge.")
 
 
 def _expand(prompts: Sequence[str], image_token: str, counts: Sequence[int]) -> list[str]:

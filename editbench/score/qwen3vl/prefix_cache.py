@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from editbench.score.judge import Question
 
-Layers = Sequence[tuple[torch.Tensor, torch.Tensor]]
+Layers = Sequence[tuple[Tensor, Tensor]]
 """Keys and values of each layer: (rows, heads, columns, head size)."""
 
 
@@ -42,8 +43,8 @@ class Patches:
     """An image as the vision tower takes it, on the CPU: `pixel_values` (patches, values of a patch), and `grid_thw` (1, 3),
     its numbers of patches in time, height and width."""
 
-    pixel_values: torch.Tensor
-    grid_thw: torch.Tensor
+    pixel_values: Tensor
+    grid_thw: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ class Prompt:
     width. `patches`: of the question's images."""
 
     question: Question
-    input_ids: torch.Tensor
-    position_ids: torch.Tensor
+    input_ids: Tensor
+    position_ids: Tensor
     patches: tuple[Patches, ...]
 
     def __len__(self) -> int:
@@ -76,11 +77,11 @@ class Prefill:
     """What reading a batch of prompts gave. `logits`: (rows, last, vocabulary), of the last tokens. `cache`: empty where no
     token will be decoded behind them."""
 
-    logits: torch.Tensor
+    logits: Tensor
     cache: Cache
-    attention_mask: torch.Tensor
+    attention_mask: Tensor
     """(rows, columns of the cache), true where a column is the row's own."""
-    rope_deltas: torch.Tensor
+    rope_deltas: Tensor
     """(rows,), of the prompts."""
 
 
@@ -89,8 +90,8 @@ class VisionFeatures:
     """The vision tower's output for one image: what stands for its tokens, and what DeepStack adds to them in each of the
     first layers; (tokens, hidden size) each."""
 
-    embeddings: torch.Tensor
-    deepstack: Sequence[torch.Tensor]
+    embeddings: Tensor
+    deepstack: Sequence[Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class _CachedPrefix:
     """The KV cache of prompts that were read together, padded on the left. `input_ids`: of each prompt, unpadded."""
 
     layers: Layers
-    input_ids: Sequence[torch.Tensor]
+    input_ids: Sequence[Tensor]
 
     def common_length(self, row: int, prompt: Prompt, limit: int) -> int:
         """Tokens that a cached prompt and another one begin with in common, at most `limit`."""
@@ -132,22 +133,18 @@ class PrefixCache:
     def prefill(self, prompts: Sequence[Prompt], *, last: int = 1, caching: bool = False) -> Prefill:
         """Read prompts: the logits of the `last` tokens of each, and with `caching` what `decode_step` needs."""
         groups = self._groups(prompts, last)
-        parts = []
-        for prefix, rows, prefix_rows in groups:
-            chosen = [prompts[row] for row in rows]
-            parts.append(
-                self._prefill_whole(chosen, last, caching)
-                if prefix is None
-                else self._prefill_suffixes(prefix, prefix_rows, chosen, last)
-            )
+        parts = [
+            self._prefill_whole([prompts[row] for row in rows], last, caching)
+            if prefix is None
+            else self._prefill_suffixes(prefix, prefix_rows, [prompts[row] for row in rows], last)
+            for prefix, rows, prefix_rows in groups
+        ]
         for prompt in prompts:
             if not prompt.question.shared:
                 self._prefixes.drop(*prompt.question.images)
         return parts[0] if len(parts) == 1 else _merged([row for _, rows, _ in groups for row in rows], parts, caching)
 
-    def decode_step(
-        self, cache: Cache, token_ids: torch.Tensor, attention_mask: torch.Tensor, rope_deltas: torch.Tensor
-    ) -> torch.Tensor:
+    def decode_step(self, cache: Cache, token_ids: Tensor, attention_mask: Tensor, rope_deltas: Tensor) -> Tensor:
         """Logits (rows, vocabulary) behind one more token a row, `token_ids` (rows,), which attends to the columns of the cache
         in `attention_mask`. The cache grows by a column."""
         position_ids = (attention_mask.sum(1) + rope_deltas)[None, :, None].expand(3, -1, -1)
@@ -206,13 +203,13 @@ class PrefixCache:
 
     def _forward(
         self,
-        embeddings: torch.Tensor,
-        attention_mask: torch.Tensor | None,
-        position_ids: torch.Tensor,
+        embeddings: Tensor,
+        attention_mask: Tensor | None,
+        position_ids: Tensor,
         cache: Cache | None,
         last: int = 1,
         **visual: Any,
-    ) -> torch.Tensor:
+    ) -> Tensor:
         """Logits (rows, last, vocabulary). The head of so many words is for the last tokens alone."""
         hidden = self._model.model.language_model(
             inputs_embeds=embeddings,
@@ -224,10 +221,10 @@ class PrefixCache:
         ).last_hidden_state
         return self._model.lm_head(hidden[:, -last:])
 
-    def _embed(self, input_ids: torch.Tensor) -> torch.Tensor:
+    def _embed(self, input_ids: Tensor) -> Tensor:
         return self._model.get_input_embeddings()(input_ids)
 
-    def _embed_with_images(self, input_ids: torch.Tensor, prompts: Sequence[Prompt]) -> tuple[torch.Tensor, dict[str, Any]]:
+    def _embed_with_images(self, input_ids: Tensor, prompts: Sequence[Prompt]) -> tuple[Tensor, dict[str, Any]]:
         """Embeddings (rows, columns, hidden size) with the images' features in them, and what the language model's first
         layers add there."""
         input_ids = input_ids.to(self._model.device)
@@ -266,7 +263,7 @@ class PrefixCache:
         output = self._model.model.get_image_features(pixel_values, grid_thw, return_dict=True)
         sizes = [len(embeddings) for embeddings in output.pooler_output]
         # transformers 5.23 splits them by image, 5.4 does not.
-        deepstack = [level.split(sizes) if isinstance(level, torch.Tensor) else level for level in output.deepstack_features]
+        deepstack = [level.split(sizes) if isinstance(level, Tensor) else level for level in output.deepstack_features]
         levels = zip(*deepstack, strict=True) if deepstack else [()] * len(sizes)
         return [VisionFeatures(*entry) for entry in zip(output.pooler_output, levels, strict=True)]
 
@@ -277,22 +274,22 @@ class PrefixCache:
             if prompt.question.shared:
                 self._prefixes.put((prefix, row), *prompt.question.images)
 
-    def _pad(self, rows: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _pad(self, rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Token ids padded on the left and their attention mask, (rows, longest) each."""
         input_ids = pad_sequence(rows, batch_first=True, padding_value=self._pad_token_id, padding_side="left")
         sizes = torch.tensor([len(row) for row in rows])
         return input_ids, torch.arange(input_ids.shape[1]) >= input_ids.shape[1] - sizes[:, None]
 
-    def _rope_deltas(self, prompts: Sequence[Prompt]) -> torch.Tensor:
+    def _rope_deltas(self, prompts: Sequence[Prompt]) -> Tensor:
         return torch.tensor([prompt.rope_delta for prompt in prompts], device=self._model.device)
 
 
-def _pad_position_ids(rows: Sequence[torch.Tensor]) -> torch.Tensor:
+def _pad_position_ids(rows: Sequence[Tensor]) -> Tensor:
     """(3, n) each, padded on the left to (3, rows, longest)."""
     return pad_sequence([row.T for row in rows], batch_first=True, padding_side="left").permute(2, 0, 1)
 
 
-def _cache(layers: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> Cache:
+def _cache(layers: Iterable[tuple[Tensor, Tensor]]) -> Cache:
     cache = DynamicCache()
     for index, (keys, values) in enumerate(layers):
         cache.update(keys, values, index)
@@ -309,8 +306,8 @@ def _merged(rows: Sequence[int], parts: Sequence[Prefill], caching: bool) -> Pre
     return Prefill(logits, cache, torch.cat(masks)[order], torch.cat([part.rope_deltas for part in parts])[order])
 
 
-def _merged_caches(caches: Sequence[Cache], width: int, order: torch.Tensor) -> Cache:
-    def concatenated(tensors: Iterable[torch.Tensor]) -> torch.Tensor:
+def _merged_caches(caches: Sequence[Cache], width: int, order: Tensor) -> Cache:
+    def concatenated(tensors: Iterable[Tensor]) -> Tensor:
         return torch.cat([pad(tensor, (0, 0, width - tensor.shape[2], 0)) for tensor in tensors])[order]
 
     layers = zip(*(cache.layers for cache in caches), strict=True)

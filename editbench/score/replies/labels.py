@@ -79,13 +79,10 @@ def patterns(criterion: Criterion, number: int = 0) -> ScorePatterns:
     """The patterns of a criterion's own name and labels. `number`: which of a question's several it is, from 1: its name may
     then also be `score1`."""
     names = sorted((criterion.name, *criterion.labels), key=len, reverse=True)
-    spelled = "|".join(r"[\s_-]{1,3}".join(map(_word, re.findall(r"[^\W_]+|&", name))) for name in names)
+    words = (re.findall(r"[^\W_]+|&", name) for name in names)
+    spelled = "|".join(r"[\s_-]{1,3}".join("(?:&|and)" if word == "&" else word for word in several) for several in words)
     own = rf"(?<![A-Za-z_])(?:{spelled})(?:[\ _]{{0,2}}(?:scores?|rating|评分|得分|分数))?"
     return ScorePatterns.of(rf"(?:{own}|(?<![A-Za-z_])(?:score|评分|得分)[\ _]?{number}(?![0-9]))" if number else own)
-
-
-def _word(word: str) -> str:
-    return "(?:&|and)" if word == "&" else re.escape(word)
 
 
 def head(plain: str) -> str:

@@ -22,8 +22,12 @@ def read(table: Table, categories: Collection[str], extras: Collection[str]) -> 
 
     {"aggregate", "percent": [offset, factor] | None, "accuracy", "pools": {name: [categories]}, "subsets": [extras]}
     """
+    aggregate = table.text("aggregate")
+    if aggregate not in AGGREGATES:
+        known = f"{meant(aggregate, AGGREGATES)}Known: {', '.join(AGGREGATES)}."
+        raise table.fault("aggregate", f"unknown aggregate {aggregate!r}", known)
     headline = {
-        "aggregate": _aggregate(table),
+        "aggregate": aggregate,
         "percent": _percent(table) if table.has("percent") else None,
         "accuracy": table.flag("accuracy"),
         "pools": _pools(table.optional("pools"), categories),
@@ -31,15 +35,6 @@ def read(table: Table, categories: Collection[str], extras: Collection[str]) -> 
     }
     table.close()
     return headline
-
-
-def _aggregate(table: Table) -> str:
-    name = table.text("aggregate")
-    if name not in AGGREGATES:
-        raise table.fault(
-            "aggregate", f"unknown aggregate {name!r}", f"{meant(name, AGGREGATES)}Known: {', '.join(AGGREGATES)}."
-        )
-    return name
 
 
 def _percent(table: Table) -> list[float]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from editbench.errors import UserError
 from editbench.records import READOUTS, Sample
@@ -22,6 +22,7 @@ from editbench.score.rubric.tables import meant
 PAIR = (SOURCE, EDITED)
 """The pictures that every edited sample has."""
 
+_Value = TypeVar("_Value")
 _UNSET = {"", "0", "false", "no", "nan", "none", "null"}
 
 
@@ -110,11 +111,7 @@ class Rubric:
         )
 
     def asks(
-        self,
-        sample: Sample | Mapping[str, Any],
-        language: str | None,
-        readout: str,
-        images: Collection[str] = PAIR,
+        self, sample: Sample | Mapping[str, Any], language: str | None, readout: str, images: Collection[str] = PAIR
     ) -> list[Ask]:
         """What to ask of a sample (or its record), question by question.
 
@@ -125,12 +122,14 @@ class Rubric:
         Raises:
             UserError: unknown category, language or readout.
         """
-        _check_readout(readout)
+        if readout not in READOUTS:
+            raise UserError(f"there is no readout {readout!r}", f"{meant(readout, READOUTS)}Known: {', '.join(READOUTS)}.")
         record = _sample(sample)
-        spoken, values = self._language(language, record.language), self._values(record)
-        values["reference"] = self.references[spoken].fill(values) if values["reference_text"] and self.references else ""
-        prefix = self.answer_prefixes[readout]
-        questions = self._asked(self._facts(record), images)
+        spoken, facts = self._language(language, record.language), self._facts(record)
+        reference_text = record.reference_text or ""
+        values = {"instruction": record.instruction, "category": facts[sections.CATEGORY], "reference_text": reference_text}
+        values["reference"] = self.references[spoken].fill(values) if reference_text and self.references else ""
+        prefix, questions = self.answer_prefixes[readout], self._asked(facts, images)
         return [ask for question in questions for ask in question.asks(spoken, readout, values, prefix, images)]
 
     def score(self, criteria: Mapping[str, float], sample: Sample | Mapping[str, Any]) -> float:
@@ -139,19 +138,11 @@ class Rubric:
         Raises:
             UserError: a criterion is missing (with `partial` all are), or the formula gives no number of the scale.
         """
-        ordered, facts = self._asked_for(criteria, _sample(sample))
-        try:
-            return self.scoring.score(ordered, facts)
-        except Unscorable as error:
-            raise self._mend(error) from None
+        return self._evaluate(self.scoring.score, criteria, sample)
 
     def steps(self, criteria: Mapping[str, float], sample: Sample | Mapping[str, Any]) -> dict[str, float]:
         """The numbers on the way to the score, by name. Raises UserError as `score` does."""
-        ordered, facts = self._asked_for(criteria, _sample(sample))
-        try:
-            context = self.scoring.context(ordered, facts)
-        except Unscorable as error:
-            raise self._mend(error) from None
+        context = self._evaluate(self.scoring.context, criteria, sample)
         return {name: context[name] for name in self.scoring.steps}
 
     def subsets(self, sample: Sample) -> list[str]:
@@ -206,18 +197,11 @@ class Rubric:
         language = primary_language(asked or own or "")
         return language if language in self.languages else self.languages[0]
 
-    def _values(self, record: Sample) -> dict[str, str]:
-        return {
-            "instruction": record.instruction,
-            "category": self.canonical_category(record.category),
-            "reference_text": record.reference_text or "",
-        }
-
     def _facts(self, record: Sample) -> dict[str, Any]:
+        """What formulas may know of a sample."""
         extra = {name: _is_set((record.extra or {}).get(name)) for name in self.extras}
-        return self._flags(
-            self.canonical_category(record.category), {sections.REFERENCE_TEXT: bool(record.reference_text), **extra}
-        )
+        known = {sections.REFERENCE_TEXT: bool(record.reference_text), **extra}
+        return self._flags(self.canonical_category(record.category), known)
 
     def _flags(self, category: str, known: Mapping[str, bool]) -> dict[str, Any]:
         return {**{name: name == category for name in self.flags}, **known, sections.CATEGORY: category}
@@ -226,27 +210,30 @@ class Rubric:
         known = {**facts, sections.REFERENCE_IMAGE: REFERENCE in images}
         return [question for question in self.questions if question.applies(known, images)]
 
+    def _evaluate(
+        self, formula: Callable[..., _Value], criteria: Mapping[str, float], sample: Sample | Mapping[str, Any]
+    ) -> _Value:
+        try:
+            return formula(*self._asked_for(criteria, _sample(sample)))
+        except Unscorable as error:
+            raise UserError(f"rubric {self.name}: {error.key}: {error}", "Mend the formula.") from None
+
     def _asked_for(self, criteria: Mapping[str, float], record: Sample) -> tuple[dict[str, float | None], dict[str, Any]]:
         """The criteria in the order asked, and the sample's facts. Raises UserError unless they are just those asked of it, or
         with `partial` some of them."""
         facts = self._facts(record)
         orders = [self._order(facts, images) for images in (PAIR, IMAGES)]
-        order = next((order for order in orders if self._complete(criteria.keys(), set(order))), None)
+        known = criteria.keys()
+        order = next((order for order in orders if known == {*order} or (self.partial and known and known <= {*order})), None)
         if order is None:
             missing = [name for name in orders[0] if name not in criteria]
             problem = f"lacks {', '.join(missing)}" if missing else "has criteria that it is not asked for"
             raise UserError(f"rubric {self.name}: sample {record.key} {problem}", f"Given: {', '.join(criteria) or 'none'}.")
         return {name: criteria.get(name) for name in order}, facts
 
-    def _complete(self, known: Set[str], asked: set[str]) -> bool:
-        return known == asked or (self.partial and bool(known) and known <= asked)
-
     def _order(self, facts: Mapping[str, Any], images: Collection[str]) -> list[str]:
         asked = self._asked(facts, images)
         return [entry.name for question in asked for entry in question.criteria_of(facts["category"])]
-
-    def _mend(self, error: Unscorable) -> UserError:
-        return UserError(f"rubric {self.name}: {error.key}: {error}", "Mend the formula.")
 
 
 def _corners(criteria: Sequence[Criterion]) -> Iterator[dict[str, float]]:
@@ -267,9 +254,3 @@ def _is_set(value: Any) -> bool:
     if isinstance(value, str):
         return value.strip().casefold() not in _UNSET
     return bool(value) and value == value  # NaN is not itself
-
-
-def _check_readout(name: str) -> str:
-    if name not in READOUTS:
-        raise UserError(f"there is no readout {name!r}", f"{meant(name, READOUTS)}Known: {', '.join(READOUTS)}.")
-    return name

@@ -26,6 +26,7 @@ CATEGORY, REFERENCE_TEXT, REFERENCE_IMAGE = "category", "reference_text", "refer
 _REASONS = ("reason", "reasoning", "rationale", "explanation")  # where a reply explains itself
 _RESERVED = {CATEGORY, REFERENCE_TEXT, REFERENCE_IMAGE, ALL, OTHER, *ORDINALS, *FUNCTIONS, *_REASONS, *keyword.kwlist}
 _IN_REFERENCE = ("instruction", "category", "reference_text")
+_CriteriaByCategory = Mapping[str, tuple[Criterion, ...]]
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -180,9 +181,12 @@ def _question(table: Table, name: str, context: QuestionContext) -> RubricQuesti
     asked = _criteria_by_category(table, context)
     types = {**context.flags, REFERENCE_IMAGE: TRUTH}
     texts, guidance, forms = table.table("text"), table.optional("guidance"), table.optional("form")
+    images = table.strings("images", IMAGES, what="image")
+    if not images:
+        raise table.fault("images", "must name at least one image")
     question = RubricQuestion(
         name=name,
-        images=_images(table),
+        images=images,
         criteria=asked,
         when=table.formula("when", types, TRUTH) if table.has("when") else None,
         prompt_texts={
@@ -196,14 +200,7 @@ def _question(table: Table, name: str, context: QuestionContext) -> RubricQuesti
     return question
 
 
-def _images(table: Table) -> tuple[str, ...]:
-    images = table.strings("images", IMAGES, what="image")
-    if not images:
-        raise table.fault("images", "must name at least one image")
-    return images
-
-
-def _criteria_by_category(table: Table, context: QuestionContext) -> dict[str, tuple[Criterion, ...]]:
+def _criteria_by_category(table: Table, context: QuestionContext) -> _CriteriaByCategory:
     """The criteria that a question yields, by category; none for a category where it is not asked."""
     scale = table.span("answers", ANSWERS) if table.has("answers") else None
     chosen = table.strings("categories", context.groups, what="category") if table.has("categories") else context.groups
@@ -220,10 +217,11 @@ def _criteria(table: Table, key: str, context: QuestionContext, answers: tuple[i
     names = table.strings(key, context.criteria, what="criterion")
     if not 0 < len(names) <= len(ORDINALS):
         raise table.fault(key, f"must name 1 to {len(ORDINALS)} criteria")
-    return tuple(_answered(context.criteria[name], answers) for name in names)
+    return tuple(_with_answers(context.criteria[name], answers) for name in names)
 
 
-def _answered(criterion: Criterion, answers: tuple[int, int] | None) -> Criterion:
+def _with_answers(criterion: Criterion, answers: tuple[int, int] | None) -> Criterion:
+    """The criterion as a question with an answer range of its own asks for it."""
     scale = (criterion.lowest, criterion.highest)
     if answers is None or answers == scale:
         return criterion
@@ -231,19 +229,18 @@ def _answered(criterion: Criterion, answers: tuple[int, int] | None) -> Criterio
 
 
 def _prompt_text(
-    language: str,
-    texts: Table,
-    guidance: Table,
-    forms: Table,
-    asked: Mapping[str, tuple[Criterion, ...]],
-    context: QuestionContext,
+    language: str, texts: Table, guidance: Table, forms: Table, asked: _CriteriaByCategory, context: QuestionContext
 ) -> PromptText:
+    names = {criterion.name for group in asked.values() for criterion in group}
+    own = {name: table for name, table in context.criterion_tables.items() if name in names}
     text = texts.template(language, PLACEHOLDERS if context.references.values else PLACEHOLDERS[:-1])
     prompt = PromptText(
         text=text,
         forms=_forms(forms if forms.has(language) else context.forms, language),
         guidance=_guidance(guidance, language, asked, context) if "guidance" in text.placeholders else {},
-        criteria=_criterion_texts(language, asked, context) if "criteria" in text.placeholders else {},
+        criteria={name: _plain(table.table("text"), language) for name, table in own.items()}
+        if "criteria" in text.placeholders
+        else {},
     )
     named = "criteria" in text.placeholders or "criterion" in prompt.forms[EXPECTED].placeholders
     if not named and max(map(len, asked.values()), default=0) > 1:
@@ -260,9 +257,7 @@ def _forms(table: Table, language: str) -> dict[str, Template]:
     return forms
 
 
-def _guidance(
-    own: Table, language: str, asked: Mapping[str, tuple[Criterion, ...]], context: QuestionContext
-) -> dict[str, str]:
+def _guidance(own: Table, language: str, asked: _CriteriaByCategory, context: QuestionContext) -> dict[str, str]:
     """The question's own guidance where it has any for a category, else the rubric's."""
     tables = [table.table(language) for table in (own, context.guidance) if table.has(language)]
     if not tables:
@@ -274,11 +269,6 @@ def _guidance(
         for category, criteria in asked.items()
         if criteria
     }
-
-
-def _criterion_texts(language: str, asked: Mapping[str, tuple[Criterion, ...]], context: QuestionContext) -> dict[str, str]:
-    names = {criterion.name for group in asked.values() for criterion in group}
-    return {name: _plain(context.criterion_tables[name].table("text"), language) for name in sorted(names)}
 
 
 def _plain(table: Table, key: str) -> str:
