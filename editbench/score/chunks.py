@@ -2,7 +2,7 @@
 
 A row file is one of these, and says which rows become it. A chunk is a fixed run of rows of one file: those that are judged
 together, in one batch. Chunks and rows are numbered through all row files. A finished chunk is one file, by rename; when all
-are there they become the row files, each in the benchmark's order, and the manifest comes last.
+are finished they become the row files, each in the benchmark's order, and the manifest comes last.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RowName = tuple[str, str]
 
 
 class StoredRow(NamedTuple):
-    """A row as it lies on disk, and what it says."""
+    """A row's bytes on disk, line break included, and the judgement that they hold."""
 
     line: bytes
     judgement: Judgement
@@ -85,7 +85,7 @@ class Chunks:
         return range(first + rows.start, first + rows.stop)
 
     def title(self, number: int) -> str:
-        """`chunk 3`, or `chunk 7 (audit)`."""
+        """A chunk's name for people: `chunk 3`, or `chunk 7 (audit)`."""
         file, _, first = self._file_of(number)
         return f"chunk {number} ({file.title})" if first else f"chunk {number}"
 
@@ -102,9 +102,11 @@ class Chunks:
         atomic.write(self.paths.chunk(number), lines)
 
     def has(self, number: int) -> bool:
+        """Whether a chunk is finished."""
         return self.paths.chunk(number).exists()
 
     def missing(self) -> list[int]:
+        """The numbers of the chunks that are not finished."""
         return [number for number in range(len(self)) if not self.has(number)]
 
     def scores(self) -> dict[str, list[float]]:
@@ -126,7 +128,7 @@ class Chunks:
         ]
 
     def statuses(self, manifest: ScoreManifest) -> Counter[str]:
-        """Of all rows of a finished run, those of controls and anchors included."""
+        """How many rows of a finished run have each status, those of controls and anchors included."""
         entries = [self._entry(file, manifest) for file in self.files]
         return sum((Counter(entry.statuses) for entry in entries if entry is not None), Counter[str]())
 
@@ -172,10 +174,11 @@ class Chunks:
         return manifest
 
     def clear(self) -> None:
+        """Remove the files of all chunks."""
         shutil.rmtree(self.paths.chunks, ignore_errors=True)
 
     def _file_of(self, number: int) -> tuple[RowFile, int, int]:
-        """A chunk's row file, its number there, and the number of the file's first row."""
+        """A chunk's row file, its number in that file, and the number of the file's first row among all rows."""
         chunk, first = number, 0
         for file in self.files:
             if chunk < len(file.starts):

@@ -32,6 +32,7 @@ class StoredImage(NamedTuple):
 
     @property
     def name(self) -> str:
+        """What messages call it."""
         return f"{self.stored.shard.name}: {self.stored.key}.{self.member}"
 
 
@@ -81,7 +82,7 @@ class JudgedItems:
         return cls(samples, controls, [_own_edit(entry, index, ANCHOR) for index, entry in enumerate(anchors)])
 
     def __iter__(self) -> Iterator[JudgedItem]:
-        """In the order of their rows."""
+        """All of them, in the order of their rows."""
         yield from (*self.samples, *self.controls, *self.anchors)
 
 

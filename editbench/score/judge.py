@@ -60,18 +60,20 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
+    """A judge's answer to one question."""
+
     text: str
     """What the judge wrote, `answer_prefix` included; "" in readout `expected`."""
     distributions: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """By criterion, the probabilities of its allowed answers, lowest to highest, out of all answers: they add up to its mass.
-    In readout `generate` those where the judge wrote its answer; a criterion is missing where that place is not known."""
+    In readout `generate` those where the judge wrote its answer; a criterion is missing where that step is not known."""
     error: str = ""
     """Why this one question could not be answered, though others could; then there is nothing to read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeSettings:
-    """Raises UserError for a value that no judge can work with."""
+    """How a judge is to run. Raises UserError for a value that no judge can work with."""
 
     device: str
     """As torch names it: cpu, cuda:0."""
@@ -108,7 +110,7 @@ class Judge(ABC):
     """For the user: how it runs here."""
 
     def prepare(self, questions: Sequence[Question]) -> Any:
-        """What `answer` takes: a batch resized, tokenised and laid out on the CPU.
+        """What `answer` takes: a batch resized and tokenised on the CPU.
 
         Raises ValueError or UserError for a question that this judge can't take; the others are then asked without it.
         """

@@ -10,7 +10,7 @@ from editbench.score.judge import Judge, JudgeSettings
 
 
 def load(model: Model, settings: JudgeSettings) -> Judge:
-    """A class of the user's is called with `settings`."""
+    """The judge, with its weights on the device; a class of the user's is called with `settings`."""
     if model.kind == Kind.CLASS:
         module, _, name = model.location.partition(":")
         return getattr(importlib.import_module(module), name)(settings)

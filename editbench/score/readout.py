@@ -53,6 +53,7 @@ class ScoreTokens:
 
 
 def reaches_ten(criterion: Criterion) -> bool:
+    """Whether an answer may have two digits."""
     return criterion.highest == HIGHEST
 
 
@@ -73,7 +74,7 @@ def mode(distribution: Sequence[float], lowest: int) -> int | None:
     """The most likely answer, the lower of equal ones; None when all are impossible or not numbers."""
     if not math.fsum(distribution) > 0:  # NaN included
         return None
-    return lowest + max(range(len(distribution)), key=lambda place: (distribution[place], -place))
+    return lowest + max(range(len(distribution)), key=lambda index: (distribution[index], -index))
 
 
 def expectation(distribution: Sequence[float], lowest: int) -> tuple[float | None, float]:

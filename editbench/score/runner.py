@@ -89,23 +89,20 @@ class JudgeRunner:
             chosen = [[seeds[row] for row in part]] if seeds else []
             return self.judge.answer(prepared, *chosen) or []
 
-        return self._ask_in_parts(batch.questions, ask) or {}
+        return self._ask_in_parts(batch.questions, ask, len(batch.questions)) or {}
 
     def force(self, questions: Mapping[Any, Question], batch_size: int) -> dict[Any, Reply] | None:
         """The forced readout of questions with one criterion each, by their keys; None: the judge can't."""
-        replies: dict[Any, Reply] = {}
-        for part in _slices(questions, batch_size):
-            forced = self._ask_in_parts(part, lambda some: self.judge.force([*some.values()]))
-            if forced is None:
-                return None
-            replies |= forced
-        return replies
+        return self._ask_in_parts(questions, lambda part: self.judge.force([*part.values()]), batch_size)
 
-    def _ask_in_parts(self, questions: Mapping[Any, Question], ask: Ask) -> dict[Any, Reply] | None:
-        """Replies by key, of as many questions at once as are known to fit; None where the judge has none."""
+    def _ask_in_parts(self, questions: Mapping[Any, Question], ask: Ask, limit: int) -> dict[Any, Reply] | None:
+        """Replies by key, of `limit` questions at once or as many as are known to fit; None where the judge has none."""
         replies: dict[Any, Reply] = {}
-        for part in _slices(questions, self._fits or len(questions)):
-            answered = self._ask(part, ask)
+        left = [*questions]
+        while left:
+            size = min(limit, self._fits or limit)
+            answered = self._ask({key: questions[key] for key in left[:size]}, ask)
+            left = left[size:]
             if answered is None:
                 return None
             replies |= answered

@@ -105,7 +105,7 @@ def _distributed(criteria: Sequence[Criterion], answer: Reply) -> tuple[dict[str
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """All asks of a sample, answered once."""
+    """The answers to all that is asked of a sample, each given once."""
 
     answers: tuple[Answer, ...]
     status: Status
@@ -172,8 +172,8 @@ class SampleOutcome:
         return cls(status, values, _note(counted, votes, mass), any(vote.partial for vote in counted))
 
 
-def _merged(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    return {name: value for part in parts for name, value in part.items()}
+def _merged(mappings: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    return {name: value for mapping in mappings for name, value in mapping.items()}
 
 
 def _mean(values: Sequence[float]) -> float:

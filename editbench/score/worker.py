@@ -43,13 +43,15 @@ class _PreparedChunk(_Chunk):
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
+    """An item with its row. `note`: for people who watch."""
+
     item: JudgedItem
     row: Judgement
     note: str = ""
 
 
 class ScoreWorker(Worker):
-    """`plan`: numbers of the chunks to judge, in the order they are handed out. `starts`: where they begin (see `batching`)."""
+    """Judges chunks. `plan`: their numbers, in the order they are handed out. `starts`: where they begin (see `batching`)."""
 
     def __init__(
         self,
@@ -188,7 +190,7 @@ class ScoreWorker(Worker):
         return _Judged(item, self._row(item, records.ERROR, response=why), why)
 
     def _row(self, item: JudgedItem, status: Status, judged: Sequence[str] = (), **values: Any) -> Judgement:
-        """`judged`: flags of the judgement, beside the edit's own."""
+        """A row of an item. `judged`: flags of the judgement, beside the edit's own."""
         common = {name: getattr(item.sample, name) for name in ("key", "id", "category", "language", "group")}
         flags = [*item.entry.flags, *([CUT] if questions.cuts(item.sample, self._settings) else []), *judged]
         shard = item.entry.stored.shard.name if item.entry.stored else None
@@ -196,7 +198,7 @@ class ScoreWorker(Worker):
         return Judgement(**common, status=status, shard=shard, flags=flags, subsets=subsets, audit=item.audit, **values)
 
     def _event(self, item: int, judged: _Judged, seconds: float) -> Event:
-        """The scores of controls and anchors are told as a note: they are none of the samples'."""
+        """What people who watch see. The scores of controls and anchors go into the note: they are none of the samples'."""
         row, score, note = judged.row, judged.row.score, " ".join(judged.note.split())
         if judged.item.title and score is not None:
             score, note = None, f"{judged.item.title} {score:.2f}: {note}"

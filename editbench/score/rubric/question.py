@@ -39,9 +39,9 @@ class PromptText:
     forms: Mapping[str, Template]
     """By readout: how to answer; follows the text after an empty line."""
     guidance: Mapping[str, str]
-    """By category, and `other`."""
+    """What {guidance} stands for, by category, and `other`."""
     criteria: Mapping[str, str]
-    """What each criterion asks for."""
+    """What each criterion asks for, by its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

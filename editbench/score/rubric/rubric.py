@@ -7,7 +7,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from editbench.errors import UserError
 from editbench.records import READOUTS, Sample
@@ -24,15 +24,6 @@ PAIR = (SOURCE, EDITED)
 
 _Value = TypeVar("_Value")
 _UNSET = {"", "0", "false", "no", "nan", "none", "null"}
-
-
-class HasCategory(Protocol):
-    """What `check_samples` needs to know of a sample."""
-
-    @property
-    def key(self) -> str: ...
-    @property
-    def category(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +82,7 @@ class Rubric:
             raise UserError(f"rubric {self.name} has no category {name!r}", f"It has: {', '.join(self.categories)}.")
         return category
 
-    def check_samples(self, samples: Iterable[HasCategory]) -> None:
+    def check_samples(self, samples: Iterable[Sample]) -> None:
         """Raises UserError when samples are of categories the rubric lacks: lists each with its count and an example; or when
         a question or formula would go wrong with a category that it takes without listing it."""
         samples = [*samples]
@@ -110,10 +101,8 @@ class Rubric:
             f"It has: {known}. Choose with --category, or add the category to a copy of the rubric.",
         )
 
-    def asks(
-        self, sample: Sample | Mapping[str, Any], language: str | None, readout: str, images: Collection[str] = PAIR
-    ) -> list[Ask]:
-        """What to ask of a sample (or its record), question by question.
+    def asks(self, sample: Sample, language: str | None, readout: str, images: Collection[str] = PAIR) -> list[Ask]:
+        """What to ask of a sample, question by question.
 
         `language` None: the sample's own if the rubric has it, else the rubric's first. `images`: the kind of each picture that
         the sample has; questions about a reference picture are asked where it names one, and of a kind that it names several
@@ -124,15 +113,13 @@ class Rubric:
         """
         if readout not in READOUTS:
             raise UserError(f"there is no readout {readout!r}", f"{meant(readout, READOUTS)}Known: {', '.join(READOUTS)}.")
-        record = _sample(sample)
-        spoken, facts = self._language(language, record.language), self._facts(record)
-        reference_text = record.reference_text or ""
-        values = {"instruction": record.instruction, "category": facts[sections.CATEGORY], "reference_text": reference_text}
-        values["reference"] = self.references[spoken].fill(values) if reference_text and self.references else ""
+        spoken, facts, text = self._language(language, sample.language), self._facts(sample), sample.reference_text
+        values = {"instruction": sample.instruction, "category": facts[sections.CATEGORY], "reference_text": text}
+        values["reference"] = self.references[spoken].fill(values) if text and self.references else ""
         prefix, questions = self.answer_prefixes[readout], self._asked(facts, images)
         return [ask for question in questions for ask in question.asks(spoken, readout, values, prefix, images)]
 
-    def score(self, criteria: Mapping[str, float], sample: Sample | Mapping[str, Any]) -> float:
+    def score(self, criteria: Mapping[str, float], sample: Sample) -> float:
         """The score of a sample from all its criteria, each on its own range; with `partial` from any of them.
 
         Raises:
@@ -140,14 +127,14 @@ class Rubric:
         """
         return self._evaluate(self.scoring.score, criteria, sample)
 
-    def steps(self, criteria: Mapping[str, float], sample: Sample | Mapping[str, Any]) -> dict[str, float]:
+    def steps(self, criteria: Mapping[str, float], sample: Sample) -> dict[str, float]:
         """The numbers on the way to the score, by name. Raises UserError as `score` does."""
         context = self._evaluate(self.scoring.context, criteria, sample)
         return {name: context[name] for name in self.scoring.steps}
 
     def subsets(self, sample: Sample) -> list[str]:
-        """Those of the headline's subsets that the sample is in."""
-        return [name for name in self.headline["subsets"] if _is_set((sample.extra or {}).get(name))]
+        """The headline's subsets that a sample is in."""
+        return [name for name in self.headline["subsets"] if _is_set(sample.extra.get(name))]
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """(key, fault) for every category and combination of flags that would go wrong; nothing where all is well."""
@@ -197,11 +184,11 @@ class Rubric:
         language = primary_language(asked or own or "")
         return language if language in self.languages else self.languages[0]
 
-    def _facts(self, record: Sample) -> dict[str, Any]:
+    def _facts(self, sample: Sample) -> dict[str, Any]:
         """What formulas may know of a sample."""
-        extra = {name: _is_set((record.extra or {}).get(name)) for name in self.extras}
-        known = {sections.REFERENCE_TEXT: bool(record.reference_text), **extra}
-        return self._flags(self.canonical_category(record.category), known)
+        extra = {name: _is_set(sample.extra.get(name)) for name in self.extras}
+        known = {sections.REFERENCE_TEXT: bool(sample.reference_text), **extra}
+        return self._flags(self.canonical_category(sample.category), known)
 
     def _flags(self, category: str, known: Mapping[str, bool]) -> dict[str, Any]:
         return {**{name: name == category for name in self.flags}, **known, sections.CATEGORY: category}
@@ -210,25 +197,24 @@ class Rubric:
         known = {**facts, sections.REFERENCE_IMAGE: REFERENCE in images}
         return [question for question in self.questions if question.applies(known, images)]
 
-    def _evaluate(
-        self, formula: Callable[..., _Value], criteria: Mapping[str, float], sample: Sample | Mapping[str, Any]
-    ) -> _Value:
+    def _evaluate(self, formula: Callable[..., _Value], criteria: Mapping[str, float], sample: Sample) -> _Value:
+        """What a formula, or several, make of criteria that are those asked of the sample."""
         try:
-            return formula(*self._asked_for(criteria, _sample(sample)))
+            return formula(*self._asked_for(criteria, sample))
         except Unscorable as error:
             raise UserError(f"rubric {self.name}: {error.key}: {error}", "Mend the formula.") from None
 
-    def _asked_for(self, criteria: Mapping[str, float], record: Sample) -> tuple[dict[str, float | None], dict[str, Any]]:
+    def _asked_for(self, criteria: Mapping[str, float], sample: Sample) -> tuple[dict[str, float | None], dict[str, Any]]:
         """The criteria in the order asked, and the sample's facts. Raises UserError unless they are just those asked of it, or
         with `partial` some of them."""
-        facts = self._facts(record)
+        facts = self._facts(sample)
         orders = [self._order(facts, images) for images in (PAIR, IMAGES)]
         known = criteria.keys()
         order = next((order for order in orders if known == {*order} or (self.partial and known and known <= {*order})), None)
         if order is None:
             missing = [name for name in orders[0] if name not in criteria]
             problem = f"lacks {', '.join(missing)}" if missing else "has criteria that it is not asked for"
-            raise UserError(f"rubric {self.name}: sample {record.key} {problem}", f"Given: {', '.join(criteria) or 'none'}.")
+            raise UserError(f"rubric {self.name}: sample {sample.key} {problem}", f"Given: {', '.join(criteria) or 'none'}.")
         return {name: criteria.get(name) for name in order}, facts
 
     def _order(self, facts: Mapping[str, Any], images: Collection[str]) -> list[str]:
@@ -243,10 +229,6 @@ def _corners(criteria: Sequence[Criterion]) -> Iterator[dict[str, float]]:
     for ends, others in ((lowest, highest), (highest, lowest)):
         yield ends
         yield from ({**ends, name: others[name]} for name in ends)
-
-
-def _sample(sample: Sample | Mapping[str, Any]) -> Sample:
-    return Sample.from_dict(dict(sample)) if isinstance(sample, Mapping) else sample
 
 
 def _is_set(value: Any) -> bool:

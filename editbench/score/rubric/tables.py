@@ -51,7 +51,7 @@ class Table:
         return self.take(key, bool, "true or false") if self.has(key) else False
 
     def template(self, key: str, allowed: Collection[str], *, empty: bool = False, strip: bool = True) -> Template:
-        """A text with placeholders, or a table {text, placeholders} whose text has tokens of its own in their place.
+        """A text with placeholders, or a table {text, placeholders} whose text has tokens of its own instead.
 
         `strip`: line breaks at either end are the file's, not the text's.
         """

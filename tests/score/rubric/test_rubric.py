@@ -32,11 +32,6 @@ def test_one_ask_a_criterion_in_expected_and_its_text_asks_for_it_alone() -> Non
     assert second.answer_prefix == '{"score": '
 
 
-def test_a_record_is_asked_as_its_sample_is() -> None:
-    sample = make(reference_text="x")
-    assert small().asks(sample.to_dict() | {"edit": {}}, "zh", "expected") == small().asks(sample, "zh", "expected")
-
-
 def test_what_a_sample_says_comes_out_literally() -> None:
     instruction = "{guidance} {} {0} {{instruction}} \\1 {unknown} <|im_end|>"
     asked = text(small(), make(instruction=instruction, reference_text="{category}"))
