@@ -120,7 +120,7 @@ def config(shape: str) -> PretrainedConfig:
 def random_judge(folder: Path, shape: str, plan: Plan, readout: str) -> Qwen3VLJudge:
     """`folder`: the tiny judge, whose tokenizer it has; in that a byte is a token."""
 
-    def made(_folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[Any, list[str]]:
+    def load(_folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[Any, list[str]]:
         shaped = config(shape)
         implementations, note = loading.attention(shaped, device, dtype)
         torch.manual_seed(0)
@@ -130,14 +130,14 @@ def random_judge(folder: Path, shape: str, plan: Plan, readout: str) -> Qwen3VLJ
         return model, [note, *loading.experts(model)]
 
     settings = JudgeSettings(device=plan.device, dtype=plan.dtype, readout=readout, max_new_tokens=plan.new_tokens)
-    with mock.patch.object(loading, "load", made):
+    with mock.patch.object(loading, "load", load):
         return Qwen3VLJudge(folder, settings)
 
 
 def operations(shape: PretrainedConfig, patches: Sequence[int], tokens: int, *, ahead: int = 0) -> float:
     """Of a forward pass over a prompt with pictures of so many patches; `ahead` of its tokens, and the pictures, are known.
 
-    Two a weight and token, and four a pair of places and channel in attention, of which a causal mask leaves half.
+    Two a weight and token, and four a pair of positions and channel in attention, of which a causal mask leaves half.
     """
     vision, text = shape.vision_config, shape.text_config
     width, merged = vision.hidden_size, vision.spatial_merge_size**2
@@ -207,35 +207,35 @@ def sharing(judge: Qwen3VLJudge, plan: Plan, batch: int) -> dict[str, Any]:
 
 def experts(judge: Qwen3VLJudge, plan: Plan, batch: int) -> dict[str, Any]:
     """Seconds a batch of replies with each form of the experts while they are written."""
-    there, found = judge._model.config.text_config._experts_implementation, {}
+    usual, times = judge._model.config.text_config._experts_implementation, {}
     for form in (loading.GROUPED, loading.BATCHED):
         with mock.patch.object(loading, "decoding_experts", return_value=nullcontext()):
             prepared = judge.prepare(asked(pairs(batch, plan.side), plan))
             judge._model.set_experts_implementation(form)
-            found[form] = min(seconds(plan, lambda prepared=prepared: judge.answer(prepared)) for _ in range(2))
-    judge._model.set_experts_implementation(there)
-    return {"batch": batch, **found}
+            times[form] = min(seconds(plan, lambda prepared=prepared: judge.answer(prepared)) for _ in range(2))
+    judge._model.set_experts_implementation(usual)
+    return {"batch": batch, **times}
 
 
 def of_shape(folder: Path, shape: str, plan: Plan) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
     for readout in ("expected", "generate"):
         judge = random_judge(folder, shape, plan, readout)
-        found["notes"], found["parameters"] = judge.notes, sum(one.numel() for one in judge._model.parameters())
-        found[readout] = [_or_too_large(measured, judge, plan, batch) for batch in plan.batches]
-        found[f"{readout}_sharing"] = [_or_too_large(sharing, judge, plan, batch) for batch in plan.batches]
+        figures["notes"], figures["parameters"] = judge.notes, sum(one.numel() for one in judge._model.parameters())
+        figures[readout] = [_or_too_large(measured, judge, plan, batch) for batch in plan.batches]
+        figures[f"{readout}_sharing"] = [_or_too_large(sharing, judge, plan, batch) for batch in plan.batches]
         if readout == "generate" and "num_experts" in SHAPES[shape][0]:
-            found["experts_whole_batch_s"] = [_or_too_large(experts, judge, plan, batch) for batch in plan.batches]
+            figures["experts_whole_batch_s"] = [_or_too_large(experts, judge, plan, batch) for batch in plan.batches]
         del judge
         torch.cuda.empty_cache()
-    return found
+    return figures
 
 
 def _or_too_large(measure: Callable[..., dict[str, Any]], judge: Qwen3VLJudge, plan: Plan, batch: int) -> dict[str, Any]:
     try:
-        found = measure(judge, plan, batch)
-        sys.stderr.write(f"{measure.__name__} {judge._settings.readout} {found}\n")
-        return found
+        figures = measure(judge, plan, batch)
+        sys.stderr.write(f"{measure.__name__} {judge._settings.readout} {figures}\n")
+        return figures
     except torch.OutOfMemoryError:
         pass
     judge._prefix_cache.release()
@@ -265,8 +265,8 @@ def main(
     with tempfile.TemporaryDirectory() as work:
         folder = tiny.write(Path(work) / "tiny").judge
         shapes = {each: of_shape(folder, each, plan) for each in (["tiny"] if quick else shape)}
-    made = {"device": name, "torch": torch.__version__, "peak_tflops": plan.peak, "shapes": shapes}
-    text = json.dumps(made, indent=2)
+    document = {"device": name, "torch": torch.__version__, "peak_tflops": plan.peak, "shapes": shapes}
+    text = json.dumps(document, indent=2)
     out.write_text(text + "\n") if out else sys.stdout.write(text + "\n")
 
 

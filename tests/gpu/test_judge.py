@@ -23,20 +23,20 @@ judge = script()
 
 
 def test_it_measures_a_shape(checkpoints: TinyPaths) -> None:
-    found = judge.of_shape(checkpoints.judge, "tiny", judge.TINY)
+    figures = judge.of_shape(checkpoints.judge, "tiny", judge.TINY)
     for readout in ("expected", "generate"):
-        assert [entry["batch"] for entry in found[readout]] == [1, 2]
-        assert all(entry["pairs_a_second"] > 0 < entry["share_of_floor"] for entry in found[readout])
-        assert all(entry["ratio"] > 0 for entry in found[f"{readout}_sharing"])
-    assert all(entry["grouped_mm"] > 0 < entry["batched_mm"] for entry in found["experts_whole_batch_s"])
+        assert [entry["batch"] for entry in figures[readout]] == [1, 2]
+        assert all(entry["pairs_a_second"] > 0 < entry["share_of_floor"] for entry in figures[readout])
+        assert all(entry["ratio"] > 0 for entry in figures[f"{readout}_sharing"])
+    assert all(entry["grouped_mm"] > 0 < entry["batched_mm"] for entry in figures["experts_whole_batch_s"])
 
 
 def test_a_batch_that_does_not_fit_is_said_to_be_too_large(checkpoints: TinyPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise judge.torch.OutOfMemoryError
 
-    made = judge.random_judge(checkpoints.judge, "tiny", judge.TINY, "expected")
-    assert judge._or_too_large(full, made, judge.TINY, 4) == {"batch": 4, "too_large": True}
+    loaded = judge.random_judge(checkpoints.judge, "tiny", judge.TINY, "expected")
+    assert judge._or_too_large(full, loaded, judge.TINY, 4) == {"batch": 4, "too_large": True}
 
 
 @pytest.mark.parametrize(("shape", "tera"), [("30b-a3b", 28.6), ("8b", 50.4)])

@@ -44,12 +44,12 @@ def test_an_item_takes_the_tokens_of_its_pictures_and_texts(make_edits: Callable
     edits = Edits.open(
         make_edits(failed=("causal",), edited={"social": jpeg((640, 640)), "physical": jpeg((640, 640), 90_000)})
     )
-    found = {
+    tokens = {
         item.sample.key: estimate().tokens(item) for item in JudgedItems.of(edits.entries, (), rubric.load("five")).samples
     }
-    assert found["causal"] == 0
-    assert found["social"] - found["environmental"] > 250
-    assert found["physical"] > 500
+    assert tokens["causal"] == 0
+    assert tokens["social"] - tokens["environmental"] > 250
+    assert tokens["physical"] > 500
 
 
 def test_a_picture_that_cannot_be_read_counts_as_the_largest(make_edits: Callable[..., Path]) -> None:

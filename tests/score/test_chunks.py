@@ -31,14 +31,14 @@ def names(numbers: Iterable[int], audit: str = "") -> list[tuple[str, str]]:
     return [(f"k{number}", audit) for number in numbers]
 
 
-def row(place: int, status: str) -> Judgement:
-    score = float(place) if status == OK else None
-    about = {"key": f"k{place}", "id": f"k{place}", "category": "c", "language": "en", "group": "g"}
+def row(index: int, status: str) -> Judgement:
+    score = float(index) if status == OK else None
+    about = {"key": f"k{index}", "id": f"k{index}", "category": "c", "language": "en", "group": "g"}
     return Judgement(**about, status=status, score=score, response="\u2028 a line\n")
 
 
 def put(chunks: Chunks, number: int, statuses: tuple[str, ...] = STATUSES) -> None:
-    chunks.put(number, [row(place, statuses[place]) for place in chunks.rows_of(number)])
+    chunks.put(number, [row(index, statuses[index]) for index in chunks.rows_of(number)])
 
 
 def judge(chunks: Chunks, statuses: tuple[str, ...] = STATUSES) -> ScoreManifest:
@@ -106,13 +106,13 @@ def test_only_chunks_with_errors_are_judged_again_and_the_end_is_the_same(chunks
 
 def test_of_a_chunk_that_is_judged_again_only_the_rows_asked_for_change(chunks: Chunks) -> None:
     judge(chunks)
-    there = chunks.paths.scores.read_bytes().splitlines()
+    before = chunks.paths.scores.read_bytes().splitlines()
     chunks.reopen({ERROR, UNPARSED})
     assert chunks.missing() == [1]
-    chunks.put(1, [replace(row(place, OK), response="other words") for place in (2, 3)])
+    chunks.put(1, [replace(row(index, OK), response="other words") for index in (2, 3)])
     chunks.finish(EDITS, "i")
-    now = chunks.paths.scores.read_bytes().splitlines()
-    assert [place for place in range(5) if there[place] != now[place]] == [2]
+    after = chunks.paths.scores.read_bytes().splitlines()
+    assert [index for index in range(5) if before[index] != after[index]] == [2]
 
 
 def test_a_crash_before_the_chunks_are_cleared_keeps_no_errors(chunks: Chunks, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,11 +176,11 @@ def audited(chunks: Chunks) -> Chunks:
 def judge_all(chunks: Chunks, control: str = OK) -> ScoreManifest:
     chunks.paths.chunks.mkdir(exist_ok=True)
     for number in chunks.missing():
-        places = chunks.rows_of(number)
-        if places.stop <= 5:
-            rows = [row(place, OK) for place in places]
-        elif places.stop <= 9:
-            rows = [replace(row(AUDITED[place - 5], control), audit="repeat") for place in places]
+        indices = chunks.rows_of(number)
+        if indices.stop <= 5:
+            rows = [row(index, OK) for index in indices]
+        elif indices.stop <= 9:
+            rows = [replace(row(AUDITED[index - 5], control), audit="repeat") for index in indices]
         else:
             rows = [row(0, OK)]
         chunks.put(number, rows)
@@ -195,7 +195,7 @@ def test_a_chunk_holds_rows_of_one_file(audited: Chunks) -> None:
 def test_controls_and_anchors_have_files_of_their_own_in_the_samples_order(audited: Chunks) -> None:
     manifest = judge_all(audited)
     rows = [orjson.loads(line) for line in audited.paths.audit.read_bytes().splitlines()]
-    assert [(entry["key"], entry["audit"]) for entry in rows] == [(f"k{place}", "repeat") for place in range(4)]
+    assert [(entry["key"], entry["audit"]) for entry in rows] == [(f"k{index}", "repeat") for index in range(4)]
     assert (manifest.samples, manifest.mean) == (5, 2.0)
     assert manifest.audit == RowsEntry(rows=4, statuses={OK: 4}, sha256=shards.sha256(audited.paths.audit))
     assert (manifest.anchors.edits, manifest.anchors.rows) == ("d", 1)

@@ -80,8 +80,8 @@ def test_a_stranger_is_the_edit_of_another_group() -> None:
 
 
 def test_without_another_group_there_is_no_stranger() -> None:
-    found = JudgedItems.of(ENTRIES[:2], (), FIVE, percent=100).controls
-    assert {item.audit for item in found} == {"repeat", "swapped", "unedited"}
+    controls = JudgedItems.of(ENTRIES[:2], (), FIVE, percent=100).controls
+    assert {item.audit for item in controls} == {"repeat", "swapped", "unedited"}
 
 
 def test_nothing_is_swapped_that_no_question_compares() -> None:
@@ -93,5 +93,5 @@ def test_controls_keep_other_batches_than_their_samples() -> None:
 
 
 def test_anchors_come_last_and_are_named() -> None:
-    found = [*JudgedItems.of(ENTRIES, ENTRIES[:1], FIVE)]
-    assert (len(found), found[-1].name, found[-1].audit) == (7, "g0 (anchor)", "")
+    items = [*JudgedItems.of(ENTRIES, ENTRIES[:1], FIVE)]
+    assert (len(items), items[-1].name, items[-1].audit) == (7, "g0 (anchor)", "")

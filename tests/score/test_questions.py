@@ -39,6 +39,6 @@ def test_all_source_pictures_are_shown_before_the_edit_and_the_text_says_so(item
 
 
 def test_the_edit_is_shown_at_the_size_of_the_first_source(item: JudgedItem) -> None:
-    found = asked(item, rubric.load("viescore"))
-    assert found["consistency"][0] == [(20, 10), (30, 30), (20, 10)]
-    assert found["quality"] == ([(20, 10)], "You see o")
+    shown = asked(item, rubric.load("viescore"))
+    assert shown["consistency"][0] == [(20, 10), (30, 30), (20, 10)]
+    assert shown["quality"] == ([(20, 10)], "You see o")

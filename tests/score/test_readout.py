@@ -22,10 +22,10 @@ class Digits:
 def logits(*positions: dict[str, float]) -> torch.Tensor:
     """One row over 20 tokens with the given probabilities of digits; the rest goes to token 0."""
     rows = torch.full((1, len(positions), 20), 1e-30)
-    for place, probabilities in enumerate(positions):
+    for position, probabilities in enumerate(positions):
         for digit, probability in probabilities.items():
-            rows[0, place, int(digit) + 3] = probability
-        rows[0, place, 0] = 1 - sum(probabilities.values())
+            rows[0, position, int(digit) + 3] = probability
+        rows[0, position, 0] = 1 - sum(probabilities.values())
     return rows.log()
 
 

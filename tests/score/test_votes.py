@@ -21,8 +21,8 @@ def vote(*replies: str, **distributions: tuple[float, ...]) -> Vote:
 
 
 def decided(*votes: Vote) -> dict[str, Any]:
-    found = SampleOutcome.of(votes, lambda criteria: {"half": criteria["a"] / 2})
-    return {"status": found.status, **found.values}
+    outcome = SampleOutcome.of(votes, lambda criteria: {"half": criteria["a"] / 2})
+    return {"status": outcome.status, **outcome.values}
 
 
 def test_all_answers_are_merged_and_scored() -> None:
@@ -59,20 +59,20 @@ def kept(*replies: str, criteria: tuple[Criterion, ...] = (A, B)) -> Vote:
 
 @pytest.mark.parametrize("reply", ['{"a": 3}', '{"a": 3, "b": 2}', '{"a": 3, "b": "good"}'])
 def test_a_rubric_may_keep_the_criteria_that_could_be_read(reply: str) -> None:
-    found = SampleOutcome.of([kept(reply)], lambda criteria: {})
-    assert (found.status, found.values["score"], found.values["criteria"], found.partial) == (OK, 3.0, {"a": 3.0}, True)
+    outcome = SampleOutcome.of([kept(reply)], lambda criteria: {})
+    assert (outcome.status, outcome.values["score"], outcome.values["criteria"], outcome.partial) == (OK, 3.0, {"a": 3.0}, True)
 
 
 def test_where_nothing_could_be_read_nothing_is_kept() -> None:
-    found = SampleOutcome.of([kept("?")], lambda criteria: {})
-    assert (found.status, found.values["score"], found.partial) == (UNPARSED, None, False)
+    outcome = SampleOutcome.of([kept("?")], lambda criteria: {})
+    assert (outcome.status, outcome.values["score"], outcome.partial) == (UNPARSED, None, False)
 
 
 def test_what_is_whole_is_not_partial_and_counts_before_what_is() -> None:
-    found = SampleOutcome.of([kept('{"a": 3}'), kept('{"a": 5, "b": 1}')], lambda criteria: {})
-    assert (found.values["score"], found.values["criteria"], found.partial) == (5.0, {"a": 5.0, "b": 5.0}, False)
-    found = SampleOutcome.of([kept('{"a": 3}'), kept('{"b": 1}')], lambda criteria: {})
-    assert (found.values["score"], found.values["criteria"], found.partial) == (4.0, {"a": 3.0, "b": 5.0}, True)
+    outcome = SampleOutcome.of([kept('{"a": 3}'), kept('{"a": 5, "b": 1}')], lambda criteria: {})
+    assert (outcome.values["score"], outcome.values["criteria"], outcome.partial) == (5.0, {"a": 5.0, "b": 5.0}, False)
+    outcome = SampleOutcome.of([kept('{"a": 3}'), kept('{"b": 1}')], lambda criteria: {})
+    assert (outcome.values["score"], outcome.values["criteria"], outcome.partial) == (4.0, {"a": 3.0, "b": 5.0}, True)
 
 
 def test_an_ask_that_failed_is_asked_again_and_not_left_out() -> None:
@@ -130,5 +130,5 @@ def test_a_question_that_failed_fails_the_sample_whatever_else_is_known(read: An
 
 def test_a_forced_readout_that_failed_fails_the_answer() -> None:
     unread = votes.written("first", (A,), Reply("Well."))
-    found = votes.forced(unread, (A,), [Reply("", error="nan: no numbers")])
-    assert (found.status, found.reason) == (ERROR, "nan: no numbers")
+    answer = votes.forced(unread, (A,), [Reply("", error="nan: no numbers")])
+    assert (answer.status, answer.reason) == (ERROR, "nan: no numbers")

@@ -92,9 +92,9 @@ def test_a_row_is_the_sample_its_score_and_the_reply(work: Any) -> None:
 
 
 def test_a_row_carries_the_flags_of_its_edit(work: Any) -> None:
-    found = rows(work(edits={"failed": ("causal",), "flags": {"social": ["identical", "uniform"]}}))
-    assert {key: row["flags"] for key, row in found.items() if row["flags"]} == {"social": ["identical", "uniform"]}
-    assert list(found["social"])[-5:] == ["shard", "flags", "steps", "subsets", "audit"]
+    judged = rows(work(edits={"failed": ("causal",), "flags": {"social": ["identical", "uniform"]}}))
+    assert {key: row["flags"] for key, row in judged.items() if row["flags"]} == {"social": ["identical", "uniform"]}
+    assert list(judged["social"])[-5:] == ["shard", "flags", "steps", "subsets", "audit"]
 
 
 def test_a_judge_sees_the_source_and_the_edit_and_its_settings(work: Any) -> None:
@@ -109,8 +109,8 @@ def test_a_batch_that_is_prepared_while_the_judge_loads_is_judged(work: Any) -> 
     worker = work(Picky, load=False)
     batch = worker.prepare(0)
     worker.load("cpu")
-    made = worker.compute(0, batch, PULSE)
-    assert [made[row].row.status for row in range(5)] == ["ok", "ok", "error", "ok", "ok"]
+    judged = worker.compute(0, batch, PULSE)
+    assert [judged[row].row.status for row in range(5)] == ["ok", "ok", "error", "ok", "ok"]
 
 
 def test_a_batch_too_large_for_the_memory_is_halved(work: Any) -> None:
@@ -128,9 +128,9 @@ class Partly(Fixed):
     """Can't answer one question."""
 
     def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
-        found = super().answer(prepared)
+        replies = super().answer(prepared)
         return [
-            Reply("", error="nan: no") if one.key == "social" else reply for one, reply in zip(prepared, found, strict=True)
+            Reply("", error="nan: no") if one.key == "social" else reply for one, reply in zip(prepared, replies, strict=True)
         ]
 
 

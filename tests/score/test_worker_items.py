@@ -94,16 +94,16 @@ class Halting(Fixed):
 
 
 def test_a_row_whose_rubric_keeps_what_could_be_read_has_a_score_and_a_flag(work: Any) -> None:
-    found = rows(work(Halting, rubric_text=MEAN.replace("{partial}", 'partial = "keep"')))
-    kept = {name: found["social"][name] for name in ("status", "score", "criteria", "flags")}
+    judged = rows(work(Halting, rubric_text=MEAN.replace("{partial}", 'partial = "keep"')))
+    kept = {name: judged["social"][name] for name in ("status", "score", "criteria", "flags")}
     assert kept == {"status": "ok", "score": 5.5, "criteria": {"success": 4.0, "beauty": 7.0}, "flags": ["partial"]}
-    assert (found["physical"]["score"], found["physical"]["flags"]) == (5.0, [])
-    assert (found["causal"]["status"], found["causal"]["score"], found["causal"]["flags"]) == ("unparsed", None, [])
+    assert (judged["physical"]["score"], judged["physical"]["flags"]) == (5.0, [])
+    assert (judged["causal"]["status"], judged["causal"]["score"], judged["causal"]["flags"]) == ("unparsed", None, [])
 
 
 def test_without_that_it_has_neither(work: Any) -> None:
-    found = rows(work(Halting, rubric_text=MEAN.replace("{partial}", "")))
-    assert (found["social"]["status"], found["social"]["score"], found["social"]["flags"]) == ("unparsed", None, [])
+    judged = rows(work(Halting, rubric_text=MEAN.replace("{partial}", "")))
+    assert (judged["social"]["status"], judged["social"]["score"], judged["social"]["flags"]) == ("unparsed", None, [])
 
 
 def test_a_question_tells_whether_another_one_follows_about_the_same_pictures(work: Any) -> None:

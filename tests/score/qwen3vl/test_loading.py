@@ -72,5 +72,5 @@ def flash(result: Any) -> ModuleType:
 )
 def test_flash_attention_is_tried(monkeypatch: pytest.MonkeyPatch, module: ModuleType | None, problem: str) -> None:
     monkeypatch.setitem(sys.modules, "flash_attn", module)
-    found = loading.flash_problem(CPU, torch.float32, 8)
-    assert (problem in found) if problem else not found
+    message = loading.flash_problem(CPU, torch.float32, 8)
+    assert (problem in message) if problem else not message

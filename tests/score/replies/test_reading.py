@@ -19,8 +19,8 @@ def parse(text: str, scale: tuple[int, int]) -> Reading:
 
 
 def score_of(text: str, scale: tuple[int, int]) -> float | None:
-    found = parse(text, scale).criteria
-    return found["score"] if found else None
+    criteria = parse(text, scale).criteria
+    return criteria["score"] if criteria else None
 
 
 REPLIES = [
@@ -392,6 +392,6 @@ def test_the_asked_form_of_several_comes_back_whatever_the_reason_says(reason: s
 
 def test_what_could_be_read_is_told_whatever_became_of_the_rest() -> None:
     criteria = (Criterion("a", 0, 10), Criterion("b", 0, 1, (), (1, 5)), Criterion("c", 0, 10))
-    found = read('{"a": 11, "b": 1, "c": "good"}', criteria)
-    assert (found.status, found.criteria, found.readable) == (UNPARSED, None, {"b": 5.0})
+    reading = read('{"a": 11, "b": 1, "c": "good"}', criteria)
+    assert (reading.status, reading.criteria, reading.readable) == (UNPARSED, None, {"b": 5.0})
     assert read("Score: 8", criteria).readable == {}
