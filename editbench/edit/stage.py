@@ -21,9 +21,9 @@ from editbench.edit.spool import Spool
 from editbench.edits import flagged
 from editbench.errors import Incomplete, UserError
 from editbench.fleet import devices, stage
+from editbench.fleet.attempts import FleetStage
 from editbench.fleet.devices import Devices
 from editbench.fleet.run_options import RunOptions
-from editbench.fleet.stage import Stage
 from editbench.manifests import EditManifest, Named
 from editbench.models import Kind, Model
 from editbench.paths import SOURCE, EditPaths
@@ -41,7 +41,7 @@ def edit(benchmark: Path, model: str, out: Path, settings: EditSettings, options
 
 
 @dataclass(frozen=True, kw_only=True)
-class EditStage(Stage[EditManifest]):
+class EditStage(FleetStage[EditManifest]):
     """An item is a sample, by its index in the benchmark."""
 
     name = "edit"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import socket
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar
 
 import orjson
 
@@ -20,19 +21,35 @@ from editbench.fleet.job import Job
 from editbench.fleet.launch import Launch, RanksDied
 from editbench.fleet.panel import live
 from editbench.fleet.panel.summary import summary
+from editbench.fleet.run_options import RunOptions
+from editbench.fleet.stage import Manifest, Stage
 from editbench.fleet.status import RunStatus
 from editbench.fleet.tracker import Tracker
 from editbench.paths import AttemptPaths
-
-if TYPE_CHECKING:
-    from editbench.fleet.run_options import RunOptions
-    from editbench.fleet.stage import Stage
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors of a full disk, which a rank has told of already when the timings don't fit either."""
 
 
-def drive(stage: Stage[Any]) -> None:
+@dataclass(frozen=True, kw_only=True)
+class FleetStage(Stage[Manifest]):
+    """A stage whose items the ranks do."""
+
+    worker: ClassVar[str]
+    """`module:Class`; each rank makes one with `worker_settings` and a plan, a list of items."""
+
+    @abstractmethod
+    def worker_settings(self) -> dict[str, Any]:
+        """The worker's keyword arguments besides the plan, as JSON can hold them."""
+
+    def work(self) -> None:
+        drive(self)
+
+    def join(self) -> None:
+        join(self)
+
+
+def drive(stage: FleetStage[Any]) -> None:
     """Run attempts until nothing is pending. When ranks are lost for good, the next attempt takes up what they held.
 
     Raises:
@@ -59,7 +76,7 @@ def drive(stage: Stage[Any]) -> None:
             console.warn(f"can't write {stage.paths.timings}: {error.strerror}; its rows stay in {stage.paths.logs}")
 
 
-def join(stage: Stage[Any]) -> None:
+def join(stage: FleetStage[Any]) -> None:
     """Run this node's ranks of an attempt that the head node has planned and will finish. Raises as `drive` does."""
     paths, node = stage.paths, stage.options.node_rank
     logs = paths.node(node)
@@ -77,7 +94,7 @@ def join(stage: Stage[Any]) -> None:
     _launch(stage, job, stage.devices, logs, stage.pending(), attempt)
 
 
-def _attempt(stage: Stage[Any], options: RunOptions, pending: list[int]) -> None:
+def _attempt(stage: FleetStage[Any], options: RunOptions, pending: list[int]) -> None:
     paths, devices = stage.paths, stage.devices
     token, number = fencing.renew(paths), paths.last_attempt() + 1
     logs = paths.attempt(number)
@@ -91,7 +108,7 @@ def _attempt(stage: Stage[Any], options: RunOptions, pending: list[int]) -> None
     _launch(stage, job, devices, logs, pending, lambda: number, token)
 
 
-def _job(stage: Stage[Any], options: RunOptions, shared: dict[str, Any] | None) -> Job:
+def _job(stage: FleetStage[Any], options: RunOptions, shared: dict[str, Any] | None) -> Job:
     return Job(
         folder=str(stage.paths.root.resolve()),
         worker=stage.worker,
@@ -104,7 +121,7 @@ def _job(stage: Stage[Any], options: RunOptions, shared: dict[str, Any] | None) 
 
 
 def _launch(
-    stage: Stage[Any],
+    stage: FleetStage[Any],
     job: Job,
     devices: Devices,
     logs: AttemptPaths,
@@ -138,7 +155,7 @@ def _launch(
 
 
 @contextmanager
-def _recorded(stage: Stage[Any], about: RunStatus, *, head: bool) -> Iterator[None]:
+def _recorded(stage: FleetStage[Any], about: RunStatus, *, head: bool) -> Iterator[None]:
     """Keep run.json, for `watch`: as the run begins, and how it ended. Only the head node writes it."""
     if head:
         about.write(stage.paths)
@@ -166,7 +183,7 @@ def _told(about: RunStatus, tracker: Tracker, style: live.Style) -> Iterator[Non
             console.say(f"note: {note}", "yellow")
 
 
-def _note_environment(stage: Stage[Any]) -> None:
+def _note_environment(stage: FleetStage[Any]) -> None:
     """Record the environment; say so when it is not the one that earlier results were made with."""
     devices = [f"{stage.devices.count} x {stage.devices.kind}"]
     if changed := run_folder.record_environment(stage.paths, devices, stage.environment()):

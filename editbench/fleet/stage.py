@@ -1,4 +1,4 @@
-"""The one life of a stage that runs on the fleet: check, dry run, take the folder, resume, run, finish, summarise.
+"""The one life of a stage: check, dry run, take the folder, resume, run, finish, summarise.
 
 `edit` and `score` each subclass `Stage`, which says what there is to do and what is left behind; `run` does it.
 """
@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from editbench import console, run_folder
 from editbench.errors import Incomplete
-from editbench.fleet import attempts, timings
+from editbench.fleet import timings
 from editbench.fleet.devices import Devices
 from editbench.fleet.run_options import RunOptions
 from editbench.manifests import EditManifest, ScoreManifest
@@ -24,11 +24,9 @@ Manifest = TypeVar("Manifest", EditManifest, ScoreManifest)
 
 @dataclass(frozen=True, kw_only=True)
 class Stage(ABC, Generic[Manifest]):
-    """What was checked and settled before anything is written. The fleet hands out items, of one or more samples each."""
+    """What was checked and settled before anything is written. Work is cut into items, of one or more samples each."""
 
     name: ClassVar[str]
-    worker: ClassVar[str]
-    """`module:Class`; each rank makes one with `worker_settings` and a plan, a list of items."""
 
     paths: RunPaths
     model: Model
@@ -45,10 +43,6 @@ class Stage(ABC, Generic[Manifest]):
     @abstractmethod
     def sample_count(self, items: Sequence[int]) -> int:
         """How many samples these items are, those of the audit and the anchors included."""
-
-    @abstractmethod
-    def worker_settings(self) -> dict[str, Any]:
-        """The worker's keyword arguments besides the plan, as JSON can hold them."""
 
     @abstractmethod
     def pending(self) -> list[int]:
@@ -70,6 +64,14 @@ class Stage(ABC, Generic[Manifest]):
     @abstractmethod
     def begin(self) -> list[int]:
         """Make the folder ready for ranks; returns the items that are to do."""
+
+    @abstractmethod
+    def work(self) -> None:
+        """Do what is pending. Raises Interrupted, StageError."""
+
+    @abstractmethod
+    def join(self) -> None:
+        """Do this node's part of what the head node has planned and will finish. Raises as `work` does."""
 
     @abstractmethod
     def finish(self) -> Manifest:
@@ -131,7 +133,7 @@ def run(stage: Stage[Manifest]) -> None:
     Raises:
         UserError: a folder of another run, or one that can't be written.
         Incomplete: more samples failed than allowed.
-        Interrupted, StageError: see `attempts.drive`.
+        Interrupted, StageError: see `attempts.drive`, where the stage runs on the fleet.
     """
     options = stage.options
     if options.dry_run:
@@ -141,7 +143,7 @@ def run(stage: Stage[Manifest]) -> None:
     if not options.nodes.head:
         run_folder.await_head(stage.paths, stage.identity)
         if not _complete(stage):
-            attempts.join(stage)
+            stage.join()
         return
     with run_folder.taken(stage.paths, stage.identity, fresh=options.fresh):
         if manifest := _complete(stage):
@@ -167,7 +169,7 @@ def _work(stage: Stage[Manifest]) -> Manifest:
     if manifest := stage.finished():
         stage.reopen(manifest)
     if stage.begin():
-        attempts.drive(stage)
+        stage.work()
     return stage.finish()
 
 

@@ -16,8 +16,8 @@ from editbench import console, identity, manifests, models
 from editbench.edits import Edits
 from editbench.errors import Incomplete, UserError
 from editbench.fleet import devices, stage
+from editbench.fleet.attempts import FleetStage
 from editbench.fleet.run_options import RunOptions
-from editbench.fleet.stage import Stage
 from editbench.manifests import EditsFacts, ScoreManifest
 from editbench.models import Kind, Model
 from editbench.paths import ScorePaths
@@ -62,7 +62,7 @@ def score(
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoreStage(Stage[ScoreManifest]):
+class ScoreStage(FleetStage[ScoreManifest]):
     """An item is a chunk, by its number."""
 
     name = "score"
@@ -118,17 +118,17 @@ class ScoreStage(Stage[ScoreManifest]):
         )
 
     @cached_property
-    def cases(self) -> JudgedItems:
+    def items(self) -> JudgedItems:
         anchors = self.anchors.entries if self.anchors else ()
         return JudgedItems.of(self.edits.entries, anchors, self.rubric, percent=self.settings.audit, seed=self.settings.seed)
 
     @cached_property
     def starts(self) -> batching.Starts:
-        return batching.starts(self.cases, self.rubric, self.settings)
+        return batching.starts(self.items, self.rubric, self.settings)
 
     @cached_property
     def chunks(self) -> Chunks:
-        return batching.chunks(self.paths, self.cases, self.starts, self.anchors.manifest.digest if self.anchors else "")
+        return batching.chunks(self.paths, self.items, self.starts, self.anchors.manifest.digest if self.anchors else "")
 
     @property
     def item_count(self) -> int:
@@ -197,8 +197,8 @@ class ScoreStage(Stage[ScoreManifest]):
         yield "edits", f"{self.edits.root}, {len(entries)} samples"
         yield "without an edit", sum(entry.stored is None for entry in entries)
         yield from self.settings.to_dict().items()
-        yield "controls", len(self.cases.controls)
-        yield "anchors", f"{anchors.root}, {len(self.cases.anchors)} samples" if anchors else "none"
+        yield "controls", len(self.items.controls)
+        yield "anchors", f"{anchors.root}, {len(self.items.anchors)} samples" if anchors else "none"
         yield from (("chunks", self.item_count), ("chunks to judge", len(items)))
         yield "rows to judge", self.sample_count(items)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from editbench.errors import UserError
+from editbench.fleet import attempts
 from editbench.fleet import stage as life
 from editbench.fleet.run_options import RunOptions
 from editbench.manifests import EditsFacts, Named
@@ -168,7 +169,7 @@ def test_a_run_tells_its_ranks_and_its_environment_where_the_input_lies(
 def test_a_node_joins_a_run_that_is_asked_again(finished: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     stage, joined = finished(OK, UNPARSED), []
     monkeypatch.setattr(life.run_folder, "await_head", lambda *_: None)
-    monkeypatch.setattr(life.attempts, "join", joined.append)
+    monkeypatch.setattr(attempts, "join", joined.append)
     node = {"nnodes": 2, "node_rank": 1, "rdzv_endpoint": "head:1"}
     life.run(asked(stage, **node))
     assert not joined
