@@ -138,9 +138,15 @@ def edit(
 @options.expanded
 def score(
     edits: Annotated[Path, PathArgument(help="Folder of edits.")],
-    model: Annotated[str, typer.Option(help="The judge: hub id, local folder, or package.module:Class.")],
     out: Annotated[Path, PathOption(help="Folder for the scores.")],
+    model: Annotated[str | None, typer.Option(help="The judge: hub id, local folder, or package.module:Class.")] = None,
     *,
+    replies: Annotated[
+        Path | None, PathOption(metavar="FILE.jsonl", help="In its place: recorded replies (key, question, reply, judge).")
+    ] = None,
+    reread: Annotated[
+        Path | None, PathOption(metavar="SCORES", help="In its place: the replies that an earlier run kept.")
+    ] = None,
     rubric: Annotated[str, typer.Option(metavar="NAME|FILE.toml", help="What the judge is asked.")] = "five",
     settings: ScoreSettings,
     anchors: Annotated[Path | None, PathOption(metavar="EDITS", help="Other edits, judged along as anchors.")] = None,
@@ -152,9 +158,56 @@ def score(
     config: Config = None,
 ) -> None:
     """Judge every edit, data-parallel, in batches. Killed and run again, it goes on where it stopped."""
-    from editbench.score import stage
+    if sum(each is not None for each in (model, replies, reread)) != 1:
+        raise UserError("one of --model, --replies and --reread says who judges", "Give one of them.")
+    if model is not None:
+        from editbench.score import stage
 
-    stage.score(edits, model, rubric, out, settings, run, retry or (), anchors)
+        stage.score(edits, model, rubric, out, settings, run, retry or (), anchors)
+    elif replies is not None:
+        from editbench.score import recorded
+
+        recorded.score_replies(edits, replies, rubric, out, settings, run)
+    elif reread is not None:
+        from editbench.score import reread as rereading
+
+        rereading.reread(edits, reread, rubric, out, run, anchors)
+
+
+@app.command()
+def import_scores(
+    table: Annotated[Path, PathArgument(help="A table: a row a sample, a column a criterion.")],
+    out: Annotated[Path, PathOption(help="Folder for the scores.")],
+    rubric: Annotated[str, typer.Option(metavar="NAME|FILE.toml", help="What makes a score of the criteria.")],
+    model: Annotated[str, typer.Option(help="Name of the editor.")] = "unknown",
+    judge: Annotated[str, typer.Option(help="Name of the judge.")] = "unknown",
+    benchmark: Annotated[str, typer.Option(help="Name of the benchmark, where no edits are given.")] = "imported",
+    edits: Annotated[Path | None, PathOption(help="Folder of the edits that were judged, if it is here.")] = None,
+    map: Annotated[  # noqa: A002 - the option's name
+        list[str] | None, typer.Option(metavar="NAME=COLUMN", help="Take key, category or a criterion from another column.")
+    ] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="Only rows that have this value; repeatable.")
+    ] = None,
+    max_failures: Annotated[str, typer.Option(metavar="N|P%", help="Samples that may lack a row.")] = "0",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over; what is there is moved aside, never deleted.")] = False,
+) -> None:
+    """Take criteria that another tool has scored for a folder of scores, which `report` compares like any other."""
+    from editbench.score.imported import Provenance
+    from editbench.score.imported import import_scores as run_import
+
+    about = Provenance(model=model, judge=judge, benchmark=benchmark)
+    run = RunOptions(max_failures=max_failures, fresh=fresh)
+    pairs = {"mapping": _pairs("--map", map), "where": _pairs("--where", where)}
+    run_import(table, rubric, out, run, about, edits=edits, **pairs)
+
+
+def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:
+    """`NAME=VALUE`, each as a pair. Raises UserError for what is none."""
+    pairs = [text.partition("=") for text in texts or []]
+    if wrong := [left for left, equals, right in pairs if not (left and equals and right)]:
+        raise UserError(f"{option} {wrong[0]} is not NAME=VALUE", f"Write for example {option} key=sample")
+    return {left: right for left, _, right in pairs}
 
 
 @app.command()

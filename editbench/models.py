@@ -36,6 +36,8 @@ class Kind(StrEnum):
     CLASS = "class"
     FOLDER = "folder"
     HUB = "hub"
+    RECORDED = "recorded"
+    """Not run here: what it said was written down."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,12 @@ def read(source: Path, *, images: Path | None, mapping: Mapping[str, str]) -> li
         UserError: no such table, not of a kind that is known, not readable as a whole, without rows, without a column
             that is needed, or without one that `mapping` names.
     """
+    lines = _lines(source)
+    columns = _columns(source, lines, mapping)
+    return [_row(line, columns, images or source.parent) for line in lines]
+
+
+def _lines(source: Path) -> list[_Line]:
     if source.suffix.lower() not in _READERS or not source.is_file():
         known = ", ".join(_READERS)
         raise UserError(f"{source} is not a table (a file {known})", "Name the file that lists the benchmark's samples.")
@@ -55,8 +61,15 @@ def read(source: Path, *, images: Path | None, mapping: Mapping[str, str]) -> li
         raise UserError(f"{source} is not UTF-8: {error}", "Save it as UTF-8.") from None
     if not lines:
         raise UserError(f"{source} has no rows", "Name a table that lists samples.")
-    columns = _columns(source, lines, mapping)
-    return [_row(line, columns, images or source.parent) for line in lines]
+    return lines
+
+
+def cells(source: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each row's file and line, and its cells by column. Raises UserError as `read` does, and for a row that can't be read."""
+    for line in _lines(source):
+        if line.problem:
+            raise UserError(f"{line.where}: {line.problem}", "Mend the row, or take it out.")
+        yield line.where, line.cells
 
 
 def _columns(source: Path, lines: list[_Line], mapping: Mapping[str, str]) -> dict[str, str]:

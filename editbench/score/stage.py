@@ -89,27 +89,18 @@ class ScoreStage(FleetStage[ScoreManifest]):
     ) -> ScoreStage:
         """Check the input and settle the settings. Raises UserError."""
         options.check()
-        chosen = rubric.load(rubric_name)
         opened, others = Edits.open(edits), Edits.open(anchors) if anchors else None
-        chosen.check_samples(entry.sample for entry in (*opened.entries, *(others.entries if others else ())))
-        _check_language(settings, chosen)
+        chosen = checked_rubric(rubric_name, settings, opened, others)
         settings.check()
         model = _judge(name, options)
         ranks = devices.choose(options.rank_count, options.device_indices)
         settings = replace(settings, dtype=ranks.dtype(settings.dtype))
-        parts = {
-            "edits": _facts(opened).to_dict(),
-            "anchors": _facts(others).to_dict() if others else None,
-            "model": model.identity,
-            "rubric": {**chosen.identity(), "text": chosen.text},
-            "settings": settings.to_dict(),
-        }
         return cls(
             paths=ScorePaths(out),
             model=model,
             devices=ranks,
             options=options,
-            identity=identity.make("score", **parts),
+            identity=score_identity(opened, others, model, chosen, settings),
             edits=opened,
             anchors=others,
             rubric=chosen,
@@ -218,8 +209,8 @@ class ScoreStage(FleetStage[ScoreManifest]):
 
     def environment(self) -> dict[str, Any]:
         inputs = {"edits": self.edits, "anchors": self.anchors}
-        out = self.paths.root.resolve()
-        return {name: os.path.relpath(edits.root.resolve(), out) for name, edits in inputs.items() if edits}
+        folders = {name: edits.root.resolve() for name, edits in inputs.items() if edits and edits.root.is_dir()}
+        return {name: os.path.relpath(folder, self.paths.root.resolve()) for name, folder in folders.items()}
 
 
 def _judge(name: str, options: RunOptions) -> Model:
@@ -236,7 +227,26 @@ def _facts(edits: Edits) -> EditsFacts:
     return EditsFacts(digest=manifest.digest, benchmark=manifest.benchmark, model=manifest.model)
 
 
-def _check_language(settings: ScoreSettings, chosen: Rubric) -> None:
+def score_identity(
+    edits: Edits, anchors: Edits | None, model: Model, chosen: Rubric, settings: ScoreSettings, **more: Any
+) -> dict[str, Any]:
+    """What fixes the scores. `more`: further JSON values that they depend on."""
+    return identity.make(
+        "score",
+        edits=_facts(edits).to_dict(),
+        anchors=_facts(anchors).to_dict() if anchors else None,
+        model=model.identity,
+        rubric={**chosen.identity(), "text": chosen.text},
+        settings=settings.to_dict(),
+        **more,
+    )
+
+
+def checked_rubric(name: str, settings: ScoreSettings, edits: Edits, anchors: Edits | None = None) -> Rubric:
+    """The rubric, which takes these samples and has the language asked for. Raises UserError."""
+    chosen = rubric.load(name)
+    chosen.check_samples(entry.sample for entry in (*edits.entries, *(anchors.entries if anchors else ())))
     if settings.language is not None and settings.language not in chosen.languages:
         known = ", ".join(chosen.languages)
         raise UserError(f"rubric {chosen.name} has no language {settings.language}", f"It has: {known}.")
+    return chosen

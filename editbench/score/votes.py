@@ -193,12 +193,28 @@ def _read(counted: Sequence[Vote]) -> str:
 
 def _joined(votes: Sequence[Vote]) -> str:
     """What the judge wrote; where it was asked more than once, each reply under a line that says what it answers."""
-    texts = []
-    for number, vote in enumerate(votes, 1):
-        for answer in vote.answers:
-            names = [answer.question] * (len(vote.answers) > 1) + [f"vote {number}"] * (len(votes) > 1)
-            texts.append(f"[{', '.join(names)}]\n{answer.text}" if names else answer.text)
-    return "\n\n".join(texts) if any(answer.text for vote in votes for answer in vote.answers) else ""
+    texts = [answer.text for vote in votes for answer in vote.answers]
+    lines = titles([answer.question for answer in votes[0].answers], len(votes))
+    return "\n\n".join(map("".join, zip(lines, texts, strict=True))) if any(texts) else ""
+
+
+def titles(questions: Sequence[str], votes: int) -> list[str]:
+    """The line above each reply of a row's `response`, vote by vote; empty for the only one."""
+    lines = []
+    for number in range(1, votes + 1):
+        for question in questions:
+            names = [question] * (len(questions) > 1) + [f"vote {number}"] * (votes > 1)
+            lines.append(f"[{', '.join(names)}]\n" if names else "")
+    return lines
+
+
+def split(response: str, lines: Sequence[str]) -> list[str]:
+    """The replies in a row's `response`, each under its line of `titles`; all empty where a line is missing."""
+    texts, rest = [], response.removeprefix(lines[0])
+    for line in lines[1:]:
+        text, separator, rest = rest.partition(f"\n\n{line}")
+        texts.append(text if separator else "")
+    return [*texts, rest]
 
 
 def _note(counted: Sequence[Vote], votes: Sequence[Vote], mass: float | None) -> str:

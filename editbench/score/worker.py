@@ -16,14 +16,14 @@ from editbench.fleet.status import Event
 from editbench.fleet.worker import Pulse, Worker
 from editbench.models import Kind, Model
 from editbench.paths import ScorePaths
-from editbench.records import Judgement, Status
-from editbench.score import batching, judges, questions, rubric, votes
-from editbench.score.items import JudgedItem, JudgedItems
+from editbench.score import batching, judges, rubric, votes
+from editbench.score.items import JudgedItems
 from editbench.score.judge import Reply
-from editbench.score.questions import CUT, QuestionBuilder, QuestionGroup
+from editbench.score.questions import QuestionBuilder, QuestionGroup
+from editbench.score.rows import JudgedRow, RowMaker
 from editbench.score.runner import Batch, JudgeRunner, unfinished
 from editbench.score.settings import ScoreSettings
-from editbench.score.votes import Answer, SampleOutcome, Vote
+from editbench.score.votes import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +39,6 @@ class _PreparedChunk(_Chunk):
     """A chunk that the judge has prepared. `batches`: of each group."""
 
     batches: list[list[Batch]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """An item with its row. `note`: for people who watch."""
-
-    item: JudgedItem
-    row: Judgement
-    note: str = ""
 
 
 class ScoreWorker(Worker):
@@ -69,6 +60,7 @@ class ScoreWorker(Worker):
         self._model = Model(**{**model, "kind": Kind(model["kind"])})
         self._rubric = rubric.parse(rubric_text, "the rubric")
         self._builder = QuestionBuilder(self._rubric, self._settings)
+        self._row_maker = RowMaker(self._rubric, self._settings)
         self._plan = plan
         own, others = (Edits.open(Path(root), verify=False).entries if root else () for root in (edits, anchors))
         items = JudgedItems.of(own, others, self._rubric, percent=self._settings.audit, seed=self._settings.seed)
@@ -99,7 +91,7 @@ class ScoreWorker(Worker):
         # The judge may still be loading when the first chunk is decoded: its own part is then done in `compute`.
         return self._prepared(chunk) if self._runner.done() else chunk
 
-    def compute(self, item: int, prepared: _Chunk, pulse: Pulse) -> dict[int, _Judged]:
+    def compute(self, item: int, prepared: _Chunk, pulse: Pulse) -> dict[int, JudgedRow]:
         chunk = prepared if isinstance(prepared, _PreparedChunk) else self._prepared(prepared)
         pulse.ahead()
         if all(row in chunk.failures for row in self._rows(item) if self._items[row].images):
@@ -107,13 +99,13 @@ class ScoreWorker(Worker):
         votes = [self._vote(chunk, number) for number in range(self._settings.votes)]
         return {row: self._judged(row, chunk, votes) for row in self._rows(item)}
 
-    def store(self, item: int, result: dict[int, _Judged], seconds: float) -> list[Event]:
+    def store(self, item: int, result: dict[int, JudgedRow], seconds: float) -> list[Event]:
         judged = [result[row] for row in self._rows(item)]
         self._chunks.put(self._plan[item], [one.row for one in judged])
         return [self._event(item, one, seconds / len(judged)) for one in judged]
 
     def fail(self, item: int, reason: str, error: str, tries: int) -> list[Event]:  # noqa: ARG002
-        judged = {row: self._unjudged(self._items[row], f"{reason}: {error}") for row in self._rows(item)}
+        judged = {row: self._row_maker.unjudged(self._items[row], f"{reason}: {error}") for row in self._rows(item)}
         return self.store(item, judged, 0.0)
 
     def _rows(self, item: int) -> range:
@@ -169,35 +161,15 @@ class ScoreWorker(Worker):
             answers[row] = _or_unanswered(group.name, votes.forced, answers[row], criteria, forced)
         return answers
 
-    def _judged(self, row: int, chunk: _Chunk, votes: Sequence[Mapping[int, list[Answer]]]) -> _Judged:
-        if not self._items[row].images:
-            return self._unjudged(self._items[row])
-        outcome = chunk.failures[row] if row in chunk.failures else failure.attempt(self._decided, row, votes)
-        return self._unjudged(self._items[row], outcome.message) if isinstance(outcome, Failed) else outcome
-
-    def _decided(self, row: int, votes: Sequence[Mapping[int, list[Answer]]]) -> _Judged:
-        item, sample = self._items[row], self._items[row].sample
-        keep = self._rubric.partial
-        cast = [Vote.of(vote[row], lambda criteria: self._rubric.score(criteria, sample), keep=keep) for vote in votes]
-        outcome = SampleOutcome.of(cast, lambda criteria: self._rubric.steps(criteria, sample))
-        flags = [records.PARTIAL] if outcome.partial else []
-        return _Judged(item, self._row(item, outcome.status, flags, **outcome.values), outcome.note)
-
-    def _unjudged(self, item: JudgedItem, why: str = "") -> _Judged:
-        """The row of an item that could not be judged, or that has no edit."""
+    def _judged(self, row: int, chunk: _Chunk, votes: Sequence[Mapping[int, list[Answer]]]) -> JudgedRow:
+        item = self._items[row]
         if not item.images:
-            return _Judged(item, self._row(item, records.EDIT_FAILED))
-        return _Judged(item, self._row(item, records.ERROR, response=why), why)
+            return self._row_maker.unjudged(item)
+        answers = (vote[row] for vote in votes)
+        outcome = chunk.failures[row] if row in chunk.failures else failure.attempt(self._row_maker.judged, item, answers)
+        return self._row_maker.unjudged(item, outcome.message) if isinstance(outcome, Failed) else outcome
 
-    def _row(self, item: JudgedItem, status: Status, judged: Sequence[str] = (), **values: Any) -> Judgement:
-        """A row of an item. `judged`: flags of the judgement, beside the edit's own."""
-        common = {name: getattr(item.sample, name) for name in ("key", "id", "category", "language", "group")}
-        flags = [*item.entry.flags, *([CUT] if questions.cuts(item.sample, self._settings) else []), *judged]
-        shard = item.entry.stored.shard.name if item.entry.stored else None
-        subsets = self._rubric.subsets(item.sample)
-        return Judgement(**common, status=status, shard=shard, flags=flags, subsets=subsets, audit=item.audit, **values)
-
-    def _event(self, item: int, judged: _Judged, seconds: float) -> Event:
+    def _event(self, item: int, judged: JudgedRow, seconds: float) -> Event:
         """What people who watch see. The scores of controls and anchors go into the note: they are none of the samples'."""
         row, score, note = judged.row, judged.row.score, " ".join(judged.note.split())
         if judged.item.title and score is not None:
