@@ -138,15 +138,15 @@ def edit(
 @options.expanded
 def score(
     edits: Annotated[Path, PathArgument(help="Folder of edits.")],
-    out: Annotated[Path, PathOption(help="Folder for the scores.")],
-    model: Annotated[str | None, typer.Option(help="The judge: hub id, local folder, or package.module:Class.")] = None,
     *,
+    model: Annotated[str | None, typer.Option(help="The judge: hub id, local folder, or package.module:Class.")] = None,
     replies: Annotated[
         Path | None, PathOption(metavar="FILE.jsonl", help="In its place: recorded replies (key, question, reply, judge).")
     ] = None,
     reread: Annotated[
         Path | None, PathOption(metavar="SCORES", help="In its place: the replies that an earlier run kept.")
     ] = None,
+    out: Annotated[Path, PathOption(help="Folder for the scores.")],
     rubric: Annotated[str, typer.Option(metavar="NAME|FILE.toml", help="What the judge is asked.")] = "five",
     settings: ScoreSettings,
     anchors: Annotated[Path | None, PathOption(metavar="EDITS", help="Other edits, judged along as anchors.")] = None,
