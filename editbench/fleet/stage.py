@@ -65,10 +65,6 @@ class Stage(ABC, Generic[Manifest]):
     def begin(self) -> list[int]:
         """Make the folder ready for ranks; returns the items that are to do."""
 
-    def work(self) -> None:
-        """Do what is pending. Raises as `attempts.drive` does."""
-        attempts.drive(self)
-
     @abstractmethod
     def work(self) -> None:
         """Do what is pending. Raises Interrupted, StageError."""

@@ -48,7 +48,7 @@ class RecordedStage(ScoreStage):
     answers: Answers
 
     def work(self) -> None:
-        items, maker = [*self.cases], RowMaker(self.rubric, self.settings)
+        items, maker = [*self.items], RowMaker(self.rubric, self.settings)
         for chunk in self.pending():
             self.chunks.put(chunk, [self._row(maker, items[row]) for row in self.chunks.rows_of(chunk)])
 

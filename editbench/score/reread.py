@@ -54,7 +54,7 @@ def reread(edits: Path, scores: Path, rubric_name: str, out: Path, options: RunO
         retry=(),
         answers=lambda item: earlier.answers(item, chosen),
     )
-    earlier.check_prompts([*planned.cases], chosen)
+    earlier.check_prompts([*planned.items], chosen)
     stage.run(planned)
 
 
