@@ -47,6 +47,17 @@ def breaches(folder: str, forbidden: tuple[str, ...]) -> list[str]:
     [
         ("edit/", ("editbench.score", "editbench.report", "editbench.cli")),
         ("score/", ("editbench.edit", "editbench.report", "editbench.cli")),
+        (
+            "score/rubric/",
+            tuple(f"editbench.score.{room}" for room in ("qwen3vl", "replies", "judge", "stage", "worker", "items")),
+        ),
+        (
+            "score/replies/",
+            tuple(f"editbench.score.{room}" for room in ("qwen3vl", "rubric", "judge", "stage", "worker", "items")),
+        ),
+        ("score/qwen3vl/", tuple(f"editbench.score.{room}" for room in ("rubric", "stage", "worker", "items", "votes"))),
+        ("score/judge.py", tuple(f"editbench.score.{room}" for room in ("qwen3vl", "rubric", "judges", "stage", "worker"))),
+        ("fleet/stage.py", tuple(f"editbench.fleet.{room}" for room in ("attempts", "launch", "panel", "status"))),
         ("report/", ("editbench.edit", "editbench.score", "editbench.fleet", "editbench.cli", *MODELS)),
         ("fleet/", ("editbench.edit", "editbench.score", "editbench.report", "editbench.benchmarks", "editbench.cli")),
         ("benchmarks/", ("editbench.edit", "editbench.score", "editbench.report", "editbench.fleet", *MODELS)),
@@ -70,7 +81,9 @@ def test_a_layer_knows_nothing_of_those_beside_and_above_it(layer: str, forbidde
         "identity",
         "images",
         "edits",
-        "folder",
+        "files",
+        "manifests",
+        "run_folder",
         "fencing",
     ],
 )

@@ -22,7 +22,7 @@ from editbench.records import GENERATE, Judgement
 from editbench.score import questions, votes
 from editbench.score.items import JudgedItem
 from editbench.score.judge import Reply
-from editbench.score.rows import RowMaker
+from editbench.score.row_maker import RowMaker
 from editbench.score.settings import ScoreSettings
 from editbench.score.stage import ScoreStage, checked_rubric, score_identity
 from editbench.score.votes import Answer

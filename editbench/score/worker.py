@@ -20,7 +20,7 @@ from editbench.score import batching, judges, rubric, votes
 from editbench.score.items import JudgedItems
 from editbench.score.judge import Reply
 from editbench.score.questions import QuestionBuilder, QuestionGroup
-from editbench.score.rows import JudgedRow, RowMaker
+from editbench.score.row_maker import JudgedRow, RowMaker
 from editbench.score.runner import Batch, JudgeRunner, unfinished
 from editbench.score.settings import ScoreSettings
 from editbench.score.votes import Answer
