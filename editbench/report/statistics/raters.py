@@ -13,12 +13,12 @@ from dataclasses import dataclass, fields, replace
 from itertools import combinations
 from typing import TypeVar
 
+import msgspec
 import numpy as np
-import orjson
 
 from editbench.errors import UserError
 from editbench.paths import ScorePaths
-from editbench.report.records import ratings
+from editbench.report.records import ratings, rows
 from editbench.report.records.ratings import SCORE, Ratings
 from editbench.report.records.rows import Scale
 from editbench.report.records.runs import Run
@@ -104,6 +104,13 @@ class _Rated:
     rater: Rater
     ratings: Mapping[str, float]
     """By key, rounded to DECIMALS: those that look alike are tied."""
+
+
+class _Written(msgspec.Struct):
+    """What a judge wrote of a sample, in a row of scores.jsonl."""
+
+    key: str
+    response: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,11 +282,8 @@ def _quoted(pair: Pair, dispute: Dispute, starts: Mapping[str, Mapping[str, str]
 
 def _responses(run: Run, keys: Set[str]) -> dict[str, str]:
     """How the judge's words on these samples start, on one line. They are not kept with the rows: they are most of the file."""
-    if not keys:
-        return {}
-    with open(ScorePaths(run.root).scores, "rb") as file:
-        rows = (orjson.loads(line) for line in file)
-        return {row["key"]: _start(str(row.get("response") or "")) for row in rows if row["key"] in keys}
+    written = rows.entries(ScorePaths(run.root).scores, _Written) if keys else ()
+    return {row.key: _start(row.response) for row in written if row.key in keys}
 
 
 def _start(text: str) -> str:

@@ -6,16 +6,14 @@ Of very large runs some samples are drawn (see MOST); the numbers of the report 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-import orjson
 
 from editbench.errors import UserError
 from editbench.paths import EDITED, REFERENCE, SOURCE, ScorePaths
 from editbench.records import EDIT_FAILED, Judgement, Sample
+from editbench.report.records import rows
 from editbench.report.render.html.pictures import Picture, RunPictures, Shelf, counted, open_shelf
 from editbench.shards import Stored
 
@@ -84,7 +82,7 @@ def collect(
     shelves = [open_shelf(run, about["edits"]) for run, about in zip(runs, facts, strict=True)]
     for number, (run, about, shelf) in enumerate(zip(runs, facts, shelves, strict=True)):
         benchmark = about["benchmark"]["version"] or about["benchmark"]["name"]
-        for row in _rows(run.scores, keep):
+        for row in filter(keep, rows.entries(ScorePaths(run.scores).scores, Judgement)):
             if (shown := samples.get((benchmark, row.key))) is None:
                 shown = Shown(_unique(row.key, names), row.category, row.language)
                 samples[benchmark, row.key] = shown
@@ -94,12 +92,12 @@ def collect(
     return Gallery(list(samples.values()), warnings, notices, None if keep is None else largest)
 
 
-def _draw(rows: int, most: int, wanted: Collection[str]) -> Callable[[str], bool] | None:
-    """Whether a key is shown; None when all are."""
-    if rows <= most:
+def _draw(n: int, most: int, wanted: Collection[str]) -> Callable[[Judgement], bool] | None:
+    """Whether a row is shown; None when all are."""
+    if n <= most:
         return None
-    bound, always = (2**64 * most // rows).to_bytes(8, "big"), frozenset(wanted)
-    return lambda key: hashlib.sha256(key.encode()).digest() < bound or key in always
+    bound, always = (2**64 * most // n).to_bytes(8, "big"), frozenset(wanted)
+    return lambda row: hashlib.sha256(row.key.encode()).digest() < bound or row.key in always
 
 
 def _notice(shelf: Shelf) -> tuple[str, str]:
@@ -107,20 +105,6 @@ def _notice(shelf: Shelf) -> tuple[str, str]:
     where = f"shards of their {folder} are" if shelf.root else f"their {folder} is"
     missing = f"pictures of {counted(shelf.missing.total())} are missing"
     return shelf.label, f"{missing}, because {where} not where this page was made"
-
-
-def _rows(scores: Path, keep: Callable[[str], bool] | None) -> Iterator[Judgement]:
-    path = ScorePaths(scores).scores
-    try:
-        with open(path, "rb") as file:
-            for line in file:
-                row = orjson.loads(line)
-                if keep is None or keep(row["key"]):
-                    yield Judgement.from_dict(row)
-    except FileNotFoundError:
-        raise UserError(f"no {path.name} in {scores}", "Restore it, or score into a new folder.") from None
-    except (orjson.JSONDecodeError, TypeError, KeyError) as error:
-        raise UserError(f"{path} has a line that is no row of scores: {error}", "Restore it.") from None
 
 
 def _unique(key: str, names: set[str]) -> str:
