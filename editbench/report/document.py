@@ -64,7 +64,7 @@ from editbench.report.statistics.aggregate import RunSummary
 from editbench.report.statistics.agreement import ALPHAS, STATISTICS
 from editbench.report.statistics.bootstrap import RESAMPLES, SEED
 from editbench.report.statistics.comparison import Comparison
-from editbench.report.statistics.raters import Pair, Several
+from editbench.report.statistics.raters import RaterPair, RaterSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +118,9 @@ class Report:
     """On the runs side by side."""
     run_warnings: Mapping[str, Sequence[str]]
     """By label."""
-    agreement: Sequence[Pair]
+    agreement: Sequence[RaterPair]
     """Of raters of the same edits."""
-    reliability: Sequence[Several]
+    reliability: Sequence[RaterSet]
     """Of more than two of them."""
     missing: list[str] = field(default_factory=list)
     """What the charts and the page could not show, in sentences."""
@@ -151,7 +151,7 @@ class Report:
         }
 
 
-def _pair(pair: Pair) -> dict[str, Any]:
+def _pair(pair: RaterPair) -> dict[str, Any]:
     return {
         "raters": pair.raters,
         "measure": pair.measure,
@@ -163,7 +163,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
     }
 
 
-def _several(found: Several) -> dict[str, Any]:
+def _several(found: RaterSet) -> dict[str, Any]:
     about = {name: getattr(found, name) for name in ("raters", "measure", "n", "groups")}
     return about | {name: getattr(found.reliability, name) for name in ALPHAS}
 

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from editbench.report.render.markdown_text import bold, bullets, escape, table
 from editbench.report.render.words import AGREEMENT, estimate, number, p_value, share, signed, span
-from editbench.report.statistics.aggregate import Macro, Subset, Summary
-from editbench.report.statistics.agreement import ALPHAS, STATISTICS, Estimate
+from editbench.report.statistics.aggregate import Macro, SubsetSummary, Summary
+from editbench.report.statistics.agreement import ALPHAS, STATISTICS
 from editbench.report.statistics.anchors import Anchors
 from editbench.report.statistics.audit import Audit
+from editbench.report.statistics.clustered import Estimate
 from editbench.report.statistics.comparison import Comparison, Difference
-from editbench.report.statistics.protocol import Cells, Mean, Part, Protocol, SubsetParts
-from editbench.report.statistics.raters import Dispute, Pair, Several, scales
+from editbench.report.statistics.protocol import Cells, Protocol, ProtocolMean, ProtocolPart, ProtocolSubset
+from editbench.report.statistics.raters import Dispute, RaterPair, RaterSet, scales
 
 COMPARISON_NOTES = (
     "A difference is the second run minus the first, over the samples that both scored; win, tie and loss are the second's. "
@@ -99,7 +100,7 @@ def _cell(summaries: Mapping[str, Mapping[str, Summary]], parts: Cells, category
     return number(found.mean if found else None)
 
 
-def subset(name: str, found: Subset, parts: SubsetParts) -> Iterator[str]:
+def subset(name: str, found: SubsetSummary, parts: ProtocolSubset) -> Iterator[str]:
     """The macro means of a subset, of the score and of the rubric's steps, by language; and its cells."""
     steps = list(parts.whole.steps)
     languages = parts.languages.items() if len(parts.languages) > 1 else ()
@@ -110,7 +111,7 @@ def subset(name: str, found: Subset, parts: SubsetParts) -> Iterator[str]:
     yield from cells(found.cells, parts.cells, f" in {name}")
 
 
-def _macros(label: str, macro: Macro, part: Part, steps: Sequence[str]) -> tuple[str, ...]:
+def _macros(label: str, macro: Macro, part: ProtocolPart, steps: Sequence[str]) -> tuple[str, ...]:
     means = (number(part.steps[name].macro if name in part.steps else None) for name in steps)
     return (label, number(macro.mean), span(macro.interval), *means)
 
@@ -138,11 +139,11 @@ def protocol(found: Protocol) -> Iterator[str]:
         yield table(header, [_part(name, part, columns, found) for parts in several for name, part in parts.items()])
 
 
-def _mean(name: str, part: Mean) -> tuple[str, ...]:
+def _mean(name: str, part: ProtocolMean) -> tuple[str, ...]:
     return (name, str(part.n), number(part.mean), span(part.interval), number(part.macro), number(part.percent))
 
 
-def _part(name: str, part: Part, columns: Sequence[str], whole: Protocol) -> tuple[str, ...]:
+def _part(name: str, part: ProtocolPart, columns: Sequence[str], whole: Protocol) -> tuple[str, ...]:
     means = {**part.criteria, **part.steps}
     cells = [number(means[column].mean) if column in means else "-" for column in columns]
     cells += [number(part.percent)] if whole.percent else []
@@ -182,7 +183,7 @@ def anchors(found: Anchors | None) -> Iterator[str]:
     yield bullets([f"Anchors: {told}"])
 
 
-def agreement(pairs: Sequence[Pair], several: Sequence[Several]) -> Iterator[str]:
+def agreement(pairs: Sequence[RaterPair], several: Sequence[RaterSet]) -> Iterator[str]:
     if not pairs:
         return
     yield "## Agreement"
@@ -199,11 +200,11 @@ def agreement(pairs: Sequence[Pair], several: Sequence[Several]) -> Iterator[str
     yield AGREEMENT_NOTES
 
 
-def _agreement_row(pair: Pair) -> tuple[str, ...]:
+def _agreement_row(pair: RaterPair) -> tuple[str, ...]:
     return (str(pair), str(pair.n), *(estimate(getattr(pair.agreement, name)) for name in STATISTICS))
 
 
-def _reliability_row(raters: Several) -> tuple[str, ...]:
+def _reliability_row(raters: RaterSet) -> tuple[str, ...]:
     return (str(raters), str(raters.n), *(estimate(getattr(raters.reliability, name)) for name in ALPHAS))
 
 

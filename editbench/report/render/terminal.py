@@ -17,7 +17,7 @@ from editbench.report.render.words import AGREEMENT, estimate, number, p_value, 
 from editbench.report.statistics.aggregate import Macro, RunSummary, Summary
 from editbench.report.statistics.agreement import ALPHAS, STATISTICS
 from editbench.report.statistics.comparison import Comparison, Difference
-from editbench.report.statistics.raters import Pair, Several, scales
+from editbench.report.statistics.raters import RaterPair, RaterSet, scales
 
 if TYPE_CHECKING:
     from editbench.report.document import Report, Standing
@@ -158,7 +158,7 @@ def _difference(name: str, part: Difference) -> tuple[Text, ...]:
     return tuple(map(_text, cells))
 
 
-def _agreement(pairs: Sequence[Pair]) -> RenderableType:
+def _agreement(pairs: Sequence[RaterPair]) -> RenderableType:
     table = _table(("raters", "n", *(AGREEMENT[name].removeprefix("Krippendorff's ") for name in STATISTICS)))
     for pair in pairs:
         found = (getattr(pair.agreement, name) for name in STATISTICS)
@@ -167,18 +167,18 @@ def _agreement(pairs: Sequence[Pair]) -> RenderableType:
     return _titled("agreement, with 95 % intervals; alpha is Krippendorff's", table)
 
 
-def _reliability(raters: Several) -> Text:
+def _reliability(raters: RaterSet) -> Text:
     found = (f"{AGREEMENT[name]}: {estimate(getattr(raters.reliability, name), '..')}" for name in ALPHAS)
     return _text(f"{raters}: {'; '.join(found)}; {raters.n} samples")
 
 
-def _scales(pairs: Sequence[Pair]) -> Text:
+def _scales(pairs: Sequence[RaterPair]) -> Text:
     each = "; ".join(scales(pairs))
     told = "; alphas and differences after each is rescaled to 0..1" if any(pair.rescaled for pair in pairs) else ""
     return _text(f"scales: {each}{told}", style="dim")
 
 
-def _disputed(pair: Pair) -> RenderableType:
+def _disputed(pair: RaterPair) -> RenderableType:
     names = (rater.name for rater in pair.raters)
     table = _table(("key", "category", *names, "of 0..1"))
     for each in pair.disputed:

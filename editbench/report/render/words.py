@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from editbench.report.statistics.agreement import Estimate
-from editbench.report.statistics.clustered import Interval
+from editbench.report.statistics.clustered import Estimate, Interval
 
 LEAST_P = 0.001
 AGREEMENT = {

@@ -15,7 +15,7 @@ from editbench.report.document import Report
 from editbench.report.render import terminal
 from editbench.report.statistics import raters
 from editbench.report.statistics.agreement import STATISTICS
-from editbench.report.statistics.raters import Pair
+from editbench.report.statistics.raters import RaterPair
 
 from ..conftest import judgement, tables
 
@@ -80,7 +80,7 @@ def _texts(made: Report) -> tuple[str, str]:
     return made.paths.markdown.read_text(encoding="utf-8"), console.file.getvalue()
 
 
-def _only(made: Report) -> Pair:
+def _only(made: Report) -> RaterPair:
     (pair,) = made.agreement
     return pair
 
@@ -122,7 +122,7 @@ def test_the_most_disputed_come_first_with_the_start_of_what_was_written(score: 
     first, *rest = _only(made).disputed
     assert [each.key for each in (first, *rest)] == ["k02", "k01", "k03"]
     assert (first.category, first.scores, first.difference) == ("a", (5.0, 10.0), 0.5)
-    assert first.responses[1] == ("two on 2 " + "x" * 300)[: raters.START] + "..."
+    assert first.responses[1] == ("two on 2 " + "x" * 300)[: raters.QUOTED] + "..."
     assert f"| k02 | a | {first.responses[0]} | {first.responses[1]} | 5.00 | 10.00 | 0.50 |" in _texts(made)[0]
 
 
