@@ -43,7 +43,7 @@ to six decimals (two in texts). `report.json`, where null stands for what can't 
     AUDIT        {samples, rows, statuses, controls: {kind: {n, mean, edit_mean, win_rate: {value, interval} | null}},
                   repeat: {n, same_share, mean_difference} | null, unread_share, mean_mass, skipped_identical, verdicts: [text]}
     DIFFERENCE   {n, groups, first_mean, second_mean, difference (second minus first), interval, wins, ties, losses, p, p_holm,
-                  effect, detectable}; see the module `compare`
+                  effect, detectable}; see the module `comparison`
     PAIR         {raters: [RATER, RATER], measure: "score" or the criterion or step that they rated, n: samples both rated,
                   groups, rescaled: true when their scales differ, spearman, kendall_tau_b, krippendorff_alpha (for interval
                   data), krippendorff_alpha_ordinal, pairwise_accuracy: {value, interval},
@@ -69,7 +69,7 @@ from editbench.report.statistics.raters import RaterPair, RaterSet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportOptions:
-    """What `report` makes beside its tables, and how."""
+    """What a report is made of, and which files it has beside its tables."""
 
     names: Sequence[str] = ()
     """Labels, one a score folder; without them each run goes by its editor and by what tells it apart."""
@@ -96,7 +96,7 @@ class ReportOptions:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A run's place on a leaderboard."""
+    """A run's rank on a leaderboard."""
 
     board: int
     rank: int
@@ -107,7 +107,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What was written, and where."""
+    """What a report says, and where it is written."""
 
     paths: ReportPaths
     options: ReportOptions
@@ -117,11 +117,11 @@ class Report:
     warnings: Sequence[str]
     """On the runs side by side."""
     run_warnings: Mapping[str, Sequence[str]]
-    """By label."""
+    """On each run, by label."""
     agreement: Sequence[RaterPair]
-    """Of raters of the same edits."""
+    """Of every two raters of the same edits."""
     reliability: Sequence[RaterSet]
-    """Of more than two of them."""
+    """Of all raters of the same edits, where they are more than two."""
     missing: list[str] = field(default_factory=list)
     """What the charts and the page could not show, in sentences."""
 
@@ -131,9 +131,9 @@ class Report:
 
     @property
     def files(self) -> list[Path]:
-        """Those that were written, what people read first; charts and pictures have folders of their own."""
-        page, table = [self.paths.html] if self.options.html else [], [self.paths.latex] if self.options.latex else []
-        return [*page, self.paths.markdown, self.paths.leaderboard, *table, self.paths.json]
+        """The written files, what people read first before; charts and pictures have folders of their own."""
+        html, latex = [self.paths.html] if self.options.html else [], [self.paths.latex] if self.options.latex else []
+        return [*html, self.paths.markdown, self.paths.leaderboard, *latex, self.paths.json]
 
     def document(self) -> dict[str, Any]:
         """The contents of report.json."""
@@ -147,7 +147,7 @@ class Report:
             "comparisons": self.comparisons,
             "warnings": self.warnings,
             "agreement": [_pair(pair) for pair in self.agreement],
-            "reliability": [_several(raters) for raters in self.reliability],
+            "reliability": [_set(raters) for raters in self.reliability],
         }
 
 
@@ -163,9 +163,9 @@ def _pair(pair: RaterPair) -> dict[str, Any]:
     }
 
 
-def _several(found: RaterSet) -> dict[str, Any]:
-    about = {name: getattr(found, name) for name in ("raters", "measure", "n", "groups")}
-    return about | {name: getattr(found.reliability, name) for name in ALPHAS}
+def _set(raters: RaterSet) -> dict[str, Any]:
+    common = {name: getattr(raters, name) for name in ("raters", "measure", "n", "groups")}
+    return common | {name: getattr(raters.reliability, name) for name in ALPHAS}
 
 
 def _standing(standing: Standing) -> dict[str, Any]:

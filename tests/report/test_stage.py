@@ -18,7 +18,7 @@ from editbench.errors import UserError
 from editbench.paths import ReportPaths, ScorePaths
 from editbench.report.document import Report, ReportOptions
 from editbench.report.render import markdown_text, terminal
-from editbench.report.render.words import number, signed, span
+from editbench.report.render.formats import number, signed, span
 from editbench.report.stage import report
 
 from .conftest import ROWS, judgement, tables, write_lines

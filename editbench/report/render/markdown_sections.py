@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from editbench.report.render.formats import AGREEMENT, estimate, number, p_value, share, signed, span
 from editbench.report.render.markdown_text import bold, bullets, escape, table
-from editbench.report.render.words import AGREEMENT, estimate, number, p_value, share, signed, span
 from editbench.report.statistics.aggregate import Macro, SubsetSummary, Summary
 from editbench.report.statistics.agreement import ALPHAS, STATISTICS
 from editbench.report.statistics.anchors import Anchors

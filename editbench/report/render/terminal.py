@@ -13,7 +13,7 @@ from rich.text import Text
 
 from editbench.printable import clean
 from editbench.report.records.rows import Scale
-from editbench.report.render.words import AGREEMENT, estimate, number, p_value, ranks, share, signed, span
+from editbench.report.render.formats import AGREEMENT, estimate, number, p_value, ranks, share, signed, span
 from editbench.report.statistics.aggregate import Macro, RunSummary, Summary
 from editbench.report.statistics.agreement import ALPHAS, STATISTICS
 from editbench.report.statistics.comparison import Comparison, Difference

@@ -21,7 +21,7 @@ from editbench import atomic
 from editbench.errors import UserError
 from editbench.paths import ReportPaths
 from editbench.printable import printable
-from editbench.report.render import words
+from editbench.report.render import formats
 from editbench.report.render.html import charts, data, gallery, thumbnails, verdict, view
 from editbench.report.render.html.charts import Axis
 from editbench.report.render.html.gallery import Gallery
@@ -102,7 +102,7 @@ def _render(template: Template, document: Mapping[str, Any], found: Gallery, blo
         ],
         agreement=document["agreement"],
         reliability=document["reliability"],
-        statistics=words.AGREEMENT,
+        statistics=formats.AGREEMENT,
         samples=len(found.samples),
         drawn_of=found.drawn_of,
         controls=view.CONTROLS,
@@ -133,12 +133,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": words.number,
-        "signed": words.signed,
-        "span": words.span,
-        "share": lambda value: words.share(value).replace("%", "\N{NO-BREAK SPACE}%"),
-        "p_value": words.p_value,
-        "ranks": words.ranks,
+        "number": formats.number,
+        "signed": formats.signed,
+        "span": formats.span,
+        "share": lambda value: formats.share(value).replace("%", "\N{NO-BREAK SPACE}%"),
+        "p_value": formats.p_value,
+        "ranks": formats.ranks,
         "named": view.named,
     }
     return environment
