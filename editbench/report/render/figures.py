@@ -86,7 +86,7 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _saved(figure: Figure) -> Iterator[tuple[str, bytes]]:
-    """(format, contents of the file). Canvases are drawn directly, since `savefig` draws twice; the layout of the first does for the second."""
+    """(format, contents of the file). Canvases are drawn directly: `savefig` draws twice, the layout of the first does."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 

@@ -38,6 +38,8 @@ THEME = "theme"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageOptions:
+    """What the page shows, and how large it may get."""
+
     pictures: bool = True
     full: bool = False
     """Also write each picture at thumbnails.FULL pixels beside the page, for the view of one sample."""
@@ -64,16 +66,16 @@ def write(document: Mapping[str, Any], runs: Sequence[RunPictures], out: Path, o
     by_label = {run.label: run for run in runs}
     ordered = [by_label[run["label"]] for run in document["runs"]]
     disputed = {row["key"] for pair in document["agreement"] for row in pair["disputed"]}
-    found = gallery.collect(ordered, document["runs"], pictures=options.pictures, wanted=disputed, most=options.most)
-    made = thumbnails.make(data.pictures(found), paths, limit=options.limit, full=options.full)
-    block = data.Block(found, document["runs"], made, full=options.full)
-    edges = ([made.edge] if made.embedded is None else []) + ([thumbnails.FULL] if options.full else [])
-    atomic.write(paths.html, _render(template, document, found, block).encode())
-    thumbnails.remove_others(paths, {paths.picture(name, edge) for name in block.names for edge in edges})
-    return [*found.warnings, *made.unreadable]
+    shown = gallery.collect(ordered, document["runs"], pictures=options.pictures, wanted=disputed, most=options.most)
+    copies = thumbnails.make(data.pictures(shown), paths, limit=options.limit, full=options.full)
+    page_data = data.PageData(shown, document["runs"], copies, full=options.full)
+    edges = ([copies.edge] if copies.embedded is None else []) + ([thumbnails.FULL] if options.full else [])
+    atomic.write(paths.html, _render(template, document, shown, page_data).encode())
+    thumbnails.remove_others(paths, {paths.picture(name, edge) for name in page_data.names for edge in edges})
+    return [*shown.warnings, *copies.unreadable]
 
 
-def _render(template: Template, document: Mapping[str, Any], found: Gallery, block: data.Block) -> str:
+def _render(template: Template, document: Mapping[str, Any], shown: Gallery, page_data: data.PageData) -> str:
     theme, script = _static(f"{THEME}.js"), _script()
     style = _static("page.css")
     from markupsafe import Markup
@@ -86,16 +88,16 @@ def _render(template: Template, document: Mapping[str, Any], found: Gallery, blo
         style=Markup(style),
         theme=Markup(theme),
         script=Markup(script),
-        data=Markup(data.encode(block.value).decode()),
-        held=None if block.held is None else Markup(data.encode(block.held).decode()),
+        data=Markup(data.encode(page_data.contents).decode()),
+        embedded=None if page_data.embedded is None else Markup(data.encode(page_data.embedded).decode()),
         title=view.title(runs),
         facts=view.facts(runs),
-        notices=view.notices(document, found.notices),
+        notices=view.notices(document, shown.notices),
         verdicts=verdict.verdicts(document),
         folded=view.FOLDED,
         runs=runs,
         boards=boards,
-        lead=view.lead(runs, boards[0]),
+        leader=view.leader(runs, boards[0]),
         comparisons=[
             (comparison, by_label[comparison["runs"][0]], *view.differences(comparison))
             for comparison in document["comparisons"]
@@ -103,8 +105,8 @@ def _render(template: Template, document: Mapping[str, Any], found: Gallery, blo
         agreement=document["agreement"],
         reliability=document["reliability"],
         statistics=formats.AGREEMENT,
-        samples=len(found.samples),
-        drawn_of=found.drawn_of,
+        samples=len(shown.samples),
+        sampled_from=shown.sampled_from,
         controls=view.CONTROLS,
         resamples=document["resamples"],
         seed=document["seed"],
