@@ -115,18 +115,19 @@ class Report:
     boards: Sequence[Sequence[Standing]]
     comparisons: Sequence[Comparison]
     warnings: Sequence[str]
-    """On the runs side by side."""
+    """Warnings on the runs side by side."""
     run_warnings: Mapping[str, Sequence[str]]
-    """On each run, by label."""
+    """Warnings on each run, by label."""
     agreement: Sequence[RaterPair]
-    """Of every two raters of the same edits."""
+    """Agreement of every two raters of the same edits."""
     reliability: Sequence[RaterSet]
-    """Of all raters of the same edits, where they are more than two."""
+    """Agreement of all raters of the same edits, where they are more than two."""
     missing: list[str] = field(default_factory=list)
     """What the charts and the page could not show, in sentences."""
 
     @property
     def standings(self) -> list[Standing]:
+        """The standings of all boards, one board after the other."""
         return [standing for board in self.boards for standing in board]
 
     @property

@@ -29,14 +29,14 @@ def run(
     settings: Mapping[str, Any] | None = None,
 ) -> ScoredRun:
     """Scores of samples k0, k1, ...; NaN for a failure. Without `groups`, each is of a group of its own; `names` are theirs."""
-    n, keys = len(scores), [f"k{place}" for place in range(len(scores))] if keys is None else keys
+    n, keys = len(scores), [f"k{row}" for row in range(len(scores))] if keys is None else keys
     order = sorted(range(n), key=keys.__getitem__)  # as rows of a file are
     score = np.array(scores, dtype=np.float64)[order]
     status = np.where(np.isnan(score), STATUSES.index(_FAILED), STATUSES.index(OK))
     group = (np.arange(n) if groups is None else np.array(groups))[order]
     category = np.zeros(n, dtype=np.int64) if categories is None else np.array(categories)[order]
     rows = Rows(
-        keys=[keys[place] for place in order],
+        keys=[keys[row] for row in order],
         score=score,
         mass=np.full(n, np.nan),
         status=status,

@@ -35,7 +35,7 @@ class Ratings:
     scale: Scale | None
     """The scale on the command line; None when it is that of the ratings themselves."""
     ratings: Mapping[str, Mapping[str, float]]
-    """By what is rated (`score`, or a criterion or step) and by key, in the file's order."""
+    """Ratings by what is rated (`score`, or a criterion or step) and by key, in the file's order."""
 
 
 def read(argument: str, known: Collection[str], criteria: Collection[str] = ()) -> Ratings:

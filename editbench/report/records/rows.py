@@ -63,9 +63,9 @@ class Rows:
     language: NDArray[np.int64]
     """Index into `languages`."""
     categories: Sequence[str]
-    """Sorted."""
+    """Names of the categories, sorted."""
     languages: Sequence[str]
-    """Sorted."""
+    """Names of the languages, sorted."""
     reads: Mapping[str, int] = field(default_factory=dict)
     """Number of scored rows by how their score was read, sorted by name."""
     criteria: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Rows:
     controls: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     """Which rows of an audit are of each kind of control; empty for scores of edits."""
     group_names: Sequence[str] = ()
-    """Sorted. A sample without a group is one of its own, called NUL and the sample's key: two runs name it alike."""
+    """Names of the groups, sorted. A sample without one is a group, called NUL and the sample's key: two runs name it alike."""
 
     @property
     def scored(self) -> NDArray[np.bool_]:
@@ -151,6 +151,7 @@ class _Codes(Generic[Value]):
         self._codes = array("q")
 
     def extend(self, values: Iterable[Value]) -> None:
+        """Add values of further rows."""
         self._codes.extend(map(self._numbering.__getitem__, values))
 
     @property
@@ -190,11 +191,11 @@ class _Table:
         self.keys: list[str] = []
         self.texts: dict[str, _Codes[str]] = {name: _Codes() for name in _TEXTS}
         self.names: dict[str, _Codes[tuple[str, ...]]] = {name: _Codes() for name in (*_LISTS, *_MAPPINGS)}
-        """Of a mapping, the names that a row's has; its numbers lie one after another in `numbers`."""
+        """Names in each row's list or mapping; the numbers of all mappings lie one after another in `numbers`."""
         self.numbers = {name: array("d") for name in (*_NUMBERS, *_MAPPINGS)}
 
     def extend(self, lines: Sequence[bytes]) -> None:
-        """Raises _BadRow."""
+        """Add lines of the file. Raises _BadRow."""
         columns = dict(zip(_FIELDS, zip(*map(_values, self._decode(lines)), strict=True), strict=True))
         keys = columns["key"]
         columns["group"] = tuple(group or f"\0{key}" for group, key in zip(columns["group"], keys, strict=True))
@@ -267,13 +268,13 @@ class _Table:
         return np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
 
     def _lists_by_name(self, column: str, order: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
-        """By name, the rows whose list has it."""
+        """For each name that occurs in a column of lists: which rows have it, shape (n,)."""
         lists = self.names[column]
         names = dict.fromkeys(name for value in lists.by_appearance(order) for name in value)
         return {name: np.array([name in value for value in lists.values], dtype=bool)[lists.codes][order] for name in names}
 
     def _numbers_by_name(self, column: str, order: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-        """By name, shape (n,), NaN where a row does not have it."""
+        """For each name that occurs in a column of mappings: its numbers, shape (n,), NaN where a row does not have it."""
         mappings, numbers = self.names[column], np.array(self.numbers[column])
         columns = {name: np.full(len(order), np.nan) for value in mappings.by_appearance(order) for name in value}
         lengths = np.array([len(value) for value in mappings.values])[mappings.codes]

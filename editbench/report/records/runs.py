@@ -32,7 +32,7 @@ class Versioned:
 
     @classmethod
     def of(cls, named: manifests.Named) -> Versioned:
-        """Of a name that is an absolute path only the last part is taken, which other machines share."""
+        """What a manifest names; of a name that is an absolute path only the last part, which other machines share."""
         name = PurePath(named.name).name if PurePath(named.name).is_absolute() else named.name
         return cls(name, named.revision or named.digest or "")
 
@@ -55,6 +55,7 @@ class HeadlineFacts:
 
     @property
     def name(self) -> str:
+        """MICRO_MEAN or MACRO_MEAN: which mean is the headline number."""
         return MACRO_MEAN if self.aggregate == "macro" else MICRO_MEAN
 
 
@@ -109,9 +110,9 @@ class ScoredRun:
     """What else decides the scores: the judge's settings without those that only say how the work is cut."""
     rows: Rows
     audit: Rows | None = None
-    """Of the controls, each with the key of the sample that it is about; None where the judge was not audited."""
+    """Rows of the controls, each with the key of the sample that it is about; None where the judge was not audited."""
     anchors: Rows | None = None
-    """Of the anchor edits; None where there were none."""
+    """Rows of the anchor edits; None where there were none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +134,7 @@ class _Identity:
     digest: str = ""
 
     def facts(self) -> Facts:
+        """What the report shows of it."""
         edits = self.edits or _EditsFacts()
         return Facts(
             editor=Versioned.of(edits.model),
@@ -184,7 +186,11 @@ def labels(runs: Sequence[ScoredRun], names: Sequence[str] = ()) -> list[str]:
     if twice := [str(root) for root, count in Counter(roots).items() if count > 1]:
         raise UserError(f"{', '.join(twice)} is given more than once", "Give each score folder once.")
     if names:
-        _check_names(names, len(runs))
+        if len(names) != len(runs):
+            remedy = "Give one name a folder, in the same order."
+            raise UserError(f"{len(names)} names for {len(runs)} score folders", remedy)
+        if "" in names or len(set(names)) < len(names):
+            raise UserError(f"names must differ and not be empty: {', '.join(names)}", "Give each folder a name of its own.")
         return list(map(_encodable, names))
     editors = [run.facts.editor.name for run in runs]
     labels = [root.name if editor == UNKNOWN else editor for editor, root in zip(editors, roots, strict=True)]
@@ -194,13 +200,6 @@ def labels(runs: Sequence[ScoredRun], names: Sequence[str] = ()) -> list[str]:
         if len(set(labels)) < len(labels) and len(set(values)) > 1:
             labels = [f"{label} / {value}" for label, value in zip(labels, values, strict=True)]
     return list(map(_encodable, labels))
-
-
-def _check_names(names: Sequence[str], count: int) -> None:
-    if len(names) != count:
-        raise UserError(f"{len(names)} names for {count} score folders", "Give one name a folder, in the same order.")
-    if "" in names or len(set(names)) < count:
-        raise UserError(f"names must differ and not be empty: {', '.join(names)}", "Give each folder a name of its own.")
 
 
 def _tails(roots: Sequence[Path]) -> list[str]:

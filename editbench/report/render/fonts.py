@@ -12,7 +12,7 @@ import unicodedata
 DEFAULT = "DejaVu Sans"
 """Comes with matplotlib: Latin, Greek, Cyrillic, Arabic, symbols."""
 PREFERRED = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Microsoft YaHei", "PingFang SC", "SimHei")
-"""Tried before others: many fonts have some Chinese characters, in the shapes of another language."""
+"""Families that are tried before others: many fonts have some Chinese characters, in the shapes of another language."""
 _LISTED = 10
 """Characters named in one sentence."""
 

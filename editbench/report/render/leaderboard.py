@@ -14,29 +14,9 @@ from editbench.report.document import Standing
 from editbench.report.statistics.aggregate import RunSummary
 
 COLUMNS = (
-    "board",
-    "rank",
-    "rank_best",
-    "rank_worst",
-    "label",
-    "editor",
-    "judge",
-    "rubric",
-    "readout",
-    "benchmark",
-    "n",
-    "scored",
-    "coverage",
-    "headline_name",
-    "headline",
-    "headline_low",
-    "headline_high",
-    "headline_percent",
-    "micro_mean",
-    "ci_low",
-    "ci_high",
-    "macro_mean",
-    "mean_failures_lowest",
+    *("board", "rank", "rank_best", "rank_worst", "label", "editor", "judge", "rubric", "readout", "benchmark"),
+    *("n", "scored", "coverage", "headline_name", "headline", "headline_low", "headline_high", "headline_percent"),
+    *("micro_mean", "ci_low", "ci_high", "macro_mean", "mean_failures_lowest"),
 )
 """`headline_low` and `headline_high` are the headline's 95 % interval, `ci_low` and `ci_high` the micro mean's, of which
 `mean_failures_lowest` is too. Followed by `mean:CATEGORY` for each category of any run, `flags` (such as

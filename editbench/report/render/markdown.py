@@ -81,7 +81,12 @@ def _leaderboard(board: Sequence[Standing]) -> str:
 
 def _standing(standing: Standing, other: str, names: Sequence[str]) -> tuple[str, ...]:
     run = standing.run
-    overall = (number(run.headline.value), span(run.headline.interval), share(run.micro.coverage), _floor(run.micro))
+    overall = (
+        number(run.headline.value),
+        span(run.headline.interval),
+        share(run.micro.coverage),
+        number(run.micro.mean_failures_lowest),
+    )
     other_mean = run.micro.mean if other == MICRO_MEAN else run.macro.mean
     means = [number(run.categories[name].mean) if name in run.categories else "-" for name in names]
     return (str(standing.rank), run.label, ranks(standing.rank_range), *overall, number(other_mean), *means)
@@ -102,14 +107,18 @@ def _rows(summaries: Mapping[str, Summary]) -> Iterable[tuple[str, ...]]:
 def _row(name: str, summary: Summary) -> tuple[str, ...]:
     spread = map(number, (summary.std, summary.min, summary.q1, summary.median, summary.q3, summary.max))
     counts = (str(summary.n), str(summary.scored), share(summary.coverage))
-    return (name, *counts, number(summary.mean), span(summary.interval), *spread, share(summary.top_share), _floor(summary))
+    return (
+        name,
+        *counts,
+        number(summary.mean),
+        span(summary.interval),
+        *spread,
+        share(summary.top_share),
+        number(summary.mean_failures_lowest),
+    )
 
 
 def _macro_row(name: str, macro: Macro) -> tuple[str, ...]:
     blank = [""] * 3
     name = Markdown(f"{escape(name)} over {macro.categories}")
-    return (name, *blank, number(macro.mean), span(macro.interval), *blank, *blank, "", _floor(macro))
-
-
-def _floor(summary: Summary | Macro) -> str:
-    return number(summary.mean_failures_lowest)
+    return (name, *blank, number(macro.mean), span(macro.interval), *blank, *blank, "", number(macro.mean_failures_lowest))

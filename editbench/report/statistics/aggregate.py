@@ -63,7 +63,7 @@ class Macro:
 
     mean: float | None
     interval: tuple[float, float] | None
-    """None when a category has fewer than two groups."""
+    """95 % interval, clustered by group; None when a category has fewer than two groups."""
     mean_failures_lowest: float | None
     categories: int
     """Categories that have a mean."""
@@ -91,7 +91,7 @@ class SubsetSummary:
     macro: Macro
     language_macros: Mapping[str, Macro]
     cells: Mapping[str, Mapping[str, Summary]]
-    """By language and category."""
+    """Statistics by language and category."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +99,10 @@ class Histogram:
     """Counts of scores. Bin i holds edges[i] <= score < edges[i + 1], the last one its upper edge too."""
 
     edges: list[float]
-    """Over the rubric's scale, or over the scores where it tells none; empty without either. Where all scores are whole,
-    and few, each has a bin of its own."""
+    """Ends of the bins, over the rubric's scale, or over the scores where it tells none; empty without either. Whole
+    scores, if they are few, have a bin each."""
     counts: dict[str, list[int]]
-    """By category."""
+    """Counts of each bin, by category."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,15 +113,15 @@ class RunSummary:
     facts: Facts
     headline: Headline
     micro: Summary
-    """Over all samples."""
+    """Statistics of all samples, which count alike."""
     macro: Macro
     categories: Mapping[str, Summary]
     languages: Mapping[str, Summary]
     cells: Mapping[str, Mapping[str, Summary]]
-    """By language and category."""
+    """Statistics by language and category."""
     subsets: Mapping[str, SubsetSummary]
     language_macros: Mapping[str, Macro]
-    """Over the categories within each language."""
+    """Macro means over the categories within each language."""
     protocol: Protocol
     histogram: Histogram
     mean_mass: float | None
@@ -213,7 +213,7 @@ class _Summaries:
         self.filled = np.where(rows.scored, rows.score, scale[0]) if scale else None
 
     def micro(self, mask: Bools) -> Summary:
-        """Every sample counts alike."""
+        """Statistics of the samples of a mask, which count alike."""
         rows, scale = self.rows, self.scale
         scored = mask & rows.scored
         values = rows.score[scored]
@@ -238,7 +238,7 @@ class _Summaries:
         )
 
     def macro(self, mask: Bools) -> Macro:
-        """Every category counts alike."""
+        """Means of the categories that samples of a mask are of, which count alike."""
         rows, scored = self.rows, mask & self.rows.scored
         present, known = (np.bincount(rows.category[some], minlength=len(rows.categories)) > 0 for some in (mask, scored))
         lowest = None if self.filled is None else clustered.macro_mean(self.filled[mask], rows.category[mask])
@@ -251,6 +251,7 @@ class _Summaries:
         )
 
     def subset(self, mask: Bools) -> SubsetSummary:
+        """Statistics of the samples of a mask, by language and category too."""
         by_language = {name: mask & language for name, language in self.languages.items()}
         macros = {name: self.macro(some) for name, some in by_language.items() if some.any()}
         return SubsetSummary(micro=self.micro(mask), macro=self.macro(mask), language_macros=macros, cells=self.cells(mask))

@@ -17,14 +17,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from editbench.report.statistics.clustered import LEVEL, Codes, Estimate, Floats, Interval
+from editbench.report.statistics.clustered import LEVEL, Codes, Estimate, Floats, Interval, dense
 from editbench.report.statistics.krippendorff import alpha
 
 RESAMPLES = 1000
 DRAWS = 10_000_000
 """Samples drawn in all: of many samples there are fewer resamples, since their interval is narrow."""
 LEAST_RESAMPLES = 100
-"""Fewer don't place the ends of an interval: more than 100,000 samples have none."""
+"""Fewer resamples don't fix the ends of an interval: more than 100,000 samples have none."""
 SEED = 0
 LEAST_DEFINED = 0.95
 """Share of the resamples that must define a statistic for it to have an interval."""
@@ -38,7 +38,7 @@ class Agreement:
     spearman: Estimate
     kendall_tau_b: Estimate
     krippendorff_alpha: Estimate
-    """For interval data."""
+    """Krippendorff's alpha for interval data."""
     krippendorff_alpha_ordinal: Estimate
     pairwise_accuracy: Estimate
 
@@ -49,7 +49,7 @@ class Reliability:
 
     krippendorff_alpha_ordinal: Estimate
     krippendorff_alpha: Estimate
-    """For interval data."""
+    """Krippendorff's alpha for interval data."""
 
 
 STATISTICS = tuple(entry.name for entry in fields(Agreement))
@@ -121,7 +121,7 @@ def reliability(ratings: Floats, groups: Codes) -> Reliability:
 
 def _estimates(measure: Callable[[_Weights], Floats], cell: Codes, groups: Codes) -> list[Estimate]:
     """k statistics with their intervals. `measure` gives them for b resamples, shape (k, b); `cell`: index of each sample's."""
-    group_count, groups = _dense(groups)
+    group_count, groups = dense(groups)
     values = measure(_weigh(cell, groups, np.ones((group_count, 1))))[:, 0]
     drawn = [measure(weights) for weights in _resamples(cell, groups, group_count)]
     intervals = map(_percentiles, np.concatenate(drawn, axis=1)) if drawn else [None] * len(values)
@@ -130,16 +130,9 @@ def _estimates(measure: Callable[[_Weights], Floats], cell: Codes, groups: Codes
 
 
 def _cells(first: Floats, second: Floats, units: Floats) -> _Cells:
-    _, ranks = _dense(first)
-    count, others = _dense(second)
-    codes, index, cell = np.unique(ranks * count + others, return_index=True, return_inverse=True)
-    return _Cells(cell, codes // count, codes % count, units[index])
-
-
-def _dense(values: Floats | Codes) -> tuple[int, Codes]:
-    """How many distinct values there are, and the rank of each value among them."""
-    distinct, ranks = np.unique(values, return_inverse=True)
-    return len(distinct), ranks
+    (_, ranks), (levels, others) = (np.unique(scores, return_inverse=True) for scores in (first, second))
+    codes, index, cell = np.unique(ranks * len(levels) + others, return_index=True, return_inverse=True)
+    return _Cells(cell, codes // len(levels), codes % len(levels), units[index])
 
 
 def _resamples(cell: Codes, groups: Codes, group_count: int) -> Iterator[_Weights]:
@@ -167,7 +160,7 @@ def _sum_by(codes: Codes, weights: Floats) -> Floats:
 
 
 def _starts(codes: Codes) -> NDArray[np.intp]:
-    """Where each run of one code begins."""
+    """Index of each code's first row; `codes`: in order, shape (n,)."""
     return np.flatnonzero(np.diff(codes, prepend=-1))
 
 

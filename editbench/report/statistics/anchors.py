@@ -42,7 +42,7 @@ class Anchors:
 def shifts(
     runs: Mapping[str, ScoredRun], reference: ScoredRun | None = None, resamples: int = RESAMPLES, seed: int = SEED
 ) -> dict[str, Anchors]:
-    """By label, how each run with anchors stands to the reference; a reference itself has none.
+    """How the scores of each run with anchors stand to the reference's, by label; a reference itself has no entry.
 
     Args:
         runs: by label.
@@ -103,7 +103,7 @@ def _shift(run: ScoredRun, anchors: Rows, reference: Rows, label: str, resamples
 
 
 def _pearson(first: Floats, second: Floats) -> float | None:
-    """Of shape (n,); None below two values, or where all of one are the same."""
+    """Pearson's correlation of shapes (n,); None below two values, or where all values of one are the same."""
     if len(first) < 2 or first.std() < _NEGLIGIBLE or second.std() < _NEGLIGIBLE:
         return None
     first, second = first - first.mean(), second - second.mean()

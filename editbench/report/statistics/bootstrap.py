@@ -42,12 +42,12 @@ SEED = 0
 WIDEST = 2.0
 """Times Student's quantile."""
 FEW_GROUPS = 1_000
-"""Up to so many, groups are drawn one by one; above, by cells of groups of nearly equal influence."""
+"""Up to so many groups are drawn one by one; above, by cells of groups of nearly equal influence."""
 CELLS = 128
 _NEGLIGIBLE = 1e-12
 """Share of the greatest value below which an error is a rounding error."""
 _EVEN = 1e-6
-"""The same for the spread of a resample, which is the root of a difference."""
+"""Share of the error below which the spread of a resample is a rounding error: it is the root of a difference."""
 _BLOCK = 1_000_000  # draws held at once: 8 MB an array, which stays near the processor
 
 
@@ -95,7 +95,7 @@ class Bootstrap:
         return self.interval(influence(values[index], self.groups[index], strata[index]))
 
     def interval(self, influence: Influence | None) -> Interval | None:
-        """95 % interval of a statistic whose groups' influences are known: (x, x) when they are all 0; None of None."""
+        """95 % interval of a statistic whose groups' influences are known: (x, x) when all are 0; None without influences."""
         if influence is None:
             return None
         if influence.error <= _NEGLIGIBLE * influence.greatest:

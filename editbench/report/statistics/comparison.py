@@ -39,13 +39,13 @@ class Difference:
     second_mean: float | None
     difference: float | None
     interval: Interval | None
-    """95 %, by bootstrap over groups, no wider than the scale; None below two groups (in any category, for macro)."""
+    """95 % interval, by bootstrap over groups, no wider than the scale; None below two groups (in any category, for macro)."""
     wins: int
     """Samples that the second run scores higher."""
     ties: int
     losses: int
     p: float | None
-    """Of no difference: two-sided, by flipping the signs of whole groups."""
+    """p-value of "no difference": two-sided, by flipping the signs of whole groups."""
     p_holm: float | None
     """`p`, corrected for the number of categories; None for overall and macro."""
     effect: float | None
@@ -59,9 +59,9 @@ class Differences:
     """The differences of two runs, of the whole and by category."""
 
     overall: Difference
-    """Of all samples, which count alike."""
+    """Difference of the micro means."""
     macro: Difference
-    """Of the categories' means, which count alike; `wins`, `ties` and `losses` count samples here too."""
+    """Difference of the macro means; `wins`, `ties` and `losses` count samples here too."""
     categories: Mapping[str, Difference]
 
 
@@ -70,7 +70,7 @@ class Comparison:
     """Two runs of one board on the samples that both scored."""
 
     runs: tuple[str, str]
-    """Labels; a difference is the second minus the first."""
+    """Labels of the two; a difference is the second minus the first."""
     rows: Differences
 
 
@@ -246,7 +246,7 @@ def _flipped(sizes: Floats, flips: int, random: np.random.Generator) -> Iterator
 
 
 def _signed_sums(positive: Codes, sizes: Floats) -> Floats:
-    """Of each row of `positive`, shape (b, groups): the sum of `sizes`, negative where it is 0."""
+    """Sums of `sizes`, shape (b,), each with its sign: negative where `positive`, shape (b, groups), is 0."""
     return np.where(positive, sizes, -sizes).sum(axis=1)
 
 

@@ -7,7 +7,7 @@ import math
 from editbench.report.statistics.clustered import Influence, t_quantile
 
 LEAST_GROUPS = 6
-"""Fewer can't show anything: of five groups all have the same sign, by chance alone, in one case out of 16."""
+"""Fewer groups can't show any difference: of five groups all have the same sign, by chance alone, in one case out of 16."""
 POWER = 0.8
 _ONE_IN = 20  # the level, 5 %
 

@@ -37,13 +37,13 @@ class ProtocolMean:
     """Values: one a sample that has it; in a pool, all criteria of all samples."""
     mean: float | None
     interval: tuple[float, float] | None
-    """95 %, clustered by group."""
+    """95 % interval of the mean, clustered by group."""
     percent: float | None
     """factor * (mean - offset) where the rubric shows percent; of an accuracy, 100 times the mean."""
     macro: float | None = None
     """The unweighted mean of the categories' means; None for pools and an accuracy."""
     mean_failures_lowest: float | None = None
-    """Of an accuracy: over all samples, those without a score counting as below the top; None for anything else."""
+    """An accuracy over all samples, those without a score counting as below the top; None for anything else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class ProtocolPart:
 
 
 Cells = Mapping[str, Mapping[str, ProtocolPart]]
-"""By language and category."""
+"""The protocol's numbers by language and category."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ class Protocol:
 
 
 def cells(rows: Rows, mask: Bools) -> dict[str, dict[str, Bools]]:
-    """By language and category that any sample of the mask is of: the mask of its samples of both."""
+    """Masks, shape (n,), of the samples of each language and category, by both names; those that have a sample of `mask`."""
     masks: dict[str, dict[str, Bools]] = {}
     for language, name in enumerate(rows.languages):
         spoken = mask & (rows.language == language)
@@ -134,6 +134,7 @@ class _Parts:
         self.top = _at_the_top(rows, rubric) if rubric.headline.accuracy and known else None
 
     def part(self, mask: Bools) -> ProtocolPart:
+        """The numbers of the samples of a mask."""
         rows, scored = self.rows, mask & self.rows.scored
         return ProtocolPart(
             percent=as_percent(clustered.macro_mean(rows.score[scored]), self.percent),

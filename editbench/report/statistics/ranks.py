@@ -92,7 +92,7 @@ def _ranks(values: Floats) -> Codes:
 
 
 def _headline_strata(run: ScoredRun) -> Codes | None:
-    """Of the scored samples, the strata whose means count alike; None where every sample does."""
+    """Stratum of each scored sample, where the means of strata count alike; None where every sample counts alike."""
     return run.rows.category[run.rows.scored] if run.facts.rubric.headline.name == MACRO_MEAN else None
 
 

@@ -43,7 +43,7 @@ class Rater:
     kind: str
     """`run` or `ratings`."""
     scale: Scale | None
-    """None when it can't be known: all scores are the same."""
+    """Lowest and highest score; None when it can't be known, since all scores are the same."""
     scale_from: str
     """`rubric`, `given` or `observed`."""
 
@@ -61,9 +61,9 @@ class Dispute:
     key: str
     category: str
     scores: tuple[float, float]
-    """Each on its rater's own scale."""
+    """The two scores, each on its rater's own scale."""
     difference: float
-    """On 0..1, never 0."""
+    """Absolute difference of the scores when each scale is brought to 0..1; never 0."""
     responses: tuple[str, str] = ("", "")
     """How each began what it wrote; empty for people."""
 
@@ -96,7 +96,7 @@ class RaterSet:
     n: int
     groups: int
     reliability: Reliability
-    """On 0..1 of each rater's scale; undefined when a scale is not known."""
+    """Agreement of ratings on 0..1 of each rater's scale; undefined when a scale is not known."""
 
     def __str__(self) -> str:
         return _named(", ".join(rater.name for rater in self.raters), self.measure)
@@ -108,7 +108,7 @@ class _Rated:
 
     rater: Rater
     ratings: Mapping[str, float]
-    """By key, rounded to DECIMALS: those that look alike are tied."""
+    """Ratings by key, rounded to DECIMALS: those that look alike are tied."""
 
 
 class _Written(msgspec.Struct):
@@ -147,7 +147,7 @@ def compare(runs: Mapping[str, ScoredRun], files: Sequence[str] = ()) -> tuple[l
 
 
 def scales(pairs: Sequence[RaterPair]) -> list[str]:
-    """Each rater with its scale, in words."""
+    """A text on each rater's scale."""
     return list(dict.fromkeys(_named(str(rater), pair.measure) for pair in pairs for rater in pair.raters))
 
 

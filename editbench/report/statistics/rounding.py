@@ -33,6 +33,7 @@ def mean(values: NDArray[Any]) -> float | None:
 
 
 def rounded_estimate(value: float | None, interval: Interval | None) -> Estimate:
+    """Value and ends rounded to DECIMALS."""
     return Estimate(rounded(value), rounded_pair(interval))
 
 

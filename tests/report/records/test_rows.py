@@ -51,7 +51,7 @@ def test_rows_without_a_group_are_groups_of_their_own(tmp_path: Path) -> None:
 
 
 def test_flags_are_counted_and_rows_without_the_field_have_none(tmp_path: Path) -> None:
-    more = [GOOD | {"key": f"k{place}", "flags": flags} for place, flags in enumerate((["uniform"], [], ["nan", "uniform"]))]
+    more = [GOOD | {"key": f"k{index}", "flags": flags} for index, flags in enumerate((["uniform"], [], ["nan", "uniform"]))]
     assert _read(tmp_path, GOOD, *more).flags == {"nan": 1, "uniform": 2}
     assert _read(tmp_path, GOOD).flags == {}
 

@@ -19,7 +19,7 @@ SCORES = [2.0, 4.0, 6.0, 8.0, 3.0, 7.0]
 
 
 def _anchors(scores: Sequence[float | None]) -> list[Judgement]:
-    return [judgement(f"x{place}", "a", f"g{place}", score) for place, score in enumerate(scores)]
+    return [judgement(f"x{index}", "a", f"g{index}", score) for index, score in enumerate(scores)]
 
 
 def _runs(make: Make, **scores: Sequence[float | None]) -> dict[str, ScoredRun]:

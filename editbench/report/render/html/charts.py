@@ -39,12 +39,12 @@ class Axis:
 
     @classmethod
     def full(cls, scale: Sequence[float] | None, values: Iterable[float]) -> Axis:
-        """The whole scale; without one, what `values` span."""
+        """The axis of the whole scale; without one, that which `values` span."""
         return cls(*scale) if scale else cls.around(values, None)
 
     @classmethod
     def around(cls, values: Iterable[float], scale: Sequence[float] | None) -> Axis:
-        """What `values` span, to round numbers, within the scale."""
+        """The axis that `values` span, to round numbers, within the scale."""
         known = list(values)
         if not known:
             return cls(*scale) if scale else cls(0.0, 1.0)
@@ -59,7 +59,7 @@ class Axis:
 
     @classmethod
     def about_zero(cls, values: Iterable[float], scale: Sequence[float] | None) -> Axis:
-        """As far to one side of zero as to the other, and no further than scores of the scale can lie apart."""
+        """An axis as far to one side of zero as to the other, and no further than scores of the scale can lie apart."""
         greatest = max((abs(value) for value in values), default=0.0)
         if scale and greatest >= scale[1] - scale[0]:
             return cls(scale[0] - scale[1], scale[1] - scale[0])

@@ -35,7 +35,7 @@ class GallerySample:
     """A sample and what the runs made of it. The texts and pictures are those of the first run that has them."""
 
     name: str
-    """Its key; with a number behind it where another benchmark in the report has the same key."""
+    """The sample's key; with a number behind it where another benchmark in the report has the same key."""
     category: str
     language: str
     instruction: str | None = None
@@ -44,7 +44,7 @@ class GallerySample:
     sources: list[StoredPicture] = field(default_factory=list)
     references: list[StoredPicture] = field(default_factory=list)
     results: dict[int, JudgedEdit] = field(default_factory=dict)
-    """By the number of the run."""
+    """What each run made of it, by the number of the run."""
 
 
 @dataclass(frozen=True, slots=True)

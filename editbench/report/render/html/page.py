@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 SCRIPTS = ("data", "filter", "grid", "detail", "main")
 """Joined in this order into one script."""
 THEME = "theme"
-"""In the head, so that the page does not flash in the wrong colours."""
+"""A script in the head, so that the page does not flash in the wrong colours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ def write(document: Mapping[str, Any], runs: Sequence[RunPictures], out: Path, o
 
     Args:
         document: the contents of report.json.
-        runs: one for each of the document's, found by its label.
+        runs: one for each of the document's, matched by its label.
 
     Raises:
         UserError: Jinja is not installed, or a score folder can't be read.
@@ -66,16 +66,16 @@ def write(document: Mapping[str, Any], runs: Sequence[RunPictures], out: Path, o
     by_label = {run.label: run for run in runs}
     ordered = [by_label[run["label"]] for run in document["runs"]]
     disputed = {row["key"] for pair in document["agreement"] for row in pair["disputed"]}
-    shown = gallery.collect(ordered, document["runs"], pictures=options.pictures, wanted=disputed, most=options.most)
-    copies = thumbnails.make(data.pictures(shown), paths, limit=options.limit, full=options.full)
-    page_data = data.PageData(shown, document["runs"], copies, full=options.full)
+    collected = gallery.collect(ordered, document["runs"], pictures=options.pictures, wanted=disputed, most=options.most)
+    copies = thumbnails.make(data.pictures(collected), paths, limit=options.limit, full=options.full)
+    page_data = data.PageData(collected, document["runs"], copies, full=options.full)
     edges = ([copies.edge] if copies.embedded is None else []) + ([thumbnails.FULL] if options.full else [])
-    atomic.write(paths.html, _render(template, document, shown, page_data).encode())
+    atomic.write(paths.html, _render(template, document, collected, page_data).encode())
     thumbnails.remove_others(paths, {paths.picture(name, edge) for name in page_data.names for edge in edges})
-    return [*shown.warnings, *copies.unreadable]
+    return [*collected.warnings, *copies.unreadable]
 
 
-def _render(template: Template, document: Mapping[str, Any], shown: Gallery, page_data: data.PageData) -> str:
+def _render(template: Template, document: Mapping[str, Any], collected: Gallery, page_data: data.PageData) -> str:
     theme, script = _static(f"{THEME}.js"), _script()
     style = _static("page.css")
     from markupsafe import Markup
@@ -92,7 +92,7 @@ def _render(template: Template, document: Mapping[str, Any], shown: Gallery, pag
         embedded=None if page_data.embedded is None else Markup(data.encode(page_data.embedded).decode()),
         title=view.title(runs),
         facts=view.facts(runs),
-        notices=view.notices(document, shown.notices),
+        notices=view.notices(document, collected.notices),
         verdicts=verdict.verdicts(document),
         folded=view.FOLDED,
         runs=runs,
@@ -105,8 +105,8 @@ def _render(template: Template, document: Mapping[str, Any], shown: Gallery, pag
         agreement=document["agreement"],
         reliability=document["reliability"],
         statistics=formats.AGREEMENT,
-        samples=len(shown.samples),
-        sampled_from=shown.sampled_from,
+        samples=len(collected.samples),
+        sampled_from=collected.sampled_from,
         controls=view.CONTROLS,
         resamples=document["resamples"],
         seed=document["seed"],
@@ -147,7 +147,7 @@ def _environment() -> Environment:
 
 
 def _policy(scripts: Sequence[str], style: str) -> str:
-    """Nothing from elsewhere. `file:` and 'self' are the pictures beside the page, opened from a disk or from a server."""
+    """The content security policy: nothing from elsewhere. `file:` and 'self' are pictures beside the page."""
     sources = " ".join(map(_hash, scripts))
     return (
         f"default-src 'none'; script-src {sources}; style-src {_hash(style)}; img-src data: 'self' file:; "

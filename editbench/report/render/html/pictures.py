@@ -48,7 +48,7 @@ class EditShards:
 
     label: str
     root: Path | None
-    """None when no folder with these edits was found."""
+    """The folder of edits; None when none with these edits was found."""
     reason: str
     """Why there is no root."""
     name: str

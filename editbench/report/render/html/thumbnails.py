@@ -107,18 +107,20 @@ def _decode(data: bytes, name: str, edge: int) -> Image.Image:
 
 @dataclass(slots=True)
 class _Maker:
+    """Encodes pictures in threads, and remembers those that can't be read."""
+
     pool: ThreadPoolExecutor
     paths: ReportPaths
     progress: Progress
     broken: dict[str, str] = field(default_factory=dict)
-    """By name."""
+    """A sentence on each picture that can't be read, by name."""
     claimed: set[str] = field(default_factory=set)
     """Names that a thread has taken on: two would write one file at once."""
     lock: Lock = field(default_factory=Lock)
 
     def embedded(self, pictures: Sequence[StoredPicture], limit: int) -> Thumbnails | None:
-        """In memory, at the largest size that stays under the limit; None when none does."""
-        names = list(self._map(_name, pictures, "reading pictures"))
+        """Thumbnails in memory, at the largest size that stays under the limit; None when none does."""
+        names = list(self._map(lambda picture: _digest(picture.read()), pictures, "reading pictures"))
         first = dict(zip(reversed(names), reversed(pictures), strict=True))
         unique = {name: first[name] for name in dict.fromkeys(names)}
         for edge in EDGES:
@@ -132,7 +134,7 @@ class _Maker:
         return None
 
     def stored(self, pictures: Sequence[StoredPicture], edges: Sequence[int]) -> Thumbnails:
-        """As files; an existing one is not made again, for its name tells its contents."""
+        """Thumbnails as files; an existing one is not made again, for its name tells its contents."""
         self.claimed.clear()
         names = list(self._map(lambda picture: self._store(picture, edges), pictures, "thumbnails"))
         return self._thumbnails(names, edges[0], None)
@@ -180,10 +182,6 @@ class _Maker:
         except UserError as error:
             self.broken[name] = str(error)
             return None
-
-
-def _name(picture: StoredPicture) -> str:
-    return _digest(picture.read())
 
 
 def _digest(data: bytes) -> str:

@@ -17,7 +17,7 @@ FACTS = (("editor", "Editor"), ("benchmark", "Benchmark"), ("judge", "Judge"), (
 MARKS = 4
 """Shapes that tell runs apart in a chart; a fifth run starts over."""
 FOLDED = 4
-"""Of warnings and of verdicts, those beyond are folded away."""
+"""Warnings and verdicts shown; those beyond are folded away."""
 CONTROLS = {
     "unedited": "the source shown as its own edit",
     "stranger": "another sample's edit",

@@ -128,7 +128,7 @@ def test_edits_are_found_where_the_caller_says(make_edits: MakeEdits, make_page:
 
 
 def test_of_large_runs_the_same_samples_are_drawn(make_scores: Callable[..., Path], make_page: MakePage) -> None:
-    rows = [("causal", f"g{place}", float(place % 10)) for place in range(200)]
+    rows = [("causal", f"g{index}", float(index % 10)) for index in range(200)]
     folders = [make_scores("one", rows, editor="one"), make_scores("two", rows, editor="two")]
     _, paths = make_page(*folders, most=50)
     keys, results = data(paths)["samples"]["key"], data(paths)["results"]
@@ -138,7 +138,7 @@ def test_of_large_runs_the_same_samples_are_drawn(make_scores: Callable[..., Pat
 
 
 def test_samples_that_the_page_points_to_are_always_drawn(make_scores: Callable[..., Path]) -> None:
-    rows = [("causal", f"g{place}", 5.0) for place in range(40)]
+    rows = [("causal", f"g{index}", 5.0) for index in range(40)]
     folder = make_scores("one", rows)
     facts = [{"benchmark": {"name": "b", "version": ""}, "edits": "", "overall": {"micro": {"n": 40}}}]
     found = gallery.collect([RunPictures("one", folder)], facts, wanted=["k7", "k30"], most=1)

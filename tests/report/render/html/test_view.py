@@ -16,7 +16,7 @@ MakeScores = Callable[..., Path]
 
 
 def rows(*scores: float | None, category: str = "causal") -> Sequence[tuple[str, str, float | None]]:
-    return [(category, f"g{place}", score) for place, score in enumerate(scores)]
+    return [(category, f"g{index}", score) for index, score in enumerate(scores)]
 
 
 @pytest.fixture

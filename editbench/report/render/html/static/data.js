@@ -61,7 +61,4 @@ function missingReason(run, sample) {
 }
 
 /** The language of a sample's instruction, as the attribute `lang` takes it. */
-function language(sample) {
-  const name = data.languages[samples.language[sample]];
-  return name === "cn" ? "zh" : name;
-}
+const language = (sample) => data.languages[samples.language[sample]].replace(/^cn$/, "zh");
