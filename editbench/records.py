@@ -7,6 +7,7 @@ are equal bytes.
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -53,6 +54,12 @@ PARTIAL = "partial"
 def writable(text: str) -> str:
     """The same with lone surrogates spelled out, which UTF-8 and so JSON can't hold: a judge may send half an emoji."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def spelling(category: str) -> str:
+    """What spellings of one category share: they are compared without regard to case and to `-`, `_` and space, which GEdit
+    mixes."""
+    return re.sub(r"[\s_-]+", "_", category.strip().casefold())
 
 
 @dataclass(frozen=True, slots=True)

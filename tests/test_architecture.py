@@ -12,6 +12,7 @@ import editbench
 
 ROOT = Path(editbench.__file__).parent
 FILES = {str(path.relative_to(ROOT)): ast.parse(path.read_text("utf-8")) for path in sorted(ROOT.rglob("*.py"))}
+ABOVE_STATISTICS = ("editbench.report.document", "editbench.report.render", "editbench.report.stage")
 MODELS = ("torch", "diffusers", "transformers", "accelerate")
 
 
@@ -61,6 +62,10 @@ def breaches(folder: str, forbidden: tuple[str, ...]) -> list[str]:
         ("report/", ("editbench.edit", "editbench.score", "editbench.fleet", "editbench.cli", *MODELS)),
         ("fleet/", ("editbench.edit", "editbench.score", "editbench.report", "editbench.benchmarks", "editbench.cli")),
         ("benchmarks/", ("editbench.edit", "editbench.score", "editbench.report", "editbench.fleet", *MODELS)),
+        ("report/records/", ("editbench.report.statistics", *ABOVE_STATISTICS)),
+        ("report/statistics/", ABOVE_STATISTICS),
+        ("report/document.py", ABOVE_STATISTICS[1:]),
+        ("report/render/", ("editbench.report.stage",)),
     ],
 )
 def test_a_layer_knows_nothing_of_those_beside_and_above_it(layer: str, forbidden: tuple[str, ...]) -> None:

@@ -43,7 +43,7 @@ to six decimals (two in texts). `report.json`, where null stands for what can't 
     AUDIT        {samples, rows, statuses, controls: {kind: {n, mean, edit_mean, win_rate: {value, interval} | null}},
                   repeat: {n, same_share, mean_difference} | null, unread_share, mean_mass, skipped_identical, verdicts: [text]}
     DIFFERENCE   {n, groups, first_mean, second_mean, difference (second minus first), interval, wins, ties, losses, p, p_holm,
-                  effect, detectable}; see the module `compare`
+                  effect, detectable}; see the module `comparison`
     PAIR         {raters: [RATER, RATER], measure: "score" or the criterion or step that they rated, n: samples both rated,
                   groups, rescaled: true when their scales differ, spearman, kendall_tau_b, krippendorff_alpha (for interval
                   data), krippendorff_alpha_ordinal, pairwise_accuracy: {value, interval},
@@ -64,12 +64,12 @@ from editbench.report.statistics.aggregate import RunSummary
 from editbench.report.statistics.agreement import ALPHAS, STATISTICS
 from editbench.report.statistics.bootstrap import RESAMPLES, SEED
 from editbench.report.statistics.comparison import Comparison
-from editbench.report.statistics.raters import Pair, Several
+from editbench.report.statistics.raters import RaterPair, RaterSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportOptions:
-    """What `report` makes beside its tables, and how."""
+    """What a report is made of, and which files it has beside its tables."""
 
     names: Sequence[str] = ()
     """Labels, one a score folder; without them each run goes by its editor and by what tells it apart."""
@@ -96,7 +96,7 @@ class ReportOptions:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A run's place on a leaderboard."""
+    """A run's rank on a leaderboard."""
 
     board: int
     rank: int
@@ -107,7 +107,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What was written, and where."""
+    """What a report says, and where it is written."""
 
     paths: ReportPaths
     options: ReportOptions
@@ -115,25 +115,26 @@ class Report:
     boards: Sequence[Sequence[Standing]]
     comparisons: Sequence[Comparison]
     warnings: Sequence[str]
-    """On the runs side by side."""
+    """Warnings on the runs side by side."""
     run_warnings: Mapping[str, Sequence[str]]
-    """By label."""
-    agreement: Sequence[Pair]
-    """Of raters of the same edits."""
-    reliability: Sequence[Several]
-    """Of more than two of them."""
+    """Warnings on each run, by label."""
+    agreement: Sequence[RaterPair]
+    """Agreement of every two raters of the same edits."""
+    reliability: Sequence[RaterSet]
+    """Agreement of all raters of the same edits, where they are more than two."""
     missing: list[str] = field(default_factory=list)
     """What the charts and the page could not show, in sentences."""
 
     @property
     def standings(self) -> list[Standing]:
+        """The standings of all boards, one board after the other."""
         return [standing for board in self.boards for standing in board]
 
     @property
     def files(self) -> list[Path]:
-        """Those that were written, what people read first; charts and pictures have folders of their own."""
-        page, table = [self.paths.html] if self.options.html else [], [self.paths.latex] if self.options.latex else []
-        return [*page, self.paths.markdown, self.paths.leaderboard, *table, self.paths.json]
+        """The written files, what people read first before; charts and pictures have folders of their own."""
+        html, latex = [self.paths.html] if self.options.html else [], [self.paths.latex] if self.options.latex else []
+        return [*html, self.paths.markdown, self.paths.leaderboard, *latex, self.paths.json]
 
     def document(self) -> dict[str, Any]:
         """The contents of report.json."""
@@ -147,11 +148,11 @@ class Report:
             "comparisons": self.comparisons,
             "warnings": self.warnings,
             "agreement": [_pair(pair) for pair in self.agreement],
-            "reliability": [_several(raters) for raters in self.reliability],
+            "reliability": [_set(raters) for raters in self.reliability],
         }
 
 
-def _pair(pair: Pair) -> dict[str, Any]:
+def _pair(pair: RaterPair) -> dict[str, Any]:
     return {
         "raters": pair.raters,
         "measure": pair.measure,
@@ -163,9 +164,9 @@ def _pair(pair: Pair) -> dict[str, Any]:
     }
 
 
-def _several(found: Several) -> dict[str, Any]:
-    about = {name: getattr(found, name) for name in ("raters", "measure", "n", "groups")}
-    return about | {name: getattr(found.reliability, name) for name in ALPHAS}
+def _set(raters: RaterSet) -> dict[str, Any]:
+    common = {name: getattr(raters, name) for name in ("raters", "measure", "n", "groups")}
+    return common | {name: getattr(raters.reliability, name) for name in ALPHAS}
 
 
 def _standing(standing: Standing) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from figures import Figure
 
 from editbench import console
 from editbench.report.records import runs
-from editbench.report.records.runs import Run
+from editbench.report.records.runs import ScoredRun
 from editbench.report.statistics import comparison, ranks
 from editbench.report.statistics.bootstrap import Bootstrap
 
@@ -53,7 +53,7 @@ def report_scale(work: Path, say: Say, *, rows: Sequence[int], repeats: int) -> 
     return found
 
 
-def _intervals(run: Run) -> None:
+def _intervals(run: ScoredRun) -> None:
     rows = run.rows
     bootstrap = Bootstrap(rows.group)
     bootstrap.macro(rows.score, rows.category, rows.scored)
@@ -63,7 +63,7 @@ def _intervals(run: Run) -> None:
         bootstrap.mean(rows.score, rows.scored & part)
 
 
-def _compared(run: Run) -> None:
+def _compared(run: ScoredRun) -> None:
     score, scored = run.rows.score.copy(), run.rows.scored
     score[scored] = np.random.default_rng(1).permutation(score[scored])
     other = replace(run, rows=replace(run.rows, score=score))
@@ -72,7 +72,7 @@ def _compared(run: Run) -> None:
     ranks.rank_ranges(pair)
 
 
-def _seconds(measure: Callable[[Run], None], run: Run) -> float:
+def _seconds(measure: Callable[[ScoredRun], None], run: ScoredRun) -> float:
     began = time.perf_counter()
     measure(run)
     return time.perf_counter() - began

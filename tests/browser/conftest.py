@@ -34,7 +34,7 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 JUDGE = "judge"
 HOSTILE = '<script>document.title = "owned"</script><img src=x onerror="document.title=1">'
 ODD_KEY = "-50_of--1"
-FAILED, MUTE = 3, 7  # places of a sample without an edit, and of one without a readable score
+FAILED, MUTE = 3, 7  # index of a sample without an edit, and of one without a readable score
 
 
 def _samples(benchmark: Benchmark) -> list[Sample]:
@@ -47,10 +47,10 @@ def _edits(root: Path, benchmark: Benchmark, editor: str) -> EditManifest:
     paths, samples = EditPaths(root), _samples(benchmark)
     paths.spool.mkdir(parents=True)
     spool = Spool(paths, [sample.key for sample in samples], 8)
-    for place, (sample, stored) in enumerate(zip(samples, benchmark.stored, strict=True)):
-        if editor != "copy" and place == FAILED:
+    for index, (sample, stored) in enumerate(zip(samples, benchmark.stored, strict=True)):
+        if editor != "copy" and index == FAILED:
             about = {name: getattr(sample, name) for name in ("key", "id", "category", "language", "group")}
-            spool.put_failure(Failure(**about, index=place, reason="error", error="out of memory", attempts=2))
+            spool.put_failure(Failure(**about, index=index, reason="error", error="out of memory", attempts=2))
             continue
         (extension,) = stored.images("source")
         source = stored.read(extension)
@@ -61,11 +61,11 @@ def _edits(root: Path, benchmark: Benchmark, editor: str) -> EditManifest:
     return spool.finish(Named(name="sample", digest=benchmark.digest), Named(name=editor), "i")
 
 
-def _judgement(sample: Sample, place: int, editor: str, judge: str) -> Judgement:
-    score = float((7 * place + 3) % 11) if editor != "copy" else float((place + len(judge) - len(JUDGE)) % 4)
+def _judgement(sample: Sample, index: int, editor: str, judge: str) -> Judgement:
+    score = float((7 * index + 3) % 11) if editor != "copy" else float((index + len(judge) - len(JUDGE)) % 4)
     status = OK
-    if editor != "copy" and place in (FAILED, MUTE):
-        status = EDIT_FAILED if place == FAILED else UNPARSED
+    if editor != "copy" and index in (FAILED, MUTE):
+        status = EDIT_FAILED if index == FAILED else UNPARSED
     about = {name: getattr(sample, name) for name in ("key", "id", "category", "language", "group")}
     shown = status == OK
     return Judgement(
@@ -76,7 +76,7 @@ def _judgement(sample: Sample, place: int, editor: str, judge: str) -> Judgement
         mass=0.97 if shown else None,
         response="" if status == EDIT_FAILED else f'{{"score": {score:g}, "reason": "made up of {sample.key}"}}',
         read="expected" if shown else "",
-        shard=None if status == EDIT_FAILED else EditPaths(Path()).shard(place // 8).name,
+        shard=None if status == EDIT_FAILED else EditPaths(Path()).shard(index // 8).name,
         flags=["identical"] if editor == "copy" else [],
     )
 

@@ -51,7 +51,7 @@ def test_pictures_are_drawn(tab: Page) -> None:
 
 def test_an_instruction_with_a_script_is_text(tab: Page) -> None:
     to_samples(tab)
-    assert "<script>document.title" in tab.locator("#grid .say").first.inner_text()
+    assert "<script>document.title" in tab.locator("#grid .instruction").first.inner_text()
     assert "owned" not in tab.title()
 
 

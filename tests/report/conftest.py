@@ -90,7 +90,7 @@ def make_scores(tmp_path: Path) -> Callable[..., Path]:
         of = {"digest": "edits of anchors"} if anchors else None
         there = identity.make("score", edits=edits, model={"name": judge}, rubric=rubric, settings=settings, anchors=of)
         ScorePaths(root).identity.write_bytes(orjson.dumps(there))
-        judgements = judgements or [judgement(f"k{place}", *row) for place, row in enumerate(rows)]
+        judgements = judgements or [judgement(f"k{index}", *row) for index, row in enumerate(rows)]
         further = {"audit": lines(audit), "anchors": lines(anchors)}
         write_lines(root, lines(judgements), **{name: rows for name, rows in further.items() if rows})
         return root

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from editbench.records import OK, STATUSES
 from editbench.report.records.rows import Rows
-from editbench.report.records.runs import Facts, Named, RubricFacts, Run
+from editbench.report.records.runs import Facts, HeadlineFacts, RubricFacts, ScoredRun, Versioned
 
 _FAILED = next(status for status in STATUSES if status != OK)
 
@@ -24,19 +24,19 @@ def run(
     names: Sequence[str] | None = None,
     judge: str = "judge",
     rubric: str = "five",
-    aggregate: str = "micro",
+    aggregate: Literal["micro", "macro", "both"] = "micro",
     edits: str = "",
     settings: Mapping[str, Any] | None = None,
-) -> Run:
+) -> ScoredRun:
     """Scores of samples k0, k1, ...; NaN for a failure. Without `groups`, each is of a group of its own; `names` are theirs."""
-    n, keys = len(scores), [f"k{place}" for place in range(len(scores))] if keys is None else keys
+    n, keys = len(scores), [f"k{row}" for row in range(len(scores))] if keys is None else keys
     order = sorted(range(n), key=keys.__getitem__)  # as rows of a file are
     score = np.array(scores, dtype=np.float64)[order]
     status = np.where(np.isnan(score), STATUSES.index(_FAILED), STATUSES.index(OK))
     group = (np.arange(n) if groups is None else np.array(groups))[order]
     category = np.zeros(n, dtype=np.int64) if categories is None else np.array(categories)[order]
     rows = Rows(
-        keys=[keys[place] for place in order],
+        keys=[keys[row] for row in order],
         score=score,
         mass=np.full(n, np.nan),
         status=status,
@@ -48,12 +48,18 @@ def run(
         group_names=[f"g{number}" for number in range(int(group.max(initial=0)) + 1)] if names is None else names,
     )
     facts = Facts(
-        editor=Named("editor"),
-        judge=Named(judge),
-        rubric=RubricFacts(rubric, "1", f"digest of {rubric}", (0.0, 10.0), aggregate=aggregate),
+        editor=Versioned("editor"),
+        judge=Versioned(judge),
+        rubric=RubricFacts(
+            name=rubric,
+            version="1",
+            digest=f"digest of {rubric}",
+            scale=(0.0, 10.0),
+            headline=HeadlineFacts(aggregate=aggregate),
+        ),
         readout="expected",
-        benchmark=Named("bench", "b0"),
+        benchmark=Versioned("bench", "b0"),
         digest="",
         edits=edits,
     )
-    return Run(Path("scores"), facts, settings or {}, rows)
+    return ScoredRun(Path("scores"), facts, settings or {}, rows)

@@ -47,12 +47,12 @@ def _machines() -> dict[str, dict[str, str]]:
 def _rows(seed: int, kind: str = "", count: int = SAMPLES) -> Iterator[Judgement]:
     """Scores whose sums have other last bits in another order; two samples a group."""
     chance = np.random.default_rng(seed)
-    for place in range(count):
+    for index in range(count):
         first, second = np.round(np.clip(chance.normal(5, 3, size=2), 0, 10), 6).tolist()
         score = None if chance.random() < 0.03 else round((first + second) / 2, 6)
         criteria = {"success": first, "naturalness": second} if score is not None else None
-        more = {"criteria": criteria, "language": ("en", "zh")[place % 2], "audit": kind}
-        yield judgement(f"k{place:04d}", "abc"[place % 3], f"g{place // 2}", score, **more)
+        more = {"criteria": criteria, "language": ("en", "zh")[index % 2], "audit": kind}
+        yield judgement(f"k{index:04d}", "abc"[index % 3], f"g{index // 2}", score, **more)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def inputs(make_scores: Callable[..., Path], tmp_path: Path) -> list[str]:
     """A person's ratings, and three runs, two of which are the same."""
     rubric = {"headline": {"aggregate": "macro", "pools": {"all": ["a", "b"]}}}
     people = tmp_path / "people.csv"
-    people.write_text("key,score\n" + "".join(f"k{place:04d},{1 + place % 5}\n" for place in range(0, SAMPLES, 2)))
+    people.write_text("key,score\n" + "".join(f"k{index:04d},{1 + index % 5}\n" for index in range(0, SAMPLES, 2)))
     further = {"audit": list(_rows(7, "stranger", 100)), "anchors": list(_rows(8, count=60))}
     rows = {name: list(_rows(seed)) for name, seed in zip(RUNS, (0, 1, 1), strict=True)}
     return [str(people), *(str(make_scores(name, judgements=rows[name], rubric=rubric, **further)) for name in RUNS)]

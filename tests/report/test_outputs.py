@@ -35,9 +35,9 @@ _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?%?|(?<!\S)-(?!\S)")
 
 def _rows(seed: int) -> Iterator[Judgement]:
     chance = np.random.default_rng(seed)
-    for place in range(90):
+    for index in range(90):
         score = None if chance.random() < 0.1 else round(float(np.clip(chance.normal(5 + seed, 3), 0, 10)), 2)
-        yield judgement(f"k{place}", CATEGORIES[place % 3], f"g{place // 4}", score, language=LANGUAGES[place % 2])
+        yield judgement(f"k{index}", CATEGORIES[index % 3], f"g{index // 4}", score, language=LANGUAGES[index % 2])
 
 
 @pytest.fixture
@@ -90,19 +90,19 @@ def test_leaderboard_csv_tells_the_same_numbers_to_the_last_digit(made: Report) 
     document = orjson.loads(made.paths.json.read_bytes())
     runs = {run["label"]: run for run in document["runs"]}
     rows = list(csv.DictReader(io.StringIO(made.paths.leaderboard.read_text(encoding="utf-8"))))
-    for row, place in zip(rows, document["leaderboards"], strict=True):
+    for row, standing in zip(rows, document["leaderboards"], strict=True):
         run = runs[row["label"]]
         micro, macro, headline = run["overall"]["micro"], run["overall"]["macro"], run["headline"]
-        assert (row["label"], row["headline_name"]) == (place["label"], headline["name"])
+        assert (row["label"], row["headline_name"]) == (standing["label"], headline["name"])
         ranks = (row[name] for name in ("rank", "rank_best", "rank_worst"))
-        assert [*map(int, ranks)] == [place["rank"], *place["rank_range"]]
+        assert [*map(int, ranks)] == [standing["rank"], *standing["rank_range"]]
         names = ("n", "scored", "coverage", "mean_failures_lowest")
         assert [float(row[name]) for name in names] == [micro[name] for name in names]
         ends = [float(row[name]) for name in ("micro_mean", "ci_low", "ci_high", "headline", "headline_low", "headline_high")]
         assert ends == [micro["mean"], *micro["interval"], headline["value"], *headline["interval"]]
         means = {name: float(row[f"mean:{name}"]) for name in CATEGORIES}
         assert means == {name: part["mean"] for name, part in run["categories"].items()}
-        assert (float(row["macro_mean"]), place["macro"], place["micro"]) == (macro["mean"], macro["mean"], micro["mean"])
+        assert (float(row["macro_mean"]), standing["macro"], standing["micro"]) == (macro["mean"], macro["mean"], micro["mean"])
 
 
 def test_markdown_tells_the_same_numbers(made: Report, truth: dict[Part, Values]) -> None:
@@ -124,8 +124,8 @@ def test_markdown_tells_the_same_numbers(made: Report, truth: dict[Part, Values]
 def spoken(make_scores: Callable[..., Path], tmp_path: Path) -> Report:
     """A run in two languages, with a step and a subset."""
     rows = [
-        replace(row, steps=None if row.score is None else {"sc": row.score / 2}, subsets=["both"] if place % 5 < 3 else [])
-        for place, row in enumerate(_rows(3))
+        replace(row, steps=None if row.score is None else {"sc": row.score / 2}, subsets=["both"] if index % 5 < 3 else [])
+        for index, row in enumerate(_rows(3))
     ]
     folder = make_scores(judgements=rows, rubric={"headline": {"aggregate": "macro"}})
     return report([folder], tmp_path / "out", ReportOptions(figures=False, pictures=False, resamples=200))

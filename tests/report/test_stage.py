@@ -18,16 +18,16 @@ from editbench.errors import UserError
 from editbench.paths import ReportPaths, ScorePaths
 from editbench.report.document import Report, ReportOptions
 from editbench.report.render import markdown_text, terminal
-from editbench.report.render.words import number, signed, span
+from editbench.report.render.formats import number, signed, span
 from editbench.report.stage import report
 
 from .conftest import ROWS, judgement, tables, write_lines
 
 Make = Callable[..., Path]
 FIVE = [
-    (name, f"g{place}", 10.0 - place)
+    (name, f"g{index}", 10.0 - index)
     for name in ("physical", "environmental", "social", "causal", "referential")
-    for place in range(4)
+    for index in range(4)
 ]
 
 
@@ -52,7 +52,7 @@ def pair(make_scores: Make, tmp_path: Path) -> Report:
 
 
 def test_the_better_run_leads(pair: Report) -> None:
-    assert [place["label"] for place in _json(pair)["leaderboards"]] == ["high", "low"]
+    assert [standing["label"] for standing in _json(pair)["leaderboards"]] == ["high", "low"]
     assert [run["label"] for run in _json(pair)["runs"]] == ["low", "high"]
 
 
@@ -66,7 +66,7 @@ def test_equal_input_gives_equal_bytes(make_scores: Make, tmp_path: Path) -> Non
 def test_the_order_of_the_rows_changes_nothing(make_scores: Make, tmp_path: Path) -> None:
     chance = np.random.default_rng(0)
     rows = [
-        judgement(f"k{place}", "abc"[place % 3], f"g{place // 2}", round(chance.normal(5, 2) % 10, 6)) for place in range(60)
+        judgement(f"k{index}", "abc"[index % 3], f"g{index // 2}", round(chance.normal(5, 2) % 10, 6)) for index in range(60)
     ]
     audit = [judgement(row.key, row.category, row.group, 3.0, audit="stranger") for row in rows]
     written = []
@@ -107,7 +107,7 @@ def test_what_a_killed_report_left_is_swept_and_what_another_one_writes_is_not(m
 
 
 def test_warnings_are_in_every_output(make_scores: Make, tmp_path: Path) -> None:
-    same = [("a", f"g{place}", 5.0) for place in range(20)]
+    same = [("a", f"g{index}", 5.0) for index in range(20)]
     folders = [make_scores("one", same, editor="e"), make_scores("two", judge="j", editor="f")]
     made = report(folders, tmp_path / "out", ReportOptions(force=True))
     for text in (*(path.read_text(encoding="utf-8") for path in made.files), _terminal(made, 300)):
@@ -117,7 +117,7 @@ def test_warnings_are_in_every_output(make_scores: Make, tmp_path: Path) -> None
 
 def test_flags_of_the_edits_are_counted_in_every_output(make_scores: Make, tmp_path: Path) -> None:
     flags = (["identical"], ["identical", "uniform"], [])
-    odd = [judgement(f"k{place}", "a", "g", 5.0 - place, flags=flag) for place, flag in enumerate(flags)]
+    odd = [judgement(f"k{index}", "a", "g", 5.0 - index, flags=flag) for index, flag in enumerate(flags)]
     made = tables([make_scores("odd", judgements=odd, editor="odd"), make_scores("plain")], tmp_path / "out", force=True)
     assert [run["flags"] for run in _json(made)["runs"]] == [{"identical": 2, "uniform": 1}, {}]
     assert {row["label"]: row["flags"] for row in _csv(made)} == {"odd": "identical=2; uniform=1", "copy": ""}
@@ -232,7 +232,7 @@ def test_a_wide_terminal_shows_bars(make_scores: Make, tmp_path: Path) -> None:
 
 def test_markdown_says_which_differences_so_many_samples_can_not_show(make_scores: Make, tmp_path: Path) -> None:
     rows = [
-        (name, f"{name}{place}", float(place % 9)) for name, count in (("causal", 54), ("few", 5)) for place in range(count)
+        (name, f"{name}{index}", float(index % 9)) for name, count in (("causal", 54), ("few", 5)) for index in range(count)
     ]
     other = [(category, group, 8 - score) for category, group, score in rows]
     made = tables([make_scores("one", rows, editor="one"), make_scores("two", other, editor="two")], tmp_path / "out")
@@ -243,7 +243,7 @@ def test_markdown_says_which_differences_so_many_samples_can_not_show(make_score
 
 
 def test_four_source_pictures_show_no_difference_in_any_output(make_scores: Make, tmp_path: Path) -> None:
-    rows = [("causal", f"g{place % 4}", float(place % 9)) for place in range(12)]
+    rows = [("causal", f"g{index % 4}", float(index % 9)) for index in range(12)]
     other = [(category, group, score + 1) for category, group, score in rows]
     folders = [make_scores("one", rows, editor="one"), make_scores("two", other, editor="two")]
     made = report(folders, tmp_path / "out", ReportOptions(figures=False, pictures=False))
@@ -256,7 +256,7 @@ def test_four_source_pictures_show_no_difference_in_any_output(make_scores: Make
 
 
 def test_markdown_tells_a_verdict_on_the_judge_once(make_scores: Make, tmp_path: Path) -> None:
-    audit = [judgement(f"k{place}", *row, audit="unedited") for place, row in enumerate(FIVE)]
+    audit = [judgement(f"k{index}", *row, audit="unedited") for index, row in enumerate(FIVE)]
     made = tables([make_scores(rows=FIVE, audit=audit)], tmp_path / "out")
     (verdict,) = made.runs[0].audit.verdicts
     text = made.paths.markdown.read_text(encoding="utf-8")
@@ -273,7 +273,7 @@ def test_statuses_are_counted_where_some_samples_failed(make_scores: Make, tmp_p
 
 def test_many_runs_stand_in_rows_that_fit_80_columns(make_scores: Make, tmp_path: Path) -> None:
     rows = [(f"{category} and what follows from it", group, score) for category, group, score in FIVE]
-    folders = [make_scores(f"s{place}", rows, editor=f"organisation/editor-of-many-words-{place}") for place in range(7)]
+    folders = [make_scores(f"s{index}", rows, editor=f"organisation/editor-of-many-words-{index}") for index in range(7)]
     lines = _terminal(tables(folders, tmp_path / "out")).splitlines()
     assert max(map(len, lines)) <= 80
     board = lines[lines.index("leaderboard, by micro mean") :]

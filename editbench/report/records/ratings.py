@@ -29,25 +29,27 @@ _SCALE = re.compile(rf"({_NUMBER})-({_NUMBER})")
 
 @dataclass(frozen=True, slots=True)
 class Ratings:
+    """What people rated, from one file."""
+
     name: str
     scale: Scale | None
-    """What was given; None when the ratings themselves must tell."""
+    """The scale on the command line; None when it is that of the ratings themselves."""
     ratings: Mapping[str, Mapping[str, float]]
-    """By what is rated (`score`, or a criterion or step) and by key, in the file's order."""
+    """Ratings by what is rated (`score`, or a criterion or step) and by key, in the file's order."""
 
 
-def read(given: str, known: Collection[str], criteria: Collection[str] = ()) -> Ratings:
+def read(argument: str, known: Collection[str], criteria: Collection[str] = ()) -> Ratings:
     """The ratings that `[NAME[:LOW-HIGH]=]FILE.csv` points at.
 
     Args:
-        known: keys of the samples there are.
+        known: keys of all samples.
         criteria: names of the criteria and steps that can be rated.
 
     Raises:
         UserError: a bad scale, no such file, not a CSV of `key` and something rated, a column that comes twice, no ratings, or
             a bad row: a key that was there before or that is not known, a rating that is no number or off the scale.
     """
-    name, scale, path = _parse(given)
+    name, scale, path = _parse(argument)
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             ratings, lines = _rows(path, csv.DictReader(file), scale, criteria)
@@ -58,22 +60,24 @@ def read(given: str, known: Collection[str], criteria: Collection[str] = ()) -> 
     if not ratings:
         raise UserError(f"{path} has no ratings", "Give one row a rated sample.")
     if unknown := [key for key in lines if key not in known]:
-        some = ", ".join(f"{key!r} (line {lines[key]})" for key in unknown[:LISTED])
+        listed = ", ".join(f"{key!r} (line {lines[key]})" for key in unknown[:LISTED])
         more = f" and {len(unknown) - LISTED} more" if len(unknown) > LISTED else ""
-        raise UserError(f"{path}: no sample has the key {some}{more}", "Use the keys of scores.jsonl.")
+        raise UserError(f"{path}: no sample has the key {listed}{more}", "Use the keys of scores.jsonl.")
     # A file's name may hold bytes that are no UTF-8; JSON may not.
     return Ratings(name.encode("utf-8", "replace").decode(), scale, ratings)
 
 
-def _parse(given: str) -> tuple[str, Scale | None, Path]:
-    label, _, file = given.partition("=") if "=" in given else ("", "", given)
+def _parse(argument: str) -> tuple[str, Scale | None, Path]:
+    label, _, file = argument.partition("=") if "=" in argument else ("", "", argument)
     name, colon, span = label.partition(":")
     path = Path(file)
     if not colon:
         return name or path.stem, None, path
     match = _SCALE.fullmatch(span)
     if match is None or float(match[1]) >= float(match[2]):
-        raise UserError(f"--ratings {given}: {span!r} is no scale", "Write NAME:LOW-HIGH=FILE.csv, such as anna:1-5=anna.csv.")
+        raise UserError(
+            f"--ratings {argument}: {span!r} is no scale", "Write NAME:LOW-HIGH=FILE.csv, such as anna:1-5=anna.csv."
+        )
     return name or path.stem, (float(match[1]), float(match[2])), path
 
 
@@ -93,7 +97,7 @@ def _rows(
             text = row[name] or ""
             if text.strip() or len(columns) == 1:
                 ratings[name][key] = _number(path, line, name, text, scale or (-math.inf, math.inf))
-    return {name: found for name, found in ratings.items() if found}, lines
+    return {name: by_key for name, by_key in ratings.items() if by_key}, lines
 
 
 def _columns(path: Path, names: Sequence[str], criteria: Collection[str]) -> list[str]:
@@ -101,10 +105,10 @@ def _columns(path: Path, names: Sequence[str], criteria: Collection[str]) -> lis
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
         raise UserError(f"{path}, line 1: column {twice[0]!r} comes twice", "Name each column once.")
     columns = [name for name in names if name == SCORE or name in criteria]
-    if missing := [name for name, there in ((KEY, KEY in names), (SCORE, columns)) if not there]:
-        found = ", ".join(names) or "none"
+    if missing := [name for name, present in ((KEY, KEY in names), (SCORE, columns)) if not present]:
+        listed = ", ".join(names) or "none"
         others = f", or for {SCORE} a criterion or step: {', '.join(criteria)}" if criteria else ""
-        problem = f"{path}, line 1: no column {' and '.join(missing)} (columns: {found})"
+        problem = f"{path}, line 1: no column {' and '.join(missing)} (columns: {listed})"
         raise UserError(problem, f"Name the columns {KEY},{SCORE}{others}.")
     return columns
 

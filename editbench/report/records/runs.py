@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,65 +13,87 @@ from editbench import files, identity, manifests, shards
 from editbench.errors import UserError
 from editbench.manifests import ScoreManifest
 from editbench.paths import ScorePaths
+from editbench.records import spelling
 from editbench.report.records import rows
 from editbench.report.records.rows import Rows, Scale
 
 UNKNOWN = "unknown"
+MICRO_MEAN, MACRO_MEAN = "micro mean", "macro mean"
 _TECHNICAL = {"batch_size", "batch_tokens", "audit", "readout"}  # no part of what is asked of the judge, or compared by itself
+_UNNAMED = manifests.Named(name=UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class Versioned:
     """A model or a benchmark: its name, and the revision or digest that fixes it ("" when there is none)."""
 
     name: str
     version: str = ""
 
+    @classmethod
+    def of(cls, named: manifests.Named) -> Versioned:
+        """What a manifest names; of a name that is an absolute path only the last part, which other machines share."""
+        name = PurePath(named.name).name if PurePath(named.name).is_absolute() else named.name
+        return cls(name, named.revision or named.digest or "")
+
     def __str__(self) -> str:
         return f"{self.name} ({self.version[:12]})" if self.version else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class RubricFacts:
-    name: str
-    version: str
-    digest: str
-    scale: Scale | None
-    criteria: Mapping[str, Scale] = field(default_factory=dict)
-    """Lowest and highest value of each."""
-    aggregate: str = "micro"
-    """How scores become the headline number: `micro`, `macro`, or `both`, micro first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadlineFacts:
+    """How a rubric's scores become the number that ranks runs, and the further numbers it asks for."""
+
+    aggregate: Literal["micro", "macro", "both"] = "micro"
+    """`both`: the micro mean ranks, the macro mean is shown too."""
     percent: tuple[float, float] | None = None
     """(offset, factor): score and criteria are also shown as factor * (value - offset)."""
     accuracy: bool = False
     """Whether the share of samples with every criterion at its highest counts."""
-    pools: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    pools: dict[str, list[str]] = field(default_factory=dict)
     """Categories, as the rubric spells them, whose criteria are taken together."""
-    partial: str = "drop"
+
+    @property
+    def name(self) -> str:
+        """MICRO_MEAN or MACRO_MEAN: which mean is the headline number."""
+        return MACRO_MEAN if self.aggregate == "macro" else MICRO_MEAN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RubricFacts:
+    """What identity.json of scores says of their rubric. Earlier versions said less: defaults stand for that."""
+
+    name: str = UNKNOWN
+    version: int | str = ""
+    digest: str = ""
+    scale: Scale | None = None
+    criteria: dict[str, Scale] = field(default_factory=dict)
+    """Lowest and highest value of each criterion."""
+    headline: HeadlineFacts = field(default_factory=HeadlineFacts)
+    partial: Literal["drop", "keep"] = "drop"
     """`keep` where a score may leave out criteria that could not be read, else `drop`."""
-    spellings: Mapping[str, str] = field(default_factory=dict)
-    """The rubric's own name of a category, by how else it may be spelled (see `canonical`)."""
+    spellings: dict[str, str] = field(default_factory=dict)
+    """The rubric's own name of a category, by its `records.spelling`."""
 
     def __str__(self) -> str:
-        return f"{self.name} v{self.version}" if self.version else self.name
+        return self.name if self.version == "" else f"{self.name} v{self.version}"
 
     def canonical(self, category: str) -> str:
-        """The rubric's own name of a category; the name itself where it tells none."""
-        # Keys are spelled as rubrics compare categories: without regard to case and to `-`, `_` and space.
-        return self.spellings.get(re.sub(r"[\s_-]+", "_", category.strip().casefold()), category)
+        """The rubric's own name of a category; the name itself where the rubric has none for it."""
+        return self.spellings.get(spelling(category), category)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What made the scores, as identity.json tells."""
 
-    editor: Named
-    judge: Named
+    editor: Versioned
+    judge: Versioned
     rubric: RubricFacts
     readout: str
-    benchmark: Named
+    benchmark: Versioned
     digest: str
-    """Of the whole identity."""
+    """Digest of the whole identity."""
     edits: str
     """Digest of the edits that were scored; "" when the identity tells none."""
     anchors: str = ""
@@ -80,19 +101,54 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ScoredRun:
+    """A finished folder of scores."""
+
     root: Path
     facts: Facts
     settings: Mapping[str, Any]
     """What else decides the scores: the judge's settings without those that only say how the work is cut."""
     rows: Rows
     audit: Rows | None = None
-    """Of the controls, each with the key of the sample that it is about; None where the judge was not audited."""
+    """Rows of the controls, each with the key of the sample that it is about; None where the judge was not audited."""
     anchors: Rows | None = None
-    """Of the anchor edits; None where there were none."""
+    """Rows of the anchor edits; None where there were none."""
 
 
-def load(root: Path) -> Run:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _EditsFacts:
+    digest: str = ""
+    benchmark: manifests.Named = _UNNAMED
+    model: manifests.Named = _UNNAMED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Identity:
+    """What identity.json of scores says, as far as the report reads it. Earlier versions said less: defaults stand for that."""
+
+    edits: _EditsFacts | None = None
+    anchors: _EditsFacts | None = None
+    model: manifests.Named = _UNNAMED
+    rubric: RubricFacts = field(default_factory=RubricFacts)
+    settings: dict[str, Any] = field(default_factory=dict)
+    digest: str = ""
+
+    def facts(self) -> Facts:
+        """What the report shows of it."""
+        edits = self.edits or _EditsFacts()
+        return Facts(
+            editor=Versioned.of(edits.model),
+            judge=Versioned.of(self.model),
+            rubric=self.rubric,
+            readout=str(self.settings.get("readout") or UNKNOWN),
+            benchmark=Versioned.of(edits.benchmark),
+            digest=self.digest,
+            edits=edits.digest,
+            anchors=self.anchors.digest if self.anchors else "",
+        )
+
+
+def load(root: Path) -> ScoredRun:
     """Read and check a score folder.
 
     Raises:
@@ -104,25 +160,23 @@ def load(root: Path) -> Run:
     raw, remedy = identity.load(paths.identity), "Give a folder that `editbench score` wrote."
     if (stage := raw.get("stage")) != "score":
         raise UserError(f"{root} holds results of `{stage}`, not scores", remedy)
-    told = files.checked(raw, _Identity, str(paths.identity), remedy)
-    if any(low >= high for low, high in filter(None, (told.rubric.scale, *told.rubric.criteria.values()))):
+    stored = files.checked(raw, _Identity, str(paths.identity), remedy)
+    if any(low >= high for low, high in filter(None, (stored.rubric.scale, *stored.rubric.criteria.values()))):
         raise UserError(f"{paths.identity}: rubric: a scale is upside down", remedy)
-    facts = told.facts()
-    settings = {name: value for name, value in told.settings.items() if name not in _TECHNICAL}
     if not paths.manifest.exists():
         raise UserError(f"{root}: scoring is not finished", "Run the same `editbench score` command again.")
-    manifest, scale = manifests.load(paths.manifest, ScoreManifest), facts.rubric.scale
-    return Run(
+    manifest, scale = manifests.load(paths.manifest, ScoreManifest), stored.rubric.scale
+    return ScoredRun(
         root,
-        facts,
-        settings,
+        stored.facts(),
+        {name: value for name, value in stored.settings.items() if name not in _TECHNICAL},
         _rows(paths.scores, manifest.sha256, scale),
-        manifest.audit and _rows(paths.audit, manifest.audit.sha256, scale, audit=True),
-        manifest.anchors and _rows(paths.anchors, manifest.anchors.sha256, scale),
+        _rows(paths.audit, manifest.audit.sha256, scale, audit=True) if manifest.audit else None,
+        _rows(paths.anchors, manifest.anchors.sha256, scale) if manifest.anchors else None,
     )
 
 
-def labels(runs: Sequence[Run], names: Sequence[str] = ()) -> list[str]:
+def labels(runs: Sequence[ScoredRun], names: Sequence[str] = ()) -> list[str]:
     """A unique label a run: `names`, or the editor's name with as much after it as tells the runs apart.
 
     Raises:
@@ -132,24 +186,20 @@ def labels(runs: Sequence[Run], names: Sequence[str] = ()) -> list[str]:
     if twice := [str(root) for root, count in Counter(roots).items() if count > 1]:
         raise UserError(f"{', '.join(twice)} is given more than once", "Give each score folder once.")
     if names:
-        return _given(names, len(runs))
-    found = [
-        run.facts.editor.name if run.facts.editor.name != UNKNOWN else root.name for run, root in zip(runs, roots, strict=True)
-    ]
-    further = [[str(getattr(run.facts, name)) for run in runs] for name in ("judge", "rubric", "readout")]
+        if len(names) != len(runs):
+            remedy = "Give one name a folder, in the same order."
+            raise UserError(f"{len(names)} names for {len(runs)} score folders", remedy)
+        if "" in names or len(set(names)) < len(names):
+            raise UserError(f"names must differ and not be empty: {', '.join(names)}", "Give each folder a name of its own.")
+        return list(map(_encodable, names))
+    editors = [run.facts.editor.name for run in runs]
+    labels = [root.name if editor == UNKNOWN else editor for editor, root in zip(editors, roots, strict=True)]
+    facts = [[str(getattr(run.facts, name)) for run in runs] for name in ("judge", "rubric", "readout")]
     digests = [f"{run.facts.rubric} ({run.facts.rubric.digest[:6]})" for run in runs]  # one name, another text
-    for values in (*further, digests, _tails(roots)):
-        if len(set(found)) < len(found) and len(set(values)) > 1:
-            found = [f"{label} / {value}" for label, value in zip(found, values, strict=True)]
-    return [_encodable(label) for label in found]
-
-
-def _given(names: Sequence[str], count: int) -> list[str]:
-    if len(names) != count:
-        raise UserError(f"{len(names)} names for {count} score folders", "Give one name a folder, in the same order.")
-    if "" in names or len(set(names)) < count:
-        raise UserError(f"names must differ and not be empty: {', '.join(names)}", "Give each folder a name of its own.")
-    return [_encodable(name) for name in names]
+    for values in (*facts, digests, _tails(roots)):
+        if len(set(labels)) < len(labels) and len(set(values)) > 1:
+            labels = [f"{label} / {value}" for label, value in zip(labels, values, strict=True)]
+    return list(map(_encodable, labels))
 
 
 def _tails(roots: Sequence[Path]) -> list[str]:
@@ -165,84 +215,11 @@ def _encodable(name: str) -> str:
 
 
 def _rows(file: Path, sha256: str, scale: Scale | None, *, audit: bool = False) -> Rows:
-    """Of a file with that digest. Raises UserError for a bad row or, when rows are good, for another digest."""
-    with ThreadPoolExecutor(1) as beside:
-        hashing = beside.submit(shards.sha256, file)
-        found = rows.read(file, scale, audit=audit)
+    """The rows of a file. Raises UserError for a bad row or, when rows are good, for another digest than `sha256`."""
+    with ThreadPoolExecutor(1) as thread:
+        hashing = thread.submit(shards.sha256, file)
+        read = rows.read(file, scale, audit=audit)
         if hashing.result() != sha256:
             problem = f"{file} is not what {ScorePaths(file.parent).manifest.name} says (sha256 differs)"
             raise UserError(problem, "Restore it, or score into a new folder.")
-    return found
-
-
-_UNNAMED = manifests.Named(name=UNKNOWN)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Headline:
-    aggregate: Literal["micro", "macro", "both"] = "micro"
-    percent: tuple[float, float] | None = None
-    accuracy: bool = False
-    pools: dict[str, list[str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rubric:
-    name: str = UNKNOWN
-    version: int | str = ""
-    digest: str = ""
-    scale: Scale | None = None
-    criteria: dict[str, Scale] = field(default_factory=dict)
-    headline: _Headline = field(default_factory=_Headline)
-    partial: Literal["drop", "keep"] = "drop"
-    spellings: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Edits:
-    digest: str = ""
-    benchmark: manifests.Named = _UNNAMED
-    model: manifests.Named = _UNNAMED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Identity:
-    """What identity.json of scores says, as far as the report reads it. Earlier versions said less: defaults stand for that."""
-
-    edits: _Edits | None = None
-    anchors: _Edits | None = None
-    model: manifests.Named = _UNNAMED
-    rubric: _Rubric = field(default_factory=_Rubric)
-    settings: dict[str, Any] = field(default_factory=dict)
-    digest: str = ""
-
-    def facts(self) -> Facts:
-        edits, rubric, headline = self.edits or _Edits(), self.rubric, self.rubric.headline
-        return Facts(
-            editor=_named(edits.model),
-            judge=_named(self.model),
-            rubric=RubricFacts(
-                name=rubric.name,
-                version=str(rubric.version),
-                digest=rubric.digest,
-                scale=rubric.scale,
-                criteria=rubric.criteria,
-                aggregate=headline.aggregate,
-                percent=headline.percent,
-                accuracy=headline.accuracy,
-                pools=headline.pools,
-                partial=rubric.partial,
-                spellings=rubric.spellings,
-            ),
-            readout=str(self.settings.get("readout") or UNKNOWN),
-            benchmark=_named(edits.benchmark),
-            digest=self.digest,
-            edits=edits.digest,
-            anchors=self.anchors.digest if self.anchors else "",
-        )
-
-
-def _named(given: manifests.Named) -> Named:
-    """Of a name that is an absolute path only the last part, which other machines share."""
-    name = PurePath(given.name).name if PurePath(given.name).is_absolute() else given.name
-    return Named(name, given.revision or given.digest or "")
+    return read

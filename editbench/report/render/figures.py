@@ -10,13 +10,13 @@ import io
 import warnings
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from editbench.errors import UserError
 from editbench.printable import clean
 from editbench.report.render import fonts
 from editbench.report.statistics.aggregate import Macro, RunSummary, Summary
-from editbench.report.statistics.comparison import Comparison
+from editbench.report.statistics.comparison import Comparison, Difference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 MEANS, SCORES, DIFFERENCES = NAMES = ("means", "scores", "differences")
 DPI = 200
-"""Of PNG."""
+"""Dots per inch of a PNG."""
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-"""Told apart by the colour-blind (Okabe and Ito 2008, "Color Universal Design")."""
+"""Colours of runs, which the colour-blind can tell apart (Okabe and Ito 2008, "Color Universal Design")."""
 
 _STYLE = {
     "svg.fonttype": "none",
@@ -43,7 +43,7 @@ _STYLE = {
 _MOST_RUNS = 8
 """Side by side in one chart; with more, the first ones of the leaderboard are drawn."""
 _LONGEST = 60
-"""Characters of a name; a longer one would leave no room for the chart."""
+"""Characters of a name that is shown whole; a longer one would leave no room for the chart."""
 
 
 def render(boards: Sequence[Sequence[RunSummary]], comparisons: Sequence[Comparison]) -> tuple[dict[str, bytes], list[str]]:
@@ -86,7 +86,7 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _saved(figure: Figure) -> Iterator[tuple[str, bytes]]:
-    """(format, file). Canvases are drawn directly, since `savefig` draws twice; the layout of the first does for the second."""
+    """(format, contents of the file). Canvases are drawn directly: `savefig` draws twice, the layout of the first does."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
@@ -104,10 +104,9 @@ def _means(runs: Sequence[RunSummary]) -> Figure:
     rows = [*names, "micro", "macro"]
     figure = _figure(6, 0.9 + 0.13 * len(rows) * (len(runs) + 1.5))
     axes = figure.subplots()
-    for place, run in enumerate(runs):
-        parts = [*map(run.categories.get, names), run.micro, run.macro]
-        _dots(axes, [(row, part) for row, part in enumerate(parts) if part], place, len(runs))
-    _lines(axes, rows)
+    for number, run in enumerate(runs):
+        _dots(axes, [*map(run.categories.get, names), run.micro, run.macro], number, len(runs))
+    _label_rows(axes, rows)
     axes.axhline(len(names) - 0.5, color="0.8", linewidth=0.8)
     axes.set_xlabel("mean score with 95 % interval")
     if scale := runs[0].facts.rubric.scale:
@@ -116,14 +115,14 @@ def _means(runs: Sequence[RunSummary]) -> Figure:
     return figure
 
 
-def _dots(axes: Axes, parts: Sequence[tuple[int, Summary | Macro]], place: int, count: int) -> None:
-    shift = 0.6 * ((place + 0.5) / count - 0.5)
-    colour = COLOURS[place % len(COLOURS)]
-    known = [(row + shift, part) for row, part in parts if part.mean is not None]
-    axes.plot([part.mean for _, part in known], [y for y, _ in known], "o", color=colour, markersize=4)
-    for y, part in known:
-        if part.interval:
-            axes.plot(part.interval, [y, y], color=colour, linewidth=1.2)
+def _dots(axes: Axes, summaries: Sequence[Summary | Macro | None], number: int, count: int) -> None:
+    """The means of run `number` of `count`, a row each; None leaves a row empty."""
+    shift, colour = 0.6 * ((number + 0.5) / count - 0.5), COLOURS[number % len(COLOURS)]
+    known = [(row + shift, summary) for row, summary in enumerate(summaries) if summary and summary.mean is not None]
+    axes.plot([summary.mean or 0.0 for _, summary in known], [y for y, _ in known], "o", color=colour, markersize=4)
+    for y, summary in known:
+        if summary.interval:
+            axes.plot(summary.interval, [y, y], color=colour, linewidth=1.2)
 
 
 def _scores(runs: Sequence[RunSummary]) -> Figure:
@@ -133,14 +132,14 @@ def _scores(runs: Sequence[RunSummary]) -> Figure:
     rows = -(-len(names) // columns) or 1
     figure = _figure(2.2 * columns, 0.5 + 1.4 * rows)
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
-    for number, (panel, name) in enumerate(zip_longest(panels, names)):
+    for index, (panel, name) in enumerate(zip_longest(panels, names)):
         if name is None:
             panel.set_axis_off()
             continue
-        panel.set_title(_shown(name))
-        panel.tick_params(labelbottom=number + columns >= len(names))  # the lowest of each column
-        for place, run in enumerate(runs):
-            _steps(panel, run, name, COLOURS[place % len(COLOURS)])
+        panel.set_title(_shortened(name))
+        panel.tick_params(labelbottom=index + columns >= len(names))  # the lowest of each column
+        for number, run in enumerate(runs):
+            _steps(panel, run, name, COLOURS[number % len(COLOURS)])
     figure.supxlabel("score", fontsize=9)
     figure.supylabel("share of samples", fontsize=9)
     _legend(figure, runs)
@@ -155,45 +154,45 @@ def _steps(panel: Axes, run: RunSummary, name: str, colour: str) -> None:
 
 def _differences(comparisons: Sequence[Comparison]) -> Figure:
     """Paired differences with 95 % intervals: a panel a pair of runs."""
-    lines = [list(_pairs(comparison)) for comparison in comparisons]
-    figure = _figure(6, 0.6 + sum(0.55 + 0.22 * len(each) for each in lines))
-    ratios = [len(each) + 1 for each in lines]
-    panels = figure.subplots(len(lines), 1, squeeze=False, sharex=True, height_ratios=ratios).ravel()
-    for panel, comparison, each in zip(panels, comparisons, lines, strict=True):
-        panel.set_title(" minus ".join(map(_shown, reversed(comparison.runs))))
+    tables = [list(_rows(comparison)) for comparison in comparisons]
+    figure = _figure(6, 0.6 + sum(0.55 + 0.22 * len(rows) for rows in tables))
+    ratios = [len(rows) + 1 for rows in tables]
+    panels = figure.subplots(len(tables), 1, squeeze=False, sharex=True, height_ratios=ratios).ravel()
+    for panel, comparison, rows in zip(panels, comparisons, tables, strict=True):
+        panel.set_title(" minus ".join(map(_shortened, reversed(comparison.runs))))
         panel.axvline(0, color="0.6", linewidth=0.8)
-        for row, (_, found) in enumerate(each):
-            if found.difference is not None:
-                panel.plot(found.difference, row, "o", color=COLOURS[0], markersize=4)
-            if found.interval:
-                panel.plot(found.interval, [row, row], color=COLOURS[0], linewidth=1.2)
-        _lines(panel, [name for name, _ in each])
+        for y, (_, row) in enumerate(rows):
+            if row.difference is not None:
+                panel.plot(row.difference, y, "o", color=COLOURS[0], markersize=4)
+            if row.interval:
+                panel.plot(row.interval, [y, y], color=COLOURS[0], linewidth=1.2)
+        _label_rows(panel, [name for name, _ in rows])
     panels[-1].set_xlabel("paired difference with 95 % interval")
     return figure
 
 
-def _pairs(comparison: Comparison) -> Iterator[tuple[str, Any]]:
+def _rows(comparison: Comparison) -> Iterator[tuple[str, Difference]]:
     yield from comparison.rows.categories.items()
     yield "overall", comparison.rows.overall
     yield "macro", comparison.rows.macro
 
 
-def _lines(axes: Axes, names: Sequence[str]) -> None:
-    axes.set_yticks(range(len(names)), map(_shown, names))
+def _label_rows(axes: Axes, names: Sequence[str]) -> None:
+    axes.set_yticks(range(len(names)), map(_shortened, names))
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
 
 
 def _legend(figure: Figure, runs: Sequence[RunSummary]) -> None:
-    """Of several runs; all of them, whatever each has of a category, and whatever its label begins with."""
+    """Which colour is which run, where they are several; matplotlib's own leaves out labels that begin with `_`."""
     from matplotlib.lines import Line2D
 
     if len(runs) > 1:
-        lines = [Line2D([], [], color=COLOURS[place % len(COLOURS)]) for place in range(len(runs))]
-        figure.legend(lines, [_shown(run.label) for run in runs], loc="outside upper center", ncols=2)
+        lines = [Line2D([], [], color=COLOURS[number % len(COLOURS)]) for number in range(len(runs))]
+        figure.legend(lines, [_shortened(run.label) for run in runs], loc="outside upper center", ncols=2)
 
 
-def _shown(name: str) -> str:
+def _shortened(name: str) -> str:
     name = clean(name)
     return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 

@@ -12,8 +12,8 @@ import unicodedata
 DEFAULT = "DejaVu Sans"
 """Comes with matplotlib: Latin, Greek, Cyrillic, Arabic, symbols."""
 PREFERRED = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Microsoft YaHei", "PingFang SC", "SimHei")
-"""Tried before others: many fonts have some Chinese characters, in the shapes of another language."""
-_SHOWN = 10
+"""Families that are tried before others: many fonts have some Chinese characters, in the shapes of another language."""
+_LISTED = 10
 """Characters named in one sentence."""
 
 
@@ -23,9 +23,9 @@ def families(text: str) -> tuple[list[str], str]:
 
     missing = {letter for letter in text if unicodedata.category(letter)[0] in "LNPS"}  # marks come with their letters
     chosen = [DEFAULT]
-    missing -= _known(font_manager.findfont(DEFAULT))
+    missing -= _characters(font_manager.findfont(DEFAULT))
     for name, path in _installed() if missing else ():
-        if known := missing & _known(path):
+        if known := missing & _characters(path):
             chosen.append(name)
             missing -= known
         if not missing:
@@ -34,11 +34,11 @@ def families(text: str) -> tuple[list[str], str]:
 
 
 def lacking(missing: str) -> str:
-    """What to tell about the characters that no family has."""
-    shown = " ".join(missing[:_SHOWN]) + (" ..." if len(missing) > _SHOWN else "")
+    """A sentence on the characters that no family has."""
+    listed = " ".join(missing[:_LISTED]) + (" ..." if len(missing) > _LISTED else "")
     chinese = any(unicodedata.name(letter, "").startswith("CJK") for letter in missing)
     remedy = "Noto Sans CJK (fonts-noto-cjk)" if chinese else "one of the Noto fonts"
-    return f"figures: no font here has {shown}, which the PNG files show as boxes; install one that has, such as {remedy}"
+    return f"figures: no font here has {listed}, which the PNG files show as boxes; install one that has, such as {remedy}"
 
 
 def _installed() -> list[tuple[str, str]]:
@@ -58,11 +58,11 @@ def _installed() -> list[tuple[str, str]]:
         for entry in manager.ttflist
         if entry.fname in paths and (entry.style, entry.weight) == ("normal", 400)
     }
-    order = {name: place for place, name in enumerate(PREFERRED)}
+    order = {name: index for index, name in enumerate(PREFERRED)}
     return sorted(upright.items(), key=lambda item: (order.get(item[0], len(order)), "Sans" not in item[0], item))
 
 
-def _known(path: str) -> set[str]:
+def _characters(path: str) -> set[str]:
     """The characters that a font has."""
     from matplotlib import font_manager
 

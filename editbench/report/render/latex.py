@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from editbench.printable import clean
-from editbench.report.render.words import number, share
+from editbench.report.render.formats import number, share
 from editbench.report.statistics.aggregate import Macro, RunSummary, Summary
 
 _ESCAPES = {
@@ -30,7 +30,7 @@ def _table(runs: Sequence[RunSummary]) -> str:
     header = ("run", *names, "micro", "macro", "coverage")
     rubrics = dict.fromkeys(f"{run.facts.judge.name}, {run.facts.rubric}, {run.facts.benchmark.name}" for run in runs)
     lines = [
-        *(f"% judge, rubric, benchmark: {clean(each)}" for each in rubrics),
+        *(f"% judge, rubric, benchmark: {clean(rubric)}" for rubric in rubrics),
         rf"\begin{{tabular}}{{l{'c' * (len(header) - 1)}}}",
         r"\toprule",
         _row(map(escape, header)),
@@ -49,16 +49,16 @@ def escape(text: str) -> str:
 
 def _cells(run: RunSummary, names: Sequence[str]) -> Iterable[str]:
     yield escape(run.label)
-    for part in (*(run.categories.get(name) for name in names), run.micro, run.macro):
-        yield _mean(part)
+    yield from map(_mean, (*map(run.categories.get, names), run.micro, run.macro))
     yield escape(share(run.micro.coverage))
 
 
-def _mean(part: Summary | Macro | None) -> str:
-    if part is None or part.mean is None:
+def _mean(summary: Summary | Macro | None) -> str:
+    """A mean and half of its interval's width."""
+    if summary is None or summary.mean is None:
         return "--"
-    half = rf"\,$\pm$\,{(part.interval[1] - part.interval[0]) / 2:.2f}" if part.interval else ""
-    return number(part.mean) + half
+    half = rf"\,$\pm$\,{(summary.interval[1] - summary.interval[0]) / 2:.2f}" if summary.interval else ""
+    return number(summary.mean) + half
 
 
 def _row(cells: Iterable[str]) -> str:

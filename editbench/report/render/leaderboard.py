@@ -8,38 +8,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from editbench.printable import printable
+from editbench.report.document import Standing
 from editbench.report.statistics.aggregate import RunSummary
 
-if TYPE_CHECKING:
-    from editbench.report.document import Standing
-
 COLUMNS = (
-    "board",
-    "rank",
-    "rank_best",
-    "rank_worst",
-    "label",
-    "editor",
-    "judge",
-    "rubric",
-    "readout",
-    "benchmark",
-    "n",
-    "scored",
-    "coverage",
-    "headline_name",
-    "headline",
-    "headline_low",
-    "headline_high",
-    "headline_percent",
-    "micro_mean",
-    "ci_low",
-    "ci_high",
-    "macro_mean",
-    "mean_failures_lowest",
+    *("board", "rank", "rank_best", "rank_worst", "label", "editor", "judge", "rubric", "readout", "benchmark"),
+    *("n", "scored", "coverage", "headline_name", "headline", "headline_low", "headline_high", "headline_percent"),
+    *("micro_mean", "ci_low", "ci_high", "macro_mean", "mean_failures_lowest"),
 )
 """`headline_low` and `headline_high` are the headline's 95 % interval, `ci_low` and `ci_high` the micro mean's, of which
 `mean_failures_lowest` is too. Followed by `mean:CATEGORY` for each category of any run, `flags` (such as
@@ -50,26 +27,36 @@ _FORMULA = tuple("=+-@＝＋－＠")
 """What a formula begins with (OWASP, "CSV Injection"); tabs and line breaks, which may stand before it, are shown by number."""
 
 
-def render(places: Sequence[Standing], run_warnings: Mapping[str, Sequence[str]]) -> str:
+def render(standings: Sequence[Standing], run_warnings: Mapping[str, Sequence[str]]) -> str:
     """The whole file. `run_warnings` are by label, those on the comparison included."""
-    names = sorted({name for place in places for name in place.run.categories})
+    names = sorted({name for standing in standings for name in standing.run.categories})
     text = io.StringIO()
-    rows = [[*COLUMNS, *(f"mean:{name}" for name in names), "flags", "warnings"]]
-    for place in places:
-        run = place.run
-        means = [run.categories[name].mean if name in run.categories else None for name in names]
-        notes = ["; ".join(f"{flag}={count}" for flag, count in run.flags.items()), "; ".join(run_warnings[run.label])]
-        could = place.rank_range or (None, None)
-        rows.append([place.board, place.rank, *could, run.label, *_facts(run), *_numbers(run), *means, *notes])
-    csv.writer(text, lineterminator="\n").writerows(map(_cell, row) for row in rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(_cell, (*COLUMNS, *(f"mean:{name}" for name in names), "flags", "warnings")))
+    for standing in standings:
+        run = standing.run
+        means = (run.categories[name].mean if name in run.categories else None for name in names)
+        flags = "; ".join(f"{flag}={count}" for flag, count in run.flags.items())
+        ranks = (standing.rank, *(standing.rank_range or (None, None)))
+        row = (
+            standing.board,
+            *ranks,
+            run.label,
+            *_facts(run),
+            *_numbers(run),
+            *means,
+            flags,
+            "; ".join(run_warnings[run.label]),
+        )
+        writer.writerow(map(_cell, row))
     return text.getvalue()
 
 
 def _cell(value: float | str | None) -> float | str | None:
     if not isinstance(value, str):
         return value
-    shown = printable(value)
-    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
+    text = printable(value)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
 
 def _facts(run: RunSummary) -> tuple[str, ...]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from editbench.printable import printable
 from editbench.records import STATUSES
+from editbench.report.document import Report, Standing
+from editbench.report.records.runs import MACRO_MEAN, MICRO_MEAN
 from editbench.report.render import markdown_sections as sections
+from editbench.report.render.formats import estimate, number, ranks, share, span
 from editbench.report.render.markdown_text import Markdown, bold, bullets, escape, table, warnings
-from editbench.report.render.words import estimate, number, ranks, share, span
 from editbench.report.statistics.aggregate import Macro, RunSummary, Summary
-
-if TYPE_CHECKING:
-    from editbench.report.document import Report, Standing
 
 NOTES = (
     "Means, spread and intervals are over the scored samples (status `ok`); coverage is their share. "
@@ -28,8 +26,8 @@ _COLUMNS = ("n", "scored", "coverage", "mean", "95 % interval", "std", "min", "q
 def render(report: Report) -> str:
     """The whole file."""
     blocks = ["# Image-editing benchmark report", *warnings(report.warnings)]
-    for places in report.boards:
-        blocks += [f"## Leaderboard{f' {places[0].board + 1}' if len(report.boards) > 1 else ''}", _leaderboard(places)]
+    for board in report.boards:
+        blocks += [f"## Leaderboard{f' {board[0].board + 1}' if len(report.boards) > 1 else ''}", _leaderboard(board)]
     blocks += sections.comparisons(report.comparisons)
     for run in report.runs:
         blocks += _run(run, report.run_warnings[run.label])
@@ -37,9 +35,9 @@ def render(report: Report) -> str:
     return printable("\n\n".join([*blocks, NOTES]), lines=True) + "\n"
 
 
-def _run(run: RunSummary, told: Sequence[str]) -> Iterator[str]:
+def _run(run: RunSummary, run_warnings: Sequence[str]) -> Iterator[str]:
     yield f"## {escape(run.label)}"
-    yield from warnings(told)
+    yield from warnings(run_warnings)
     yield bullets(f"{name}: {value}" for name, value in _facts(run))
     overall = [_row(bold("overall, micro"), run.micro), _macro_row(bold("overall, macro"), run.macro)]
     yield table(("category", *_COLUMNS), [*_rows(run.categories), *overall])
@@ -73,45 +71,54 @@ def _facts(run: RunSummary) -> Iterator[tuple[str, object]]:
         yield "Flagged edits", ", ".join(f"{count} {flag}" for flag, count in run.flags.items())
 
 
-def _leaderboard(places: Sequence[Standing]) -> str:
-    names = sorted({name for place in places for name in place.run.categories})
-    headline = places[0].run.headline.name
-    other = "micro mean" if headline == "macro mean" else "macro mean"
+def _leaderboard(board: Sequence[Standing]) -> str:
+    names = sorted({name for standing in board for name in standing.run.categories})
+    headline = board[0].run.headline.name
+    other = MICRO_MEAN if headline == MACRO_MEAN else MACRO_MEAN
     header = ("rank", "run", "could be", headline, "95 % interval", "coverage", "micro floor", other, *names)
-    return table(header, (_place(place, other, names) for place in places), texts=3)
+    return table(header, (_standing(standing, other, names) for standing in board), texts=3)
 
 
-def _place(place: Standing, other: str, names: Sequence[str]) -> tuple[str, ...]:
-    run = place.run
-    overall = (number(run.headline.value), span(run.headline.interval), share(run.micro.coverage), _floor(run.micro))
-    beside = run.micro if other == "micro mean" else run.macro
+def _standing(standing: Standing, other: str, names: Sequence[str]) -> tuple[str, ...]:
+    run = standing.run
+    overall = (
+        number(run.headline.value),
+        span(run.headline.interval),
+        share(run.micro.coverage),
+        number(run.micro.mean_failures_lowest),
+    )
+    other_mean = run.micro.mean if other == MICRO_MEAN else run.macro.mean
     means = [number(run.categories[name].mean) if name in run.categories else "-" for name in names]
-    return (str(place.rank), run.label, ranks(place.rank_range), *overall, number(beside.mean), *means)
+    return (str(standing.rank), run.label, ranks(standing.rank_range), *overall, number(other_mean), *means)
 
 
 def _statuses(run: RunSummary) -> str:
     present = [status for status in STATUSES if status in run.micro.statuses]
     languages = run.languages.items() if len(run.languages) > 1 else ()
-    parts = [*run.categories.items(), *languages, ("overall", run.micro)]
-    rows = [(name, *(str(part.statuses.get(status, 0)) for status in present)) for name, part in parts]
+    summaries = [*run.categories.items(), *languages, ("overall", run.micro)]
+    rows = [(name, *(str(summary.statuses.get(status, 0)) for status in present)) for name, summary in summaries]
     return table(("samples by status", *present), rows)
 
 
-def _rows(parts: Mapping[str, Summary]) -> Iterable[tuple[str, ...]]:
-    return (_row(name, part) for name, part in parts.items())
+def _rows(summaries: Mapping[str, Summary]) -> Iterable[tuple[str, ...]]:
+    return (_row(name, summary) for name, summary in summaries.items())
 
 
-def _row(name: str, part: Summary) -> tuple[str, ...]:
-    spread = map(number, (part.std, part.min, part.q1, part.median, part.q3, part.max))
-    counts = (str(part.n), str(part.scored), share(part.coverage))
-    return (name, *counts, number(part.mean), span(part.interval), *spread, share(part.top_share), _floor(part))
+def _row(name: str, summary: Summary) -> tuple[str, ...]:
+    spread = map(number, (summary.std, summary.min, summary.q1, summary.median, summary.q3, summary.max))
+    counts = (str(summary.n), str(summary.scored), share(summary.coverage))
+    return (
+        name,
+        *counts,
+        number(summary.mean),
+        span(summary.interval),
+        *spread,
+        share(summary.top_share),
+        number(summary.mean_failures_lowest),
+    )
 
 
 def _macro_row(name: str, macro: Macro) -> tuple[str, ...]:
     blank = [""] * 3
     name = Markdown(f"{escape(name)} over {macro.categories}")
-    return (name, *blank, number(macro.mean), span(macro.interval), *blank, *blank, "", _floor(macro))
-
-
-def _floor(part: Summary | Macro) -> str:
-    return number(part.mean_failures_lowest)
+    return (name, *blank, number(macro.mean), span(macro.interval), *blank, *blank, "", number(macro.mean_failures_lowest))

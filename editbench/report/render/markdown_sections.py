@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from editbench.report.render.formats import AGREEMENT, estimate, number, p_value, share, signed, span
 from editbench.report.render.markdown_text import bold, bullets, escape, table
-from editbench.report.render.words import AGREEMENT, estimate, number, p_value, share, signed, span
-from editbench.report.statistics.aggregate import Macro, Subset, Summary
-from editbench.report.statistics.agreement import ALPHAS, STATISTICS, Estimate
+from editbench.report.statistics.aggregate import Macro, SubsetSummary, Summary
+from editbench.report.statistics.agreement import ALPHAS, STATISTICS
 from editbench.report.statistics.anchors import Anchors
 from editbench.report.statistics.audit import Audit
+from editbench.report.statistics.clustered import Estimate
 from editbench.report.statistics.comparison import Comparison, Difference
-from editbench.report.statistics.protocol import Cells, Mean, Part, Protocol, SubsetParts
-from editbench.report.statistics.raters import Dispute, Pair, Several, scales
+from editbench.report.statistics.protocol import Cells, Protocol, ProtocolMean, ProtocolPart, ProtocolSubset
+from editbench.report.statistics.raters import Dispute, RaterPair, RaterSet, scales
 
 COMPARISON_NOTES = (
     "A difference is the second run minus the first, over the samples that both scored; win, tie and loss are the second's. "
@@ -44,38 +45,40 @@ _DIFFERENCES = (
 )
 
 
-def comparisons(found: Sequence[Comparison]) -> Iterator[str]:
-    if not found:
+def comparisons(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    """The differences of every two runs that were compared."""
+    if not comparisons:
         return
     yield "## Comparisons"
-    for each in found:
-        first, second = map(escape, each.runs)
-        rows = [_difference(name, part) for name, part in each.rows.categories.items()]
-        rows += [_difference(bold("overall"), each.rows.overall), _difference(bold("macro"), each.rows.macro)]
+    for comparison in comparisons:
+        differences = comparison.rows
+        first, second = map(escape, comparison.runs)
+        rows = [_difference(name, row) for name, row in differences.categories.items()]
+        rows += [_difference(bold("overall"), differences.overall), _difference(bold("macro"), differences.macro)]
         yield f"### {second} against {first}"
         yield table(("category", *_DIFFERENCES), rows)
-        yield _unseen([*each.rows.categories.items(), ("all together", each.rows.overall)])
+        yield _detectable([*differences.categories.items(), ("all together", differences.overall)])
     yield COMPARISON_NOTES
 
 
-def _unseen(parts: Iterable[tuple[str, Difference]]) -> str:
-    """How small a difference so many samples can't show, in plain words."""
-    told, few = [], []
-    for name, part in parts:
-        if part.detectable is None:
-            few.append(f"{escape(name)} ({part.groups})")
+def _detectable(rows: Iterable[tuple[str, Difference]]) -> str:
+    """How small a difference so many samples can't show, in sentences."""
+    small, few = [], []
+    for name, row in rows:
+        if row.detectable is None:
+            few.append(f"{escape(name)} ({row.groups})")
         else:
-            told.append(f"{part.n} samples of {escape(name)} can't show less than {number(part.detectable)}")
-    sentences = [f"Small differences: {', '.join(told)}."] if told else []
+            small.append(f"{row.n} samples of {escape(name)} can't show less than {number(row.detectable)}")
+    sentences = [f"Small differences: {', '.join(small)}."] if small else []
     sentences += [f"Too few source pictures for p = 0.05, however large the difference: {', '.join(few)}."] if few else []
     return " ".join(sentences)
 
 
-def _difference(name: str, part: Difference) -> tuple[str, ...]:
-    counts = (name, str(part.n), str(part.groups))
-    means = (number(part.first_mean), number(part.second_mean), signed(part.difference), span(part.interval))
-    record = f"{part.wins}/{part.ties}/{part.losses}"
-    return (*counts, *means, record, p_value(part.p), p_value(part.p_holm), signed(part.effect), number(part.detectable))
+def _difference(name: str, row: Difference) -> tuple[str, ...]:
+    counts = (name, str(row.n), str(row.groups))
+    means = (number(row.first_mean), number(row.second_mean), signed(row.difference), span(row.interval))
+    record = f"{row.wins}/{row.ties}/{row.losses}"
+    return (*counts, *means, record, p_value(row.p), p_value(row.p_holm), signed(row.effect), number(row.detectable))
 
 
 def cells(summaries: Mapping[str, Mapping[str, Summary]], parts: Cells, among: str = "") -> Iterator[str]:
@@ -95,32 +98,32 @@ def _cell(summaries: Mapping[str, Mapping[str, Summary]], parts: Cells, category
         return "-"
     if step is None:
         return estimate(Estimate(summary.mean, summary.interval))
-    found = parts[language][category].steps.get(step)
-    return number(found.mean if found else None)
+    mean = parts[language][category].steps.get(step)
+    return number(mean.mean if mean else None)
 
 
-def subset(name: str, found: Subset, parts: SubsetParts) -> Iterator[str]:
+def subset(name: str, summary: SubsetSummary, parts: ProtocolSubset) -> Iterator[str]:
     """The macro means of a subset, of the score and of the rubric's steps, by language; and its cells."""
     steps = list(parts.whole.steps)
     languages = parts.languages.items() if len(parts.languages) > 1 else ()
-    rows = [("all", found.macro, parts.whole), *((each, found.language_macros[each], part) for each, part in languages)]
+    rows = [("all", summary.macro, parts.whole)]
+    rows += [(language, summary.language_macros[language], part) for language, part in languages]
     if steps or languages:
         header = (f"macro means in {name}", "score", "95 % interval", *steps)
         yield table(header, [_macros(label, macro, part, steps) for label, macro, part in rows])
-    yield from cells(found.cells, parts.cells, f" in {name}")
+    yield from cells(summary.cells, parts.cells, f" in {name}")
 
 
-def _macros(label: str, macro: Macro, part: Part, steps: Sequence[str]) -> tuple[str, ...]:
+def _macros(label: str, macro: Macro, part: ProtocolPart, steps: Sequence[str]) -> tuple[str, ...]:
     means = (number(part.steps[name].macro if name in part.steps else None) for name in steps)
     return (label, number(macro.mean), span(macro.interval), *means)
 
 
-def protocol(found: Protocol) -> Iterator[str]:
+def protocol(protocol: Protocol) -> Iterator[str]:
     """The rubric's own numbers; nothing where they are just the score."""
-    parts = [("criterion", found.criteria), ("step", found.steps), ("pool", found.pools)]
-    rows = [_mean(f"{kind} {name}", part) for kind, means in parts for name, part in means.items()]
-    if found.accuracy:
-        accuracy = found.accuracy
+    kinds = [("criterion", protocol.criteria), ("step", protocol.steps), ("pool", protocol.pools)]
+    rows = [_mean(f"{kind} {name}", mean) for kind, means in kinds for name, mean in means.items()]
+    if accuracy := protocol.accuracy:
         interval = f"{share(accuracy.interval[0])} to {share(accuracy.interval[1])}" if accuracy.interval else "-"
         rows.append(("accuracy", str(accuracy.n), share(accuracy.mean), interval, "", ""))
         if accuracy.mean_failures_lowest != accuracy.mean:
@@ -128,21 +131,22 @@ def protocol(found: Protocol) -> Iterator[str]:
     if len(rows) < 2:
         return
     yield table(("by the rubric's protocol", "n", "mean", "95 % interval", "macro mean", "percent"), rows)
-    if found.pools:
+    if protocol.pools:
         yield POOL_NOTES
-    columns = [*found.criteria, *found.steps]
+    columns = [*protocol.criteria, *protocol.steps]
     if len(columns) <= _MOST_COLUMNS:
-        header = ("means by category", *columns, *(["percent"] if found.percent else []))
-        header += ("accuracy",) if found.accuracy else ()
-        several = [found.categories, *([found.languages] if len(found.languages) > 1 else [])]
-        yield table(header, [_part(name, part, columns, found) for parts in several for name, part in parts.items()])
+        header = ("means by category", *columns, *(["percent"] if protocol.percent else []))
+        header += ("accuracy",) if accuracy else ()
+        languages = protocol.languages if len(protocol.languages) > 1 else {}
+        parts = [*protocol.categories.items(), *languages.items()]
+        yield table(header, [_part(name, part, columns, protocol) for name, part in parts])
 
 
-def _mean(name: str, part: Mean) -> tuple[str, ...]:
-    return (name, str(part.n), number(part.mean), span(part.interval), number(part.macro), number(part.percent))
+def _mean(name: str, mean: ProtocolMean) -> tuple[str, ...]:
+    return (name, str(mean.n), number(mean.mean), span(mean.interval), number(mean.macro), number(mean.percent))
 
 
-def _part(name: str, part: Part, columns: Sequence[str], whole: Protocol) -> tuple[str, ...]:
+def _part(name: str, part: ProtocolPart, columns: Sequence[str], whole: Protocol) -> tuple[str, ...]:
     means = {**part.criteria, **part.steps}
     cells = [number(means[column].mean) if column in means else "-" for column in columns]
     cells += [number(part.percent)] if whole.percent else []
@@ -150,60 +154,63 @@ def _part(name: str, part: Part, columns: Sequence[str], whole: Protocol) -> tup
     return (name, *cells)
 
 
-def audit(found: Audit | None) -> Iterator[str]:
-    if found is None:
+def audit(audit: Audit | None) -> Iterator[str]:
+    """What the controls say of the judge; nothing without an audit."""
+    if audit is None:
         return
-    yield f"### Audit of the judge, on {found.samples} samples"
-    yield AUDIT_FAILED if found.verdicts else AUDIT_PASSED
+    yield f"### Audit of the judge, on {audit.samples} samples"
+    yield AUDIT_FAILED if audit.verdicts else AUDIT_PASSED
     rows = [
-        (name, str(part.n), number(part.edit_mean), number(part.mean), *_win_rate(part.win_rate))
-        for name, part in found.controls.items()
+        (name, str(control.n), number(control.edit_mean), number(control.mean), *_win_rate(control.win_rate))
+        for name, control in audit.controls.items()
     ]
     yield table(("control", "n", "mean of the edits", "mean of the control", "win rate of the edits", "95 % interval"), rows)
     yield AUDIT_NOTES
-    facts = [f"{share(found.unread_share)} of the controls' replies could not be read"]
-    if found.repeat:
-        same, apart = share(found.repeat.same_share), number(found.repeat.mean_difference)
-        facts.append(f"asked again, {found.repeat.n} samples: {same} got the same score, {apart} apart on average")
-    if found.mean_mass is not None:
-        facts.append(f"mean probability of allowed answers {number(found.mean_mass)}")
+    facts = [f"{share(audit.unread_share)} of the controls' replies could not be read"]
+    if audit.repeat:
+        same, apart = share(audit.repeat.same_share), number(audit.repeat.mean_difference)
+        facts.append(f"asked again, {audit.repeat.n} samples: {same} got the same score, {apart} apart on average")
+    if audit.mean_mass is not None:
+        facts.append(f"mean probability of allowed answers {number(audit.mean_mass)}")
     yield bullets(facts)
 
 
-def _win_rate(found: Estimate | None) -> tuple[str, str]:
-    return (number(found.value), span(found.interval)) if found else ("-", "-")
+def _win_rate(rate: Estimate | None) -> tuple[str, str]:
+    return (number(rate.value), span(rate.interval)) if rate else ("-", "-")
 
 
-def anchors(found: Anchors | None) -> Iterator[str]:
-    if found is None:
+def anchors(anchors: Anchors | None) -> Iterator[str]:
+    """How far the judge's scale lies from the reference's; nothing without anchors."""
+    if anchors is None:
         return
-    shift = f"{signed(found.shift.value)} ({span(found.shift.interval)})"
-    told = f"{found.n} anchor edits score {shift} against {found.reference}; correlation {number(found.correlation)}"
-    yield bullets([f"Anchors: {told}"])
+    shift = f"{signed(anchors.shift.value)} ({span(anchors.shift.interval)})"
+    against = f"against {anchors.reference}; correlation {number(anchors.correlation)}"
+    yield bullets([f"Anchors: {anchors.n} anchor edits score {shift} {against}"])
 
 
-def agreement(pairs: Sequence[Pair], several: Sequence[Several]) -> Iterator[str]:
+def agreement(pairs: Sequence[RaterPair], sets: Sequence[RaterSet]) -> Iterator[str]:
+    """How far raters of the same edits agree, and what they dispute most."""
     if not pairs:
         return
     yield "## Agreement"
     yield bullets(scales(pairs))
-    if several:
-        yield table(("all raters", "n", *map(AGREEMENT.get, ALPHAS)), [_reliability_row(raters) for raters in several])
+    if sets:
+        yield table(("all raters", "n", *map(AGREEMENT.get, ALPHAS)), [_reliability_row(raters) for raters in sets])
     yield table(("raters", "n", *map(AGREEMENT.get, STATISTICS)), [_agreement_row(pair) for pair in pairs])
     for pair in pairs:
         if pair.disputed:
             names = [rater.name for rater in pair.raters]
             header = ("key", "category", *(f"{name} wrote" for name in names), *names, "difference on 0..1")
             yield f"### Most disputed: {escape(pair)}"
-            yield table(header, [_dispute(each) for each in pair.disputed], texts=4)
+            yield table(header, [_dispute(dispute) for dispute in pair.disputed], texts=4)
     yield AGREEMENT_NOTES
 
 
-def _agreement_row(pair: Pair) -> tuple[str, ...]:
+def _agreement_row(pair: RaterPair) -> tuple[str, ...]:
     return (str(pair), str(pair.n), *(estimate(getattr(pair.agreement, name)) for name in STATISTICS))
 
 
-def _reliability_row(raters: Several) -> tuple[str, ...]:
+def _reliability_row(raters: RaterSet) -> tuple[str, ...]:
     return (str(raters), str(raters.n), *(estimate(getattr(raters.reliability, name)) for name in ALPHAS))
 
 

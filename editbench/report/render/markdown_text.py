@@ -37,5 +37,5 @@ def warnings(texts: Sequence[str]) -> list[str]:
 
 def table(header: Sequence[object], rows: Iterable[Sequence[object]], texts: int = 1) -> str:
     """Cells are escaped. `texts`: how many columns, from the left, are aligned as text; the others as numbers."""
-    rule = [Markdown("---" if place < texts else "---:") for place in range(len(header))]
+    rule = [Markdown("---" if column < texts else "---:") for column in range(len(header))]
     return "\n".join("| " + " | ".join(map(escape, row)) + " |" for row in (header, rule, *rows))

@@ -1,7 +1,7 @@
 """From rows to the numbers of the report.
 
 Numbers are rounded once (see `rounding`). What can't be computed is None, never NaN and never 0. Every dataclass here and in
-`protocol`, `audit` and `anchors` stands in report.json as it is.
+`protocol`, `audit` and `anchors` is written to report.json with the names of its fields.
 """
 
 from __future__ import annotations
@@ -12,30 +12,27 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from editbench.records import STATUSES
 from editbench.report.records.rows import Rows, Scale
-from editbench.report.records.runs import Facts, RubricFacts, Run
-from editbench.report.statistics import audit, clustered, protocol
-from editbench.report.statistics.agreement import Estimate
+from editbench.report.records.runs import MACRO_MEAN, Facts, ScoredRun
+from editbench.report.statistics import audit, clustered, protocol, ranks
 from editbench.report.statistics.anchors import Anchors
 from editbench.report.statistics.audit import Audit
 from editbench.report.statistics.bootstrap import RESAMPLES, SEED, Bootstrap
+from editbench.report.statistics.clustered import Bools, Estimate, Floats
 from editbench.report.statistics.protocol import Protocol
 from editbench.report.statistics.rounding import DECIMALS, mean, rounded, rounded_pair, within
 
 BINS = 20
-"""Of a histogram."""
+"""Number of bins of a histogram."""
 NEAR_TOP = 0.5
 """Scores at most this far below the scale's top are at it."""
-
-_Chosen = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """Some samples of a run. Means and spread are over the scored ones (status ok)."""
+    """Statistics of some samples of a run. Means and spread are over the scored ones (status ok)."""
 
     n: int
     scored: int
@@ -43,7 +40,7 @@ class Summary:
     """scored / n."""
     mean: float | None
     std: float | None
-    """Of a sample (n - 1)."""
+    """Standard deviation of a sample (n - 1)."""
     q1: float | None
     """Quartiles, interpolated linearly."""
     median: float | None
@@ -66,7 +63,7 @@ class Macro:
 
     mean: float | None
     interval: tuple[float, float] | None
-    """None when a category has fewer than two groups."""
+    """95 % interval, clustered by group; None when a category has fewer than two groups."""
     mean_failures_lowest: float | None
     categories: int
     """Categories that have a mean."""
@@ -83,29 +80,29 @@ class Headline:
     value: float | None
     interval: tuple[float, float] | None
     percent: Estimate | None
-    """The same as the rubric shows percent; None where it doesn't."""
+    """Value and interval on the rubric's percent scale; None where it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subset:
-    """Samples that the benchmark also counts by themselves."""
+class SubsetSummary:
+    """Statistics of samples that the benchmark also counts by themselves."""
 
     micro: Summary
     macro: Macro
     language_macros: Mapping[str, Macro]
     cells: Mapping[str, Mapping[str, Summary]]
-    """By language and category."""
+    """Statistics by language and category."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram:
-    """Of scores. Bin i holds edges[i] <= score < edges[i + 1], the last one its upper edge too."""
+    """Counts of scores. Bin i holds edges[i] <= score < edges[i + 1], the last one its upper edge too."""
 
     edges: list[float]
-    """Over the rubric's scale, or over the scores where it tells none; empty without either. Where all scores are whole,
-    and few, each has a bin of its own."""
+    """Ends of the bins, over the rubric's scale, or over the scores where it tells none; empty without either. Whole
+    scores, if they are few, have a bin each."""
     counts: dict[str, list[int]]
-    """By category."""
+    """Counts of each bin, by category."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,15 +113,15 @@ class RunSummary:
     facts: Facts
     headline: Headline
     micro: Summary
-    """Over all samples alike."""
+    """Statistics of all samples, which count alike."""
     macro: Macro
     categories: Mapping[str, Summary]
     languages: Mapping[str, Summary]
     cells: Mapping[str, Mapping[str, Summary]]
-    """By language and category."""
-    subsets: Mapping[str, Subset]
+    """Statistics by language and category."""
+    subsets: Mapping[str, SubsetSummary]
     language_macros: Mapping[str, Macro]
-    """Over the categories within each language."""
+    """Macro means over the categories within each language."""
     protocol: Protocol
     histogram: Histogram
     mean_mass: float | None
@@ -147,7 +144,13 @@ class RunSummary:
             "judge": facts.judge,
             "benchmark": facts.benchmark,
             "edits": facts.edits,
-            "rubric": {name: getattr(facts.rubric, name) for name in ("name", "version", "digest", "scale", "partial")},
+            "rubric": {
+                "name": facts.rubric.name,
+                "version": str(facts.rubric.version),
+                "digest": facts.rubric.digest,
+                "scale": facts.rubric.scale,
+                "partial": facts.rubric.partial,
+            },
             "board": board,
             "headline": self.headline,
             "overall": {"micro": self.micro, "macro": self.macro},
@@ -164,31 +167,30 @@ _DUMPED = (
 
 
 def summarise(
-    run: Run, label: str, *, resamples: int = RESAMPLES, seed: int = SEED, anchors: Anchors | None = None
+    run: ScoredRun, label: str, *, resamples: int = RESAMPLES, seed: int = SEED, anchors: Anchors | None = None
 ) -> RunSummary:
     """All numbers of one run. Its intervals come from one bootstrap of `resamples` draws; `anchors`: see `anchors.shifts`."""
-    table, rubric = run.rows, run.facts.rubric
-    bootstrap = Bootstrap(table.group, resamples, seed)
-    means = _Means(table, rubric.scale, bootstrap)
-    everything = np.ones(len(table.keys), dtype=bool)
-    micro, macro = means.summary(everything), means.macro(everything)
-    languages = {name: table.language == code for code, name in enumerate(table.languages)}
+    rows, rubric = run.rows, run.facts.rubric
+    bootstrap = Bootstrap(rows.group, resamples, seed)
+    summaries = _Summaries(rows, rubric.scale, bootstrap)
+    everything = np.ones(len(rows.keys), dtype=bool)
+    micro, macro = summaries.micro(everything), summaries.macro(everything)
     return RunSummary(
         label=label,
         facts=run.facts,
-        headline=_headline(micro, macro, rubric, means),
+        headline=_headline(run, micro, macro),
         micro=micro,
         macro=macro,
-        categories={name: means.summary(table.category == code) for code, name in enumerate(table.categories)},
-        languages={name: means.summary(chosen) for name, chosen in languages.items()},
-        cells=means.cells(everything),
-        subsets={name: means.subset(chosen, languages) for name, chosen in table.subsets.items()},
-        language_macros={name: means.macro(chosen) for name, chosen in languages.items()},
-        protocol=protocol.measure(table, rubric, bootstrap),
-        histogram=_histogram(table, rubric.scale),
-        mean_mass=mean(table.mass[~np.isnan(table.mass)]),
-        flags=table.flags,
-        reads=table.reads,
+        categories={name: summaries.micro(rows.category == code) for code, name in enumerate(rows.categories)},
+        languages={name: summaries.micro(mask) for name, mask in summaries.languages.items()},
+        cells=summaries.cells(everything),
+        subsets={name: summaries.subset(mask) for name, mask in rows.subsets.items()},
+        language_macros={name: summaries.macro(mask) for name, mask in summaries.languages.items()},
+        protocol=protocol.measure(rows, rubric, bootstrap),
+        histogram=_histogram(rows, rubric.scale),
+        mean_mass=mean(rows.mass[~np.isnan(rows.mass)]),
+        flags=rows.flags,
+        reads=rows.reads,
         audit=audit.examine(run, bootstrap),
         anchors=anchors,
     )
@@ -196,104 +198,95 @@ def summarise(
 
 def ranked(runs: Sequence[RunSummary]) -> list[tuple[int, RunSummary]]:
     """(rank, run) by headline, the best first; equal ones share a rank, runs without one come last."""
-    values = [-math.inf if run.headline.value is None else run.headline.value for run in runs]
-    order = sorted(range(len(runs)), key=lambda place: (-values[place], runs[place].label))
-    return [(1 + sum(value > values[place] for value in values), runs[place]) for place in order]
+    values = {run.label: -math.inf if run.headline.value is None else run.headline.value for run in runs}
+    ordered = sorted(runs, key=lambda run: (-values[run.label], run.label))
+    return [(1 + sum(value > values[run.label] for value in values.values()), run) for run in ordered]
 
 
-class _Means:
-    """Of chosen samples of a run: arrays of shape (n,), True for each that counts."""
+class _Summaries:
+    """Summaries of some of a run's samples, which a mask of shape (n,) names."""
 
-    def __init__(self, table: Rows, scale: Scale | None, bootstrap: Bootstrap) -> None:
-        self.table, self.scale, self.bootstrap = table, scale, bootstrap
+    def __init__(self, rows: Rows, scale: Scale | None, bootstrap: Bootstrap) -> None:
+        self.rows, self.scale, self.bootstrap = rows, scale, bootstrap
+        self.languages = {name: rows.language == code for code, name in enumerate(rows.languages)}
+        # What the mean is over when failures count as the lowest score.
+        self.filled = np.where(rows.scored, rows.score, scale[0]) if scale else None
 
-    def summary(self, chosen: _Chosen) -> Summary:
-        table, scale = self.table, self.scale
-        scored = chosen & table.scored
-        values = table.score[scored]
-        n, count = int(chosen.sum()), int(scored.sum())
-        described = clustered.moments(values)
-        counts = np.bincount(table.status[chosen], minlength=len(STATUSES))
+    def micro(self, mask: Bools) -> Summary:
+        """Statistics of the samples of a mask, which count alike."""
+        rows, scale = self.rows, self.scale
+        scored = mask & rows.scored
+        values = rows.score[scored]
+        n, count = int(mask.sum()), len(values)
+        moments = clustered.moments(values)
+        counts = np.bincount(rows.status[mask], minlength=len(STATUSES)).tolist()
         return Summary(
             n=n,
             scored=count,
             coverage=round(count / n, DECIMALS),
-            mean=rounded(described.mean),
-            std=rounded(described.std),
-            q1=rounded(described.q1),
-            median=rounded(described.median),
-            q3=rounded(described.q3),
-            min=rounded(described.min),
-            max=rounded(described.max),
-            top_share=rounded((values >= scale[1] - NEAR_TOP).mean()) if scale and count else None,
-            interval=rounded_pair(within(self.bootstrap.mean(table.score, scored), scale)),
-            mean_failures_lowest=rounded(clustered.mean_with_lowest(values, n - count, scale[0])) if scale else None,
-            statuses={name: int(count) for name, count in zip(STATUSES, counts, strict=True) if count},
+            mean=rounded(moments.mean),
+            std=rounded(moments.std),
+            q1=rounded(moments.q1),
+            median=rounded(moments.median),
+            q3=rounded(moments.q3),
+            min=rounded(moments.min),
+            max=rounded(moments.max),
+            top_share=mean(values >= scale[1] - NEAR_TOP) if scale else None,
+            interval=rounded_pair(within(self.bootstrap.mean(rows.score, scored), scale)),
+            mean_failures_lowest=None if self.filled is None else mean(self.filled[mask]),
+            statuses={status: count for status, count in zip(STATUSES, counts, strict=True) if count},
         )
 
-    def macro(self, chosen: _Chosen) -> Macro:
-        """Over the categories that the chosen samples are of."""
-        table = self.table
-        scored = chosen & table.scored
-        every, counts, sums = (self._sums(*each) for each in ((chosen,), (scored,), (scored, table.score[scored])))
-        there, known = every > 0, counts > 0
-        lowest = (sums + (every - counts) * self.scale[0])[there] / every[there] if self.scale else []
+    def macro(self, mask: Bools) -> Macro:
+        """Means of the categories that samples of a mask are of, which count alike."""
+        rows, scored = self.rows, mask & self.rows.scored
+        present, known = (np.bincount(rows.category[some], minlength=len(rows.categories)) > 0 for some in (mask, scored))
+        lowest = None if self.filled is None else clustered.macro_mean(self.filled[mask], rows.category[mask])
         return Macro(
-            mean=mean(self._category_means(scored)),
-            interval=rounded_pair(within(self.bootstrap.macro(table.score, table.category, scored), self.scale)),
-            mean_failures_lowest=mean(lowest),
+            mean=rounded(clustered.macro_mean(rows.score[scored], rows.category[scored])),
+            interval=rounded_pair(within(self.bootstrap.macro(rows.score, rows.category, scored), self.scale)),
+            mean_failures_lowest=rounded(lowest),
             categories=int(known.sum()),
-            left_out=[table.categories[code] for code in np.flatnonzero(there & ~known)],
+            left_out=[rows.categories[code] for code in np.flatnonzero(present & ~known).tolist()],
         )
 
-    def subset(self, chosen: _Chosen, languages: Mapping[str, _Chosen]) -> Subset:
-        spoken = {name: chosen & there for name, there in languages.items()}
-        macros = {name: self.macro(there) for name, there in spoken.items() if there.any()}
-        return Subset(micro=self.summary(chosen), macro=self.macro(chosen), language_macros=macros, cells=self.cells(chosen))
+    def subset(self, mask: Bools) -> SubsetSummary:
+        """Statistics of the samples of a mask, by language and category too."""
+        by_language = {name: mask & language for name, language in self.languages.items()}
+        macros = {name: self.macro(some) for name, some in by_language.items() if some.any()}
+        return SubsetSummary(micro=self.micro(mask), macro=self.macro(mask), language_macros=macros, cells=self.cells(mask))
 
-    def cells(self, chosen: _Chosen) -> dict[str, dict[str, Summary]]:
-        found = protocol.cells(self.table, chosen)
-        return {language: {name: self.summary(there) for name, there in parts.items()} for language, parts in found.items()}
-
-    def percent(self, found: Summary | Macro, percent: protocol.Percent) -> Estimate:
-        """The mean of all samples, or of all categories, as the rubric shows percent; from the means before rounding."""
-        scored = self.table.scored
-        values = self._category_means(scored) if isinstance(found, Macro) else self.table.score[scored]
-        ends = tuple(protocol.as_percent(end, percent) for end in found.interval or ())
-        return Estimate(protocol.as_percent(values.mean() if len(values) else None, percent), ends or None)
-
-    def _category_means(self, scored: _Chosen) -> NDArray[np.float64]:
-        """Of the categories that have one."""
-        counts = self._sums(scored)
-        return (self._sums(scored, self.table.score[scored]) / np.maximum(counts, 1))[counts > 0]
-
-    def _sums(self, chosen: _Chosen, weights: NDArray[np.float64] | None = None) -> NDArray[Any]:
-        """By category."""
-        return np.bincount(self.table.category[chosen], weights, minlength=len(self.table.categories))
+    def cells(self, mask: Bools) -> dict[str, dict[str, Summary]]:
+        """Summaries by language and category."""
+        masks = protocol.cells(self.rows, mask)
+        return {language: {name: self.micro(cell) for name, cell in row.items()} for language, row in masks.items()}
 
 
-def _headline(micro: Summary, macro: Macro, rubric: RubricFacts, means: _Means) -> Headline:
-    name, found = ("macro mean", macro) if rubric.aggregate == "macro" else ("micro mean", micro)
-    percent = means.percent(found, rubric.percent) if rubric.percent else None
-    return Headline(name=name, value=found.mean, interval=found.interval, percent=percent)
+def _headline(run: ScoredRun, micro: Summary, macro: Macro) -> Headline:
+    facts = run.facts.rubric.headline
+    mean, interval = (macro.mean, macro.interval) if facts.name == MACRO_MEAN else (micro.mean, micro.interval)
+    if facts.percent is None:
+        return Headline(name=facts.name, value=mean, interval=interval, percent=None)
+    value = protocol.as_percent(ranks.headline(run), facts.percent)
+    ends = interval and (protocol.as_percent(interval[0], facts.percent), protocol.as_percent(interval[1], facts.percent))
+    return Headline(name=facts.name, value=mean, interval=interval, percent=Estimate(value, ends))
 
 
-def _histogram(table: Rows, scale: Scale | None) -> Histogram:
-    scored = table.scored
-    values = table.score[scored]
+def _histogram(rows: Rows, scale: Scale | None) -> Histogram:
+    values = rows.score[rows.scored]
     if scale is None and not len(values):
-        return Histogram(edges=[], counts={name: [] for name in table.categories})
+        return Histogram(edges=[], counts={name: [] for name in rows.categories})
     if scale is None:
         low, high = float(values.min()), float(values.max())
         scale = (low, high) if high > low else (low - 0.5, high + 0.5)
     edges = _edges(values, scale)
-    count = len(edges) - 1
-    bins = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, count - 1)
-    counts = np.bincount(table.category[scored] * count + bins, minlength=count * len(table.categories)).reshape(-1, count)
-    return Histogram(edges=edges.tolist(), counts=dict(zip(table.categories, counts.tolist(), strict=True)))
+    bins = len(edges) - 1
+    index = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, bins - 1)
+    counts = np.bincount(rows.category[rows.scored] * bins + index, minlength=bins * len(rows.categories)).reshape(-1, bins)
+    return Histogram(edges=edges.tolist(), counts=dict(zip(rows.categories, counts.tolist(), strict=True)))
 
 
-def _edges(values: NDArray[np.float64], scale: Scale) -> NDArray[np.float64]:
+def _edges(values: Floats, scale: Scale) -> Floats:
     if scale[1] - scale[0] < BINS and not np.any(np.mod(np.append(values, scale), 1)):
         return np.array([scale[0], *np.arange(scale[0] + 0.5, scale[1]), scale[1]])
     # Rounded as scores are, so that a score on an edge falls on its side of it.

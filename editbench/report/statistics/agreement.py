@@ -17,14 +17,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from editbench.report.statistics.clustered import LEVEL, Codes, Floats, Interval
+from editbench.report.statistics.clustered import LEVEL, Codes, Estimate, Floats, Interval, dense
 from editbench.report.statistics.krippendorff import alpha
 
 RESAMPLES = 1000
 DRAWS = 10_000_000
 """Samples drawn in all: of many samples there are fewer resamples, since their interval is narrow."""
 LEAST_RESAMPLES = 100
-"""Fewer don't place the ends of an interval: more than 100,000 samples have none."""
+"""Fewer resamples don't fix the ends of an interval: more than 100,000 samples have none."""
 SEED = 0
 LEAST_DEFINED = 0.95
 """Share of the resamples that must define a statistic for it to have an interval."""
@@ -32,31 +32,24 @@ _CHUNK = 500_000  # weights held at once: 4 MB an array, which stays near the pr
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    value: float | None
-    """None where the statistic is undefined."""
-    interval: Interval | None
-
-
-@dataclass(frozen=True, slots=True)
 class Agreement:
-    """Of two raters over their common samples."""
+    """How far two raters agree on their common samples."""
 
     spearman: Estimate
     kendall_tau_b: Estimate
     krippendorff_alpha: Estimate
-    """For interval data."""
+    """Krippendorff's alpha for interval data."""
     krippendorff_alpha_ordinal: Estimate
     pairwise_accuracy: Estimate
 
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """Of any number of raters, who need not all have rated every sample."""
+    """How far any number of raters agree, who need not all have rated every sample."""
 
     krippendorff_alpha_ordinal: Estimate
     krippendorff_alpha: Estimate
-    """For interval data."""
+    """Krippendorff's alpha for interval data."""
 
 
 STATISTICS = tuple(entry.name for entry in fields(Agreement))
@@ -66,22 +59,23 @@ ALPHAS = tuple(entry.name for entry in fields(Reliability))
 class _Cells(NamedTuple):
     """The u distinct pairs of scores, in order of the first score and then of the second."""
 
-    of: Codes
-    """Shape (n,): the cell of each sample."""
+    cell: Codes
+    """Index of each sample's cell, shape (n,)."""
     first: Codes
-    """Shape (u,): the rank of the cell's score among the distinct scores of the first rater, from 0."""
+    """The rank of each cell's score among the distinct scores of the first rater, from 0; shape (u,)."""
     second: Codes
+    """The same rank for the second rater, shape (u,)."""
     units: Floats
-    """Shape (u, 2): the scores on one scale."""
+    """The scores on one scale, shape (u, 2)."""
 
 
 class _Weights(NamedTuple):
-    """Of b resamples."""
+    """How often samples were drawn in each of b resamples."""
 
     cells: Floats
-    """Shape (u, b): how many draws fell on samples of each cell."""
+    """How many draws fell on samples of each cell, shape (u, b)."""
     squares: Floats
-    """Shape (b,): the sum over samples of their squared number of draws."""
+    """The sum over samples of their squared number of draws, shape (b,)."""
 
 
 def agree(first: Floats, second: Floats, groups: Codes, units: Floats | None = None) -> Agreement:
@@ -100,7 +94,7 @@ def agree(first: Floats, second: Floats, groups: Codes, units: Floats | None = N
     if len(first) < 2:
         return Agreement(*[Estimate(None, None)] * len(STATISTICS))
     cells = _cells(first, second, np.full((len(first), 2), np.nan) if units is None else units)
-    return Agreement(*_estimates(partial(_measure, cells), cells.of, groups))
+    return Agreement(*_estimates(partial(_measure, cells), cells.cell, groups))
 
 
 def reliability(ratings: Floats, groups: Codes) -> Reliability:
@@ -116,54 +110,47 @@ def reliability(ratings: Floats, groups: Codes) -> Reliability:
     if not len(ratings):
         return Reliability(*[Estimate(None, None)] * 2)
     _, codes = np.unique(ratings, return_inverse=True)
-    _, place, of = np.unique(codes.reshape(ratings.shape), axis=0, return_index=True, return_inverse=True)
-    units = ratings[place]
+    _, first, cell = np.unique(codes.reshape(ratings.shape), axis=0, return_index=True, return_inverse=True)
+    units = ratings[first]
 
     def measure(weights: _Weights) -> Floats:
         return np.stack([alpha(units, weights.cells, ordinal=ordinal) for ordinal in (True, False)])
 
-    return Reliability(*_estimates(measure, of.reshape(-1), groups))
+    return Reliability(*_estimates(measure, cell.reshape(-1), groups))
 
 
-def _estimates(measure: Callable[[_Weights], Floats], of: Codes, groups: Codes) -> list[Estimate]:
-    """Statistics with their intervals. `measure`: gives them for b resamples, shape (k, b). `of`: the cell of each sample."""
-    group_count, groups = _dense(groups)
-    values = measure(_weigh(of, groups, np.ones((group_count, 1))))[:, 0]
-    drawn = [measure(weights) for weights in _resamples(of, groups, group_count)]
+def _estimates(measure: Callable[[_Weights], Floats], cell: Codes, groups: Codes) -> list[Estimate]:
+    """k statistics with their intervals. `measure` gives them for b resamples, shape (k, b); `cell`: index of each sample's."""
+    group_count, groups = dense(groups)
+    values = measure(_weigh(cell, groups, np.ones((group_count, 1))))[:, 0]
+    drawn = [measure(weights) for weights in _resamples(cell, groups, group_count)]
     intervals = map(_percentiles, np.concatenate(drawn, axis=1)) if drawn else [None] * len(values)
     pairs = zip(values, intervals, strict=True)
     return [Estimate(None, None) if np.isnan(value) else Estimate(float(value), span) for value, span in pairs]
 
 
 def _cells(first: Floats, second: Floats, units: Floats) -> _Cells:
-    _, ranks = _dense(first)
-    count, other = _dense(second)
-    codes, place, of = np.unique(ranks * count + other, return_index=True, return_inverse=True)
-    return _Cells(of, codes // count, codes % count, units[place])
+    (_, ranks), (levels, others) = (np.unique(scores, return_inverse=True) for scores in (first, second))
+    codes, index, cell = np.unique(ranks * len(levels) + others, return_index=True, return_inverse=True)
+    return _Cells(cell, codes // len(levels), codes % len(levels), units[index])
 
 
-def _dense(values: Floats | Codes) -> tuple[int, Codes]:
-    """How many distinct values there are, and the rank of each value among them."""
-    distinct, ranks = np.unique(values, return_inverse=True)
-    return len(distinct), ranks
-
-
-def _resamples(of: Codes, groups: Codes, group_count: int) -> Iterator[_Weights]:
+def _resamples(cell: Codes, groups: Codes, group_count: int) -> Iterator[_Weights]:
     if group_count < 2 or DRAWS // len(groups) < LEAST_RESAMPLES:
         return
     n = len(groups)
-    left, rng = min(RESAMPLES, DRAWS // n), np.random.default_rng(SEED)
-    while left > 0:
-        size = min(left, max(1, _CHUNK // n))
+    remaining, rng = min(RESAMPLES, DRAWS // n), np.random.default_rng(SEED)
+    while remaining > 0:
+        size = min(remaining, max(1, _CHUNK // n))
         drawn = rng.integers(group_count, size=(size, group_count)) + group_count * np.arange(size)[:, None]
         times = np.bincount(drawn.ravel(), minlength=size * group_count).reshape(size, group_count)
-        yield _weigh(of, groups, times.T.astype(np.float64))
-        left -= size
+        yield _weigh(cell, groups, times.T.astype(np.float64))
+        remaining -= size
 
 
-def _weigh(of: Codes, groups: Codes, times: Floats) -> _Weights:
+def _weigh(cell: Codes, groups: Codes, times: Floats) -> _Weights:
     """`times`: shape (groups, b), how often each group was drawn."""
-    return _Weights(_sum_by(of, times[groups]), (np.bincount(groups)[:, None] * times**2).sum(axis=0))
+    return _Weights(_sum_by(cell, times[groups]), (np.bincount(groups)[:, None] * times**2).sum(axis=0))
 
 
 def _sum_by(codes: Codes, weights: Floats) -> Floats:
@@ -173,7 +160,7 @@ def _sum_by(codes: Codes, weights: Floats) -> Floats:
 
 
 def _starts(codes: Codes) -> NDArray[np.intp]:
-    """Where each run of one code begins."""
+    """Index of each code's first row; `codes`: in order, shape (n,)."""
     return np.flatnonzero(np.diff(codes, prepend=-1))
 
 
@@ -190,12 +177,12 @@ def _spearman(cells: _Cells, weights: Floats) -> Floats:
     middle = weights.sum(axis=0) / 2
     first, second = (_midranks(codes, weights) - middle for codes in (cells.first, cells.second))
     weighted = weights * first
-    shared = (weighted * second).sum(axis=0)
-    return shared / np.sqrt((weighted * first).sum(axis=0) * (weights * second**2).sum(axis=0))
+    products = (weighted * second).sum(axis=0)
+    return products / np.sqrt((weighted * first).sum(axis=0) * (weights * second**2).sum(axis=0))
 
 
 def _midranks(codes: Codes, weights: Floats) -> Floats:
-    """Shape (u, b), less one half: they lie around half the sum of the weights."""
+    """The rank of each cell in each resample, less one half, shape (u, b); they lie around half the sum of the weights."""
     totals = _sum_by(codes, weights)
     return (np.cumsum(totals, axis=0) - totals / 2)[codes]
 
@@ -234,17 +221,17 @@ def _rising(codes: Codes, weights: Floats) -> Floats:
     rising = np.zeros(weights.shape[1])
     for bit in range(int(codes.max()).bit_length()):
         order = np.argsort(codes >> (bit + 1), kind="stable")
-        one, here = (codes[order] >> bit) % 2 == 1, weights[order]
-        zeros = np.cumsum(np.where(one[:, None], 0.0, here), axis=0)
+        ones, ordered = (codes[order] >> bit) % 2 == 1, weights[order]
+        zeros = np.cumsum(np.where(ones[:, None], 0.0, ordered), axis=0)
         starts = _starts(codes[order] >> (bit + 1))
         before = np.concatenate([np.zeros((1, weights.shape[1])), zeros[starts[1:] - 1]])
-        own = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(order)))
-        rising += (here[one] * (zeros[one] - before[own[one]])).sum(axis=0)
+        block = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(order)))
+        rising += (ordered[ones] * (zeros[ones] - before[block[ones]])).sum(axis=0)
     return rising
 
 
 def _percentiles(values: Floats) -> Interval | None:
-    """Of shape (b,), NaN where undefined."""
+    """The 95 % interval of a statistic over b resamples, NaN where undefined; None where too many are."""
     defined = values[~np.isnan(values)]
     if len(defined) < LEAST_DEFINED * len(values):
         return None

@@ -13,18 +13,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from editbench.errors import UserError
 from editbench.paths import ScorePaths
 from editbench.records import EDIT_FAILED, OK, REPEAT, STATUSES, STRANGER, SWAPPED, UNEDITED
-from editbench.report.records.rows import Scale
-from editbench.report.records.runs import Run
-from editbench.report.statistics.agreement import Estimate
+from editbench.report.records.rows import Rows, Scale
+from editbench.report.records.runs import ScoredRun
 from editbench.report.statistics.bootstrap import Bootstrap
-from editbench.report.statistics.clustered import Codes, Floats, Interval
+from editbench.report.statistics.clustered import Bools, Codes, Estimate, Floats, Interval
 from editbench.report.statistics.power import LEAST_GROUPS
-from editbench.report.statistics.rounding import estimate, mean, rounded, within
+from editbench.report.statistics.rounding import mean, rounded, rounded_estimate, within
 
 RIVALS = (UNEDITED, STRANGER, SWAPPED)
 """Controls that an edit should beat."""
@@ -41,7 +39,7 @@ MOST_APART = 0.01
 MOST_UNREAD = 0.1
 
 
-class _Words(NamedTuple):
+class _Phrases(NamedTuple):
     """What a control shows that the judge can tell `apart`, what an edit beats, and what a judge that thinks otherwise does."""
 
     apart: str
@@ -49,24 +47,28 @@ class _Words(NamedTuple):
     worse: str
 
 
-_WORDS = {
-    UNEDITED: _Words(
+_PHRASES = {
+    UNEDITED: _Phrases(
         "an edit from no edit", "an edit beats its unedited source", "no edit above the edits, which are bad, or it is wrong"
     ),
-    STRANGER: _Words("an edit from another sample's", "an edit beats another sample's", "other samples' edits above the edits"),
-    SWAPPED: _Words("the edit from the source", "an edit beats the same pair swapped", "the source as the edit above the edit"),
+    STRANGER: _Phrases(
+        "an edit from another sample's", "an edit beats another sample's", "other samples' edits above the edits"
+    ),
+    SWAPPED: _Phrases(
+        "the edit from the source", "an edit beats the same pair swapped", "the source as the edit above the edit"
+    ),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """One kind, over the samples whose edit and control both have a score."""
+    """The scores of one kind of control, over the samples whose edit and control both have a score."""
 
     n: int
     mean: float | None
-    """Of the controls."""
+    """Mean score of the controls."""
     edit_mean: float | None
-    """Of their edits."""
+    """Mean score of their edits."""
     win_rate: Estimate | None
     """Share of samples whose edit scores above its control, ties counting one half; None without samples."""
 
@@ -78,18 +80,21 @@ class Repeat:
     n: int
     same_share: float
     mean_difference: float
-    """Absolute."""
+    """Mean absolute difference of the two scores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
+    """What the controls say of a run's judge."""
+
     samples: int
-    """That controls are about."""
+    """Samples that have a control."""
     rows: int
+    """Controls that were judged."""
     statuses: dict[str, int]
-    """Of the controls, those that occur."""
+    """Controls by status, those that occur."""
     controls: Mapping[str, Control]
-    """By kind (see RIVALS)."""
+    """The scores of controls by kind (see RIVALS)."""
     repeat: Repeat | None
     unread_share: float | None
     """Controls without a score, of those that could be judged."""
@@ -102,25 +107,27 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class _Pairs:
-    """Of the n samples of a run, those with a control of one kind; arrays of shape (n,)."""
+    """Scores of a run's n edits, and of their controls of one kind; arrays of shape (n,)."""
 
     edit: Floats
     control: Floats
-    """NaN where there is none, or it has no score."""
+    """NaN where there is no control, or it has no score."""
     group: Codes
     skipped: int = 0
-    """Left out: their edit is their source, which the control does not change."""
+    """Samples left out, because their edit is their source, which the control does not change."""
 
     @property
-    def both(self) -> NDArray[np.bool_]:
+    def both(self) -> Bools:
+        """Where edit and control have a score."""
         return ~np.isnan(self.edit) & ~np.isnan(self.control)
 
     @property
-    def ties(self) -> NDArray[np.bool_]:
+    def ties(self) -> Bools:
+        """Where edit and control score alike."""
         return np.abs(self.edit - self.control) < SAME
 
 
-def examine(run: Run, bootstrap: Bootstrap) -> Audit | None:
+def examine(run: ScoredRun, bootstrap: Bootstrap) -> Audit | None:
     """The audit of a run's judge; None where there was none. `bootstrap`: over the groups of the run's rows.
 
     Raises:
@@ -128,43 +135,46 @@ def examine(run: Run, bootstrap: Bootstrap) -> Audit | None:
     """
     if run.audit is None:
         return None
-    table = run.audit
-    pairs, identical = _pairs(run)
+    pairs, identical = _pairs(run, run.audit)
     controls = {kind: _control(pairs[kind], bootstrap) for kind in RIVALS if kind in pairs}
     repeat = _repeat(pairs[REPEAT]) if REPEAT in pairs else None
-    counts = np.bincount(table.status, minlength=len(STATUSES)).tolist()
-    statuses = {name: count for name, count in zip(STATUSES, counts, strict=True) if count}
+    counts = np.bincount(run.audit.status, minlength=len(STATUSES)).tolist()
+    statuses: dict[str, int] = {status: count for status, count in zip(STATUSES, counts, strict=True) if count}
     unread = _unread(statuses)
     return Audit(
-        samples=len(set(table.keys)),
-        rows=len(table.keys),
+        samples=len(set(run.audit.keys)),
+        rows=len(run.audit.keys),
         statuses=statuses,
         controls=controls,
         repeat=repeat,
         unread_share=rounded(unread),
-        mean_mass=mean(table.mass[~np.isnan(table.mass)]),
+        mean_mass=mean(run.audit.mass[~np.isnan(run.audit.mass)]),
         skipped_identical=identical,
-        verdicts=[*_rivals(pairs, controls), *_steadiness(repeat, run.facts.rubric.scale), *_readable(unread, statuses)],
+        verdicts=[
+            *_win_rate_verdicts(pairs, controls),
+            *_repeat_verdicts(repeat, run.facts.rubric.scale),
+            *_unread_verdicts(unread, statuses),
+        ],
     )
 
 
-def _pairs(run: Run) -> tuple[dict[str, _Pairs], int]:
-    """By kind of control; and how many samples were left out of any."""
-    table, rows = run.audit, run.rows
-    known = {key: place for place, key in enumerate(rows.keys)}
-    if lost := [key for key in table.keys if key not in known]:
+def _pairs(run: ScoredRun, audit: Rows) -> tuple[dict[str, _Pairs], int]:
+    """Edits and their controls by kind; and how many samples were left out of any kind."""
+    rows = run.rows
+    index = {key: row for row, key in enumerate(rows.keys)}
+    if unknown := [key for key in audit.keys if key not in index]:
         path = ScorePaths(run.root).audit
-        raise UserError(f"{path}: {lost[0]!r} is no sample of this run", "Restore the file, or score into a new folder.")
-    place = np.array([known[key] for key in table.keys], dtype=np.int64)
-    identical = rows.flagged.get(IDENTICAL, np.zeros(len(known), dtype=bool))
-    left_out = np.zeros(len(known), dtype=bool)
+        raise UserError(f"{path}: {unknown[0]!r} is no sample of this run", "Restore the file, or score into a new folder.")
+    sample = np.array([index[key] for key in audit.keys], dtype=np.int64)
+    identical = rows.flagged.get(IDENTICAL, np.zeros(len(index), dtype=bool))
+    left_out = np.zeros(len(index), dtype=bool)
     pairs = {}
-    for kind, chosen in table.controls.items():
-        control = np.full(len(known), np.nan)
-        control[place[chosen]] = table.score[chosen]
-        skipped = np.zeros(len(known), dtype=bool)
+    for kind, mask in audit.controls.items():
+        control = np.full(len(index), np.nan)
+        control[sample[mask]] = audit.score[mask]
+        skipped = np.zeros(len(index), dtype=bool)
         if kind in UNCHANGED:
-            skipped[place[chosen]] = identical[place[chosen]]
+            skipped[sample[mask]] = identical[sample[mask]]
         left_out |= skipped
         pairs[kind] = _Pairs(rows.score, np.where(skipped, np.nan, control), rows.group, int(skipped.sum()))
     return pairs, int(left_out.sum())
@@ -173,12 +183,14 @@ def _pairs(run: Run) -> tuple[dict[str, _Pairs], int]:
 def _control(pairs: _Pairs, bootstrap: Bootstrap) -> Control:
     both = pairs.both
     wins = np.where(pairs.ties, CHANCE, pairs.edit > pairs.control)
-    value = float(wins[both].mean()) if both.any() else None
+    win_rate = None
+    if both.any():
+        win_rate = rounded_estimate(float(wins[both].mean()), within(bootstrap.mean(wins, both), (0.0, 1.0)))
     return Control(
         n=int(both.sum()),
         mean=mean(pairs.control[both]),
         edit_mean=mean(pairs.edit[both]),
-        win_rate=None if value is None else estimate(value, within(bootstrap.mean(wins, both), (0.0, 1.0))),
+        win_rate=win_rate,
     )
 
 
@@ -186,8 +198,9 @@ def _repeat(pairs: _Pairs) -> Repeat | None:
     both = pairs.both
     if not both.any():
         return None
-    apart = float(np.abs(pairs.edit - pairs.control)[both].mean())
-    return Repeat(n=int(both.sum()), same_share=rounded(pairs.ties[both].mean()), mean_difference=rounded(apart))
+    difference = float(np.abs(pairs.edit - pairs.control)[both].mean())
+    share = float(pairs.ties[both].mean())
+    return Repeat(n=int(both.sum()), same_share=rounded(share), mean_difference=rounded(difference))
 
 
 def _unread(statuses: Mapping[str, int]) -> float | None:
@@ -195,53 +208,51 @@ def _unread(statuses: Mapping[str, int]) -> float | None:
     return (judged - statuses.get(OK, 0)) / judged if judged else None
 
 
-def _rivals(pairs: Mapping[str, _Pairs], controls: Mapping[str, Control]) -> Iterator[str]:
+def _win_rate_verdicts(pairs: Mapping[str, _Pairs], controls: Mapping[str, Control]) -> Iterator[str]:
     for kind, control in controls.items():
-        words = _WORDS[kind]
-        if control.win_rate is None:
-            yield _nothing(words, pairs[kind].skipped)
+        phrases = _PHRASES[kind]
+        if control.win_rate is None or control.win_rate.value is None:
+            yield _nothing(phrases, pairs[kind].skipped)
             continue
         interval, won = control.win_rate.interval, _percent(control.win_rate.value)
-        told = f"{words.wins} in {won} of {control.n} samples{_doubt(pairs[kind], interval)}"
+        record = f"{phrases.wins} in {won} of {control.n} samples{_doubt(pairs[kind], interval)}"
         groups = len(np.unique(pairs[kind].group[pairs[kind].both]))
         if interval is None or groups < LEAST_GROUPS:
-            yield f"too few source pictures ({groups}) to say whether the judge can tell {words.apart}: {told}"
+            yield f"too few source pictures ({groups}) to say whether the judge can tell {phrases.apart}: {record}"
         elif interval[1] < CHANCE:
-            yield f"the judge scores {words.worse}: {told}"
+            yield f"the judge scores {phrases.worse}: {record}"
         elif interval[0] <= CHANCE:
-            yield f"the judge can't tell {words.apart}: {told}"
+            yield f"the judge can't tell {phrases.apart}: {record}"
 
 
-def _nothing(words: _Words, skipped: int) -> str:
-    if skipped:
-        return (
-            f"nothing could be compared to tell {words.apart}: the edits of all {skipped} samples are identical to their source"
-        )
-    return f"nothing could be compared to tell {words.apart}: no sample has a score for both"
+def _nothing(phrases: _Phrases, skipped: int) -> str:
+    identical = f"the edits of all {skipped} samples are identical to their source"
+    return f"nothing could be compared to tell {phrases.apart}: {identical if skipped else 'no sample has a score for both'}"
 
 
 def _doubt(pairs: _Pairs, interval: Interval | None) -> str:
+    """The interval of a win rate and the number of ties, in brackets."""
     ties = int((pairs.ties & pairs.both).sum())
-    parts = [f"{_percent(interval[0])} to {_percent(interval[1])}"] if interval else []
-    parts += [f"{ties} tied, which count one half"] if ties else []
-    return f" ({'; '.join(parts)})" if parts else ""
+    remarks = [f"{_percent(interval[0])} to {_percent(interval[1])}"] if interval else []
+    remarks += [f"{ties} tied, which count one half"] if ties else []
+    return f" ({'; '.join(remarks)})" if remarks else ""
 
 
-def _steadiness(repeat: Repeat | None, scale: Scale | None) -> Iterator[str]:
+def _repeat_verdicts(repeat: Repeat | None, scale: Scale | None) -> Iterator[str]:
     """The last bits of a batch may move a mean of a distribution, but not far."""
-    far = MOST_APART * (scale[1] - scale[0]) if scale else SAME
-    if repeat and repeat.same_share < LEAST_SAME and repeat.mean_difference > far:
-        told = f"{_percent(repeat.same_share)} of {repeat.n} samples got the same score when they were judged again"
-        yield f"the judge gives different scores to the same pair: {told}; {repeat.mean_difference:.2f} apart on average"
+    limit = MOST_APART * (scale[1] - scale[0]) if scale else SAME
+    if repeat and repeat.same_share < LEAST_SAME and repeat.mean_difference > limit:
+        share = f"{_percent(repeat.same_share)} of {repeat.n} samples got the same score when they were judged again"
+        yield f"the judge gives different scores to the same pair: {share}; {repeat.mean_difference:.2f} apart on average"
 
 
-def _readable(unread: float | None, statuses: Mapping[str, int]) -> Iterator[str]:
+def _unread_verdicts(unread: float | None, statuses: Mapping[str, int]) -> Iterator[str]:
     if unread is not None and unread > MOST_UNREAD:
         failures = ", ".join(f"{count} {status}" for status, count in statuses.items() if status not in (OK, EDIT_FAILED))
         yield f"{_percent(unread)} of the controls have no score ({failures})"
 
 
 def _percent(share: float) -> str:
-    """`51 %`; all and nothing only when it is."""
+    """Such as `51 %`; rounded to 0 % or 100 % only when it is just that."""
     whole = 100 * share if share in (0, 1) else min(max(100 * share, 1), 99)
     return f"{whole:.0f} %"

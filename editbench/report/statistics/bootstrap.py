@@ -1,6 +1,6 @@
 """95 % intervals of means by bootstrap over groups: samples of one source picture are not independent, so groups are drawn.
 
-Every statistic is reduced to one number a group, its influence (`stats.influence`), and a resample draws groups with
+Every statistic is reduced to one number a group, its influence (`clustered.influence`), and a resample draws groups with
 replacement. The interval is the bootstrap-t: quantiles of
 
     t* = sum of drawn e / (their standard deviation * sqrt(G)),        e: the G groups' influences about their mean
@@ -42,12 +42,12 @@ SEED = 0
 WIDEST = 2.0
 """Times Student's quantile."""
 FEW_GROUPS = 1_000
-"""Up to so many, groups are drawn one by one; above, by cells of groups of nearly equal influence."""
+"""Up to so many groups are drawn one by one; above, by cells of groups of nearly equal influence."""
 CELLS = 128
-_NOTHING = 1e-12
+_NEGLIGIBLE = 1e-12
 """Share of the greatest value below which an error is a rounding error."""
 _EVEN = 1e-6
-"""The same for the spread of a resample, which is the root of a difference."""
+"""Share of the error below which the spread of a resample is a rounding error: it is the root of a difference."""
 _BLOCK = 1_000_000  # draws held at once: 8 MB an array, which stays near the processor
 
 
@@ -65,48 +65,48 @@ class Bootstrap:
         self.resamples = resamples
         self.seed = seed
         # A rubric's only criterion is its score, and a benchmark's only language all of it: the same numbers again.
-        self._known: dict[bytes, Interval] = {}
+        self._quantiles: dict[bytes, Interval] = {}
 
-    def mean(self, values: Floats, chosen: Bools | None = None) -> Interval | None:
-        """95 % interval of the mean of `values` (of those `chosen`); None below two groups.
+    def mean(self, values: Floats, mask: Bools | None = None) -> Interval | None:
+        """95 % interval of the mean of `values`; None below two groups.
 
         Args:
             values: shape (n,).
-            chosen: shape (n,), which samples count; None for all.
+            mask: which samples count, shape (n,); None for all.
 
         Raises:
             UserError: scipy is not installed.
         """
-        taken = slice(None) if chosen is None else chosen
-        return self.interval(influence(values[taken], self.groups[taken]))
+        index = slice(None) if mask is None else mask
+        return self.interval(influence(values[index], self.groups[index]))
 
-    def macro(self, values: Floats, strata: Codes, chosen: Bools | None = None) -> Interval | None:
+    def macro(self, values: Floats, strata: Codes, mask: Bools | None = None) -> Interval | None:
         """95 % interval of the unweighted mean of the strata's means; None when a stratum has fewer than two groups.
 
         Args:
             values: shape (n,).
-            strata: shape (n,), an integer a stratum; a group may span several. Those without a chosen sample are left out.
-            chosen: shape (n,), which samples count; None for all.
+            strata: shape (n,), an integer a stratum; a group may span several. Those without a sample in the mask are left out.
+            mask: which samples count, shape (n,); None for all.
 
         Raises:
             UserError: scipy is not installed.
         """
-        taken = slice(None) if chosen is None else chosen
-        return self.interval(influence(values[taken], self.groups[taken], strata[taken]))
+        index = slice(None) if mask is None else mask
+        return self.interval(influence(values[index], self.groups[index], strata[index]))
 
-    def interval(self, found: Influence | None) -> Interval | None:
-        """95 % interval of a statistic whose groups' influences are known: (x, x) when they are all 0; None of None."""
-        if found is None:
+    def interval(self, influence: Influence | None) -> Interval | None:
+        """95 % interval of a statistic whose groups' influences are known: (x, x) when all are 0; None without influences."""
+        if influence is None:
             return None
-        if found.error <= _NOTHING * found.greatest:
-            return found.value, found.value
-        same = found.groups.tobytes()
-        if same not in self._known:
-            self._known[same] = studentised(found.groups, self.resamples, self.seed)
-        low, high = self._known[same]
-        student = t_quantile(found.degrees, LEVEL)
-        below, above = np.clip([high, -low], student, WIDEST * student) * found.error
-        return float(found.value - below), float(found.value + above)
+        if influence.error <= _NEGLIGIBLE * influence.greatest:
+            return influence.value, influence.value
+        key = influence.groups.tobytes()
+        if key not in self._quantiles:
+            self._quantiles[key] = studentised(influence.groups, self.resamples, self.seed)
+        low, high = self._quantiles[key]
+        student = t_quantile(influence.degrees, LEVEL)
+        below, above = np.clip([high, -low], student, WIDEST * student) * influence.error
+        return float(influence.value - below), float(influence.value + above)
 
 
 def studentised(influences: Floats, resamples: int, seed: int) -> Interval:
@@ -117,12 +117,12 @@ def studentised(influences: Floats, resamples: int, seed: int) -> Interval:
     """
     count = len(influences)
     centred = influences - influences.mean()
-    usual = np.sqrt(np.square(centred).sum())
+    error = np.sqrt(np.square(centred).sum())
     sums, squares = np.concatenate(list(_draw(centred, resamples, seed)), axis=1)
     spreads = np.sqrt(np.maximum(squares - sums**2 / count, 0) * count / (count - 1))
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.where(spreads > _EVEN * usual, sums / spreads, np.copysign(np.inf, sums))
-    ratios[np.abs(sums) <= _EVEN * usual] = 0.0
+        ratios = np.where(spreads > _EVEN * error, sums / spreads, np.copysign(np.inf, sums))
+    ratios[np.abs(sums) <= _EVEN * error] = 0.0
     low, high = np.quantile(ratios, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="inverted_cdf")
     return float(low), float(high)
 
@@ -143,7 +143,7 @@ def joint(influences: Floats, resamples: int, seed: int) -> Floats:
 
 
 def _joint(columns: Sequence[Floats], resamples: int, seed: int) -> Iterable[Floats]:
-    """The moves of each, shape (resamples,); `columns`: centred, shape (G,)."""
+    """The moves of each statistic, shape (resamples,); `columns`: centred, shape (G,)."""
     count = len(columns[0])
     if count > FEW_GROUPS:
         normal = np.random.default_rng(seed).standard_normal((resamples, len(columns)))
@@ -157,13 +157,13 @@ def cholesky(columns: Sequence[Floats]) -> Floats:
 
     Columns may depend on each other. numpy's own wants them independent, and goes through a BLAS.
     """
-    rest = np.array([[(one * other).sum() for other in columns] for one in columns])
-    least = _NOTHING * rest.diagonal()
+    rest = np.array([[(first * second).sum() for second in columns] for first in columns])
+    least = _NEGLIGIBLE * rest.diagonal()
     factors = np.zeros_like(rest)
-    for place in range(len(columns)):
-        if rest[place, place] > least[place]:
-            factors[place:, place] = rest[place:, place] / np.sqrt(rest[place, place])
-            rest -= np.multiply.outer(factors[:, place], factors[:, place])
+    for index in range(len(columns)):
+        if rest[index, index] > least[index]:
+            factors[index:, index] = rest[index:, index] / np.sqrt(rest[index, index])
+            rest -= np.multiply.outer(factors[:, index], factors[:, index])
     return factors
 
 
@@ -180,8 +180,8 @@ def _draw(values: Floats, resamples: int, seed: int) -> Iterator[Floats]:
         times = np.random.default_rng(seed).multinomial(count, sizes / count, size=resamples)
         yield np.stack([(times * column).sum(axis=1) for column in columns])
         return
-    for places in _drawn(count, resamples, seed):
-        drawn = values.take(places)
+    for index in _drawn(count, resamples, seed):
+        drawn = values.take(index)
         yield np.stack([drawn.sum(axis=1), np.square(drawn, out=drawn).sum(axis=1)])
 
 
@@ -195,7 +195,7 @@ def _drawn(count: int, resamples: int, seed: int) -> Iterable[Codes]:
 
 @lru_cache(maxsize=4)
 def _block(count: int, resamples: int, seed: int) -> Codes:
-    """Kept: score, criteria and steps of a part are mostly over equally many groups, and drawing takes the most time."""
+    """Cached: a sample set's score, criteria and steps are mostly over equally many groups, and drawing takes the most time."""
     return np.random.default_rng(seed).integers(count, size=(resamples, count))
 
 
@@ -204,5 +204,5 @@ def _cells(values: Floats) -> tuple[Codes, Floats, Floats]:
     low, width = values.min(), np.ptp(values) / CELLS
     cell = np.minimum((values - low) / width, CELLS - 1).astype(np.int64)
     sizes = np.bincount(cell)
-    taken, sums, squares = sizes > 0, np.bincount(cell, values), np.bincount(cell, values**2)
-    return sizes[taken], sums[taken] / sizes[taken], squares[taken] / sizes[taken]
+    present, sums, squares = sizes > 0, np.bincount(cell, values), np.bincount(cell, values**2)
+    return sizes[present], sums[present] / sizes[present], squares[present] / sizes[present]

@@ -17,26 +17,25 @@ _LOOK = "the judge may not be answering the question; look at the responses in s
 
 def diagnose(run: RunSummary) -> list[str]:
     """Warnings about the numbers of one run."""
-    whole = run.micro
-    found = []
-    if whole.scored < LEAST_COVERAGE * whole.n:
-        found.append(_uncovered(run))
-    if whole.scored > 1 and whole.max - whole.min < SAME:
-        found.append(f"all {whole.scored} scores are {_score(whole.median)}: {_LOOK}")
+    micro = run.micro
+    warnings = [_uncovered(run)] if micro.scored < LEAST_COVERAGE * micro.n else []
+    if micro.scored > 1 and micro.min is not None and micro.max is not None and micro.max - micro.min < SAME:
+        warnings.append(f"all {micro.scored} scores are {_score(micro.min)}: {_LOOK}")
     if run.mean_mass is not None and run.mean_mass < LEAST_MASS:
-        found.append(f"the judge gave allowed answers a probability of only {run.mean_mass:.2f} on average: {_LOOK}")
-    if (forced := run.reads.get(FORCED, 0)) > MOST_FORCED * whole.scored:
-        found.append(f"{forced} of {whole.scored} scores were forced, after replies without a readable one: {_LOOK}")
-    if some := run.flags.get(PARTIAL, 0):
-        found.append(f"{some} of {whole.scored} scores leave out criteria that could not be read, as the rubric says (partial)")
-    if whole.scored and run.macro.left_out:
+        warnings.append(f"the judge gave allowed answers a probability of only {run.mean_mass:.2f} on average: {_LOOK}")
+    if (forced := run.reads.get(FORCED, 0)) > MOST_FORCED * micro.scored:
+        warnings.append(f"{forced} of {micro.scored} scores were forced, after replies without a readable one: {_LOOK}")
+    if partial := run.flags.get(PARTIAL, 0):
+        left_out = "leave out criteria that could not be read, as the rubric says (partial)"
+        warnings.append(f"{partial} of {micro.scored} scores {left_out}")
+    if micro.scored and run.macro.left_out:
         names = ", ".join(run.macro.left_out)
-        found.append(f"no sample of {names} has a score: the macro mean is over the other {run.macro.categories} categories")
-    return [*found, *(run.audit.verdicts if run.audit else ()), *_shifted(run)]
+        warnings.append(f"no sample of {names} has a score: the macro mean is over the other {run.macro.categories} categories")
+    return [*warnings, *(run.audit.verdicts if run.audit else ()), *_shifted(run)]
 
 
 def _shifted(run: RunSummary) -> Iterator[str]:
-    if run.anchors is None or run.anchors.shift.interval is None:
+    if run.anchors is None or run.anchors.shift.value is None or run.anchors.shift.interval is None:
         return
     shift, (low, high) = run.anchors.shift.value, run.anchors.shift.interval
     if low > 0 or high < 0:

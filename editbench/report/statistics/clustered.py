@@ -6,7 +6,8 @@ Every function is pure. Intervals from the influences are made in the module `bo
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +22,25 @@ Floats = NDArray[np.float64]
 Interval = tuple[float, float]
 
 
-class Moments(NamedTuple):
-    """Of n values; `std` is that of a sample (n - 1), None below two values; all None when there is no value."""
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A statistic and its 95 % interval."""
 
-    mean: float | None
-    std: float | None
-    q1: float | None
-    median: float | None
-    q3: float | None
-    min: float | None
-    max: float | None
+    value: float | None
+    """None where the statistic is undefined."""
+    interval: Interval | None
+
+
+class Moments(NamedTuple):
+    """What describes n values; `std` is that of a sample (n - 1), None below two values; all None when there is no value."""
+
+    mean: float | None = None
+    std: float | None = None
+    q1: float | None = None
+    median: float | None = None
+    q3: float | None = None
+    min: float | None = None
+    max: float | None = None
 
 
 class Influence(NamedTuple):
@@ -42,7 +52,7 @@ class Influence(NamedTuple):
     degrees: float
     """Degrees of freedom of `error`."""
     greatest: float
-    """Absolute value; what rounding errors are measured by."""
+    """Greatest absolute value of a sample; what rounding errors are measured by."""
 
     @property
     def error(self) -> float:
@@ -53,22 +63,18 @@ class Influence(NamedTuple):
 def moments(values: Floats) -> Moments:
     """Describe `values`, shape (n,); quartiles are interpolated linearly (Hyndman and Fan 1996, type 7)."""
     if not len(values):
-        return Moments(*[None] * 7)
+        return Moments()
     std = float(values.std(ddof=1)) if len(values) > 1 else None
-    low, *quartiles, high = map(float, np.quantile(values, [0, 0.25, 0.5, 0.75, 1]))
-    return Moments(float(values.mean()), std, *quartiles, low, high)
+    low, q1, median, q3, high = np.quantile(values, [0, 0.25, 0.5, 0.75, 1]).tolist()
+    return Moments(float(values.mean()), std, q1, median, q3, low, high)
 
 
-def mean_with_lowest(values: Floats, failures: int, lowest: float) -> float | None:
-    """The mean of `values` and of `failures` further values of `lowest`; None of nothing."""
-    n = len(values) + failures
-    return float((values.sum() + failures * lowest) / n) if n else None
-
-
-def macro_mean(values: Floats, strata: Codes) -> float | None:
-    """The unweighted mean of the strata's means, shapes (n,); None of nothing."""
+def macro_mean(values: Floats, strata: Codes | None = None) -> float | None:
+    """The unweighted mean of the strata's means (the plain mean, without `strata`), shapes (n,); None without values."""
     if not len(values):
         return None
+    if strata is None:
+        return float(values.mean())
     count, strata = dense(strata)
     return float((np.bincount(strata, values, minlength=count) / np.bincount(strata)).mean())
 
@@ -93,6 +99,7 @@ def influence(values: Floats, groups: Codes, strata: Codes | None = None) -> Inf
         return None
     group_count, groups = dense(groups)
     strata_count, strata = (1, np.zeros_like(groups)) if strata is None else dense(strata)
+    # A cell is a group's samples in one stratum.
     cells, cell = (np.arange(group_count), groups) if strata_count == 1 else _unique(strata * group_count + groups)
     stratum = cells // group_count
     groups_in = np.bincount(stratum)
@@ -102,9 +109,14 @@ def influence(values: Floats, groups: Codes, strata: Codes | None = None) -> Inf
     means = np.bincount(strata, values) / sizes
     moves = np.bincount(cell, values - means[strata]) / (sizes[stratum] - sizes_in)
     shares = moves * np.sqrt((groups_in - 1) / groups_in)[stratum] / strata_count
-    degrees = _degrees(np.bincount(stratum, shares**2), groups_in, group_count - 1)
-    total = np.bincount(cells % group_count, shares)
-    return Influence(float(means.mean()), total, degrees, float(np.abs(values).max()))
+    degrees = _degrees(_sums(stratum, shares**2), groups_in, group_count - 1)
+    influences = _sums(cells % group_count, shares)
+    return Influence(float(means.mean()), influences, degrees, float(np.abs(values).max()))
+
+
+def _sums(codes: Codes, values: Floats) -> Floats:
+    """The sum of the values of each code 0, 1, ..."""
+    return np.bincount(codes, values).astype(np.float64, copy=False)
 
 
 def dense(codes: Codes) -> tuple[int, Codes]:
@@ -128,17 +140,17 @@ def t_quantile(degrees: float, level: float) -> float:
 
 
 def _unique(codes: Codes) -> tuple[Codes, Codes]:
-    """The distinct codes, and the place of each one's among them. Codes that are dense enough need no sorting."""
+    """The distinct codes, and the index of each code into them. Codes that are dense enough need no sorting."""
     low, high = int(codes.min()), int(codes.max())
     if high - low > 4 * len(codes):
         return np.unique(codes, return_inverse=True)
     distinct = np.flatnonzero(np.bincount(codes - low))
-    places = np.empty(high - low + 1, dtype=np.int64)
-    places[distinct] = np.arange(len(distinct))
-    return distinct + low, places[codes - low]
+    index = np.empty(high - low + 1, dtype=np.int64)
+    index[distinct] = np.arange(len(distinct))
+    return distinct + low, index[codes - low]
 
 
-def _degrees(variances: Floats, groups_in: NDArray[Any], limit: int) -> float:
+def _degrees(variances: Floats, groups_in: Codes, limit: int) -> float:
     """Satterthwaite's degrees of freedom of a sum of strata's variances, at most `limit`."""
     if len(variances) == 1 or not variances.any():
         return limit

@@ -12,10 +12,10 @@ from itertools import combinations
 
 import numpy as np
 
-from editbench.report.records.runs import Run
+from editbench.report.records.runs import ScoredRun
 from editbench.report.statistics import clustered, power, ranks
 from editbench.report.statistics.bootstrap import CELLS, FEW_GROUPS, RESAMPLES, SEED, Bootstrap
-from editbench.report.statistics.clustered import Codes, Floats, Interval
+from editbench.report.statistics.clustered import Bools, Codes, Floats, Interval
 from editbench.report.statistics.rounding import rounded, rounded_pair, within
 
 FEW_RUNS = 4
@@ -39,13 +39,13 @@ class Difference:
     second_mean: float | None
     difference: float | None
     interval: Interval | None
-    """95 %, by bootstrap over groups, no wider than the scale; None below two groups (in any category, for macro)."""
+    """95 % interval, by bootstrap over groups, no wider than the scale; None below two groups (in any category, for macro)."""
     wins: int
     """Samples that the second run scores higher."""
     ties: int
     losses: int
     p: float | None
-    """Of no difference: two-sided, by flipping the signs of whole groups."""
+    """p-value of "no difference": two-sided, by flipping the signs of whole groups."""
     p_holm: float | None
     """`p`, corrected for the number of categories; None for overall and macro."""
     effect: float | None
@@ -56,33 +56,38 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Differences:
+    """The differences of two runs, of the whole and by category."""
+
     overall: Difference
+    """Difference of the micro means."""
     macro: Difference
-    """Of the categories' means, which count alike; `wins`, `ties` and `losses` are of samples here too."""
+    """Difference of the macro means; `wins`, `ties` and `losses` count samples here too."""
     categories: Mapping[str, Difference]
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
+    """Two runs of one board on the samples that both scored."""
+
     runs: tuple[str, str]
-    """Labels; a difference is the second minus the first."""
+    """Labels of the two; a difference is the second minus the first."""
     rows: Differences
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
-    """Scores of n common samples; arrays of shape (n,)."""
+class _PairedScores:
+    """Scores of n samples that two runs scored; arrays of shape (n,)."""
 
     first: Floats
     second: Floats
     groups: Codes
     category: Codes
-    reach: Interval | None
-    """Lowest and highest difference that the rubric's scale lets be."""
+    span: Interval | None
+    """Lowest and highest difference that the rubric's scale allows; None where the runs' scales are not one."""
 
 
 def compare(
-    runs: Mapping[str, Run],
+    runs: Mapping[str, ScoredRun],
     baseline: str | None = None,
     resamples: int = RESAMPLES,
     seed: int = SEED,
@@ -104,7 +109,7 @@ def compare(
     return [_compare(pair, runs, resamples, seed) for pair in _pairs(runs, baseline, boards)]
 
 
-def _pairs(runs: Mapping[str, Run], baseline: str | None, boards: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+def _pairs(runs: Mapping[str, ScoredRun], baseline: str | None, boards: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     for board in dict.fromkeys(boards.values()):
         labels = [label for label in runs if boards[label] == board]
         if baseline is not None:
@@ -113,56 +118,54 @@ def _pairs(runs: Mapping[str, Run], baseline: str | None, boards: Mapping[str, i
         elif len(labels) <= FEW_RUNS:
             yield from combinations(labels, 2)
         else:
-            best = max(labels, key=lambda label: _or_lowest(ranks.headline(runs[label])))
+            headlines = {label: ranks.headline(runs[label]) for label in labels}
+            known = {label: value for label, value in headlines.items() if value is not None}
+            best = max(known or labels, key=lambda label: known.get(label, 0.0))
             yield from ((best, label) for label in labels if label != best)
 
 
-def _or_lowest(value: float | None) -> float:
-    return -math.inf if value is None else value
-
-
-def _compare(labels: tuple[str, str], runs: Mapping[str, Run], resamples: int, seed: int) -> Comparison:
+def _compare(labels: tuple[str, str], runs: Mapping[str, ScoredRun], resamples: int, seed: int) -> Comparison:
     first, second = (runs[label] for label in labels)
     pair = _align(first, second)
     categories = {
-        first.rows.categories[code]: _measure(_chosen(pair, pair.category == code), False, resamples, seed)
-        for code in range(len(first.rows.categories))
+        name: _measure(_masked(pair, pair.category == code), False, resamples, seed)
+        for code, name in enumerate(first.rows.categories)
     }
-    corrected = holm([part.p for part in categories.values()])
+    corrected = holm([difference.p for difference in categories.values()])
     named = zip(categories.items(), corrected, strict=True)
     return Comparison(
         labels,
         Differences(
             overall=_measure(pair, False, resamples, seed),
             macro=_measure(pair, True, resamples, seed),
-            categories={name: replace(part, p_holm=rounded(p)) for (name, part), p in named},
+            categories={name: replace(difference, p_holm=rounded(p)) for (name, difference), p in named},
         ),
     )
 
 
-def _align(first: Run, second: Run) -> _Pair:
+def _align(first: ScoredRun, second: ScoredRun) -> _PairedScores:
     """Pair the samples that both runs scored, with the first one's groups and categories."""
-    one, other = first.rows, second.rows
-    if list(one.keys) == list(other.keys):
-        here = there = np.flatnonzero(one.scored & other.scored)
+    rows, others = first.rows, second.rows
+    if list(rows.keys) == list(others.keys):
+        index = match = np.flatnonzero(rows.scored & others.scored)
     else:
-        places = {key: place for place, key in enumerate(other.keys)}
-        matched = np.array([places.get(key, -1) for key in one.keys], dtype=np.int64)
-        here = np.flatnonzero((matched >= 0) & one.scored & other.scored[matched])
-        there = matched[here]
+        row_by_key = {key: row for row, key in enumerate(others.keys)}
+        matches = np.array([row_by_key.get(key, -1) for key in rows.keys], dtype=np.int64)
+        index = np.flatnonzero((matches >= 0) & rows.scored & others.scored[matches])
+        match = matches[index]
     scale = first.facts.rubric.scale
-    reach = (scale[0] - scale[1], scale[1] - scale[0]) if scale and scale == second.facts.rubric.scale else None
-    return _Pair(one.score[here], other.score[there], one.group[here], one.category[here], reach)
+    span = (scale[0] - scale[1], scale[1] - scale[0]) if scale and scale == second.facts.rubric.scale else None
+    return _PairedScores(rows.score[index], others.score[match], rows.group[index], rows.category[index], span)
 
 
-def _chosen(pair: _Pair, chosen: clustered.Bools) -> _Pair:
-    return _Pair(pair.first[chosen], pair.second[chosen], pair.groups[chosen], pair.category[chosen], pair.reach)
+def _masked(pair: _PairedScores, mask: Bools) -> _PairedScores:
+    return _PairedScores(pair.first[mask], pair.second[mask], pair.groups[mask], pair.category[mask], pair.span)
 
 
-def _measure(pair: _Pair, macro: bool, resamples: int, seed: int) -> Difference:
+def _measure(pair: _PairedScores, macro: bool, resamples: int, seed: int) -> Difference:
     differences = pair.second - pair.first
     strata = pair.category if macro else np.zeros_like(pair.category)
-    found = clustered.influence(differences, pair.groups, strata)
+    influence = clustered.influence(differences, pair.groups, strata)
     mean = clustered.macro_mean(differences, strata)
     weights = weigh(strata)
     groups = clustered.dense(pair.groups)[0] if len(pair.groups) else 0
@@ -172,19 +175,19 @@ def _measure(pair: _Pair, macro: bool, resamples: int, seed: int) -> Difference:
         first_mean=rounded(clustered.macro_mean(pair.first, strata)),
         second_mean=rounded(clustered.macro_mean(pair.second, strata)),
         difference=rounded(mean),
-        interval=rounded_pair(within(Bootstrap(pair.groups, resamples, seed).interval(found), pair.reach)),
+        interval=rounded_pair(within(Bootstrap(pair.groups, resamples, seed).interval(influence), pair.span)),
         wins=int((differences >= SAME).sum()),
         ties=int((np.abs(differences) < SAME).sum()),
         losses=int((differences <= -SAME).sum()),
         p=None if mean is None else rounded(flip_test(weights * differences, pair.groups, resamples, seed)),
         p_holm=None,
         effect=None if mean is None else rounded(_effect(differences, weights, mean)),
-        detectable=None if found is None else rounded(power.detectable(found, groups)),
+        detectable=None if influence is None else rounded(power.detectable(influence, groups)),
     )
 
 
 def weigh(strata: Codes) -> Floats:
-    """Shape (n,), of sum 1: every stratum counts alike, and within it every sample."""
+    """Weights of sum 1, shape (n,): every stratum counts alike, and within it every sample."""
     if not len(strata):
         return np.zeros(0)
     sizes = np.bincount(strata)
@@ -192,6 +195,7 @@ def weigh(strata: Codes) -> Floats:
 
 
 def _effect(differences: Floats, weights: Floats, mean: float) -> float | None:
+    """The mean over the standard deviation; None below two samples, or where all differences are the same."""
     n = len(differences)
     if n < 2:
         return None
@@ -242,16 +246,15 @@ def _flipped(sizes: Floats, flips: int, random: np.random.Generator) -> Iterator
 
 
 def _signed_sums(positive: Codes, sizes: Floats) -> Floats:
-    """Of each row of `positive`, shape (b, groups): the sum of `sizes`, negative where it is 0."""
+    """Sums of `sizes`, shape (b,), each with its sign: negative where `positive`, shape (b, groups), is 0."""
     return np.where(positive, sizes, -sizes).sum(axis=1)
 
 
 def holm(p: Sequence[float | None]) -> list[float | None]:
-    """Corrected for how many there are (Holm 1979, Scand. J. Statistics 6(2)); None stays, and doesn't count."""
-    order = sorted((place for place, value in enumerate(p) if value is not None), key=lambda place: p[place])
-    found: list[float | None] = [None] * len(p)
+    """p-values corrected for their number (Holm 1979, Scand. J. Statistics 6(2)); None stays, and doesn't count."""
+    ordered = sorted((value, index) for index, value in enumerate(p) if value is not None)
+    corrected: list[float | None] = [None] * len(p)
     least = 0.0
-    for turn, place in enumerate(order):
-        least = max(least, min(1.0, (len(order) - turn) * p[place]))
-        found[place] = least
-    return found
+    for rank, (value, index) in enumerate(ordered):
+        corrected[index] = least = max(least, min(1.0, (len(ordered) - rank) * value))
+    return corrected

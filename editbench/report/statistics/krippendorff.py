@@ -16,7 +16,7 @@ import numpy as np
 
 from editbench.report.statistics.clustered import Bools, Floats
 
-_NOTHING = 1e-12  # share of the sum of squares below which a spread is a rounding error
+_NEGLIGIBLE = 1e-12  # share of the sum of squares below which a spread is a rounding error
 
 
 def alpha(ratings: Floats, weights: Floats | None = None, *, ordinal: bool = False) -> Floats:
@@ -30,34 +30,33 @@ def alpha(ratings: Floats, weights: Floats | None = None, *, ordinal: bool = Fal
         Shape (b,), or (1,) without weights; NaN where all ratings are the same, or none is of a unit with another.
     """
     weights = np.ones((1, len(ratings))) if weights is None else np.ascontiguousarray(weights.T)
-    there = ~np.isnan(ratings)
-    counts = there.sum(axis=1)
+    rated = ~np.isnan(ratings)
+    counts = rated.sum(axis=1)
     paired = counts > 1
     if not paired.any():
         return np.full(len(weights), np.nan)
-    ratings, there, counts, weights = ratings[paired], there[paired], counts[paired], weights[:, paired]
-    columns = _midranks(ratings, there, weights) if ordinal else _from_lowest(ratings)
+    ratings, rated, counts, weights = ratings[paired], rated[paired], counts[paired], weights[:, paired]
+    columns = _midranks(ratings, rated, weights) if ordinal else _above_lowest(ratings)
     totals, squares = sum(columns), sum(np.square(column) for column in columns)
     n, total, square = ((weights * values).sum(axis=1) for values in (counts, totals, squares))
     within = (weights * (2 * (counts * squares - np.square(totals)) / (counts - 1))).sum(axis=1)
     spread = n * square - total**2
-    spread = np.where(spread > _NOTHING * n * square, spread, np.nan)
+    spread = np.where(spread > _NEGLIGIBLE * n * square, spread, np.nan)
     return 1 - within / n / (2 * spread / (n * (n - 1)))
 
 
-def _from_lowest(ratings: Floats) -> list[Floats]:
-    """A rater's ratings each, shape (u,), 0 where missing; from the lowest of all on, so that equal ones leave no rounding
-    error."""
+def _above_lowest(ratings: Floats) -> list[Floats]:
+    """Each rater's ratings less the lowest of all (equal ones leave no rounding error), shape (u,), 0 where missing."""
     return list(np.nan_to_num(ratings - np.nanmin(ratings)).T)
 
 
-def _midranks(ratings: Floats, there: Bools, weights: Floats) -> list[Floats]:
-    """A rater's each, shape (b, u), 0 where missing. `weights`: shape (b, u)."""
-    levels, codes = np.unique(ratings[there], return_inverse=True)
+def _midranks(ratings: Floats, rated: Bools, weights: Floats) -> list[Floats]:
+    """Each rater's midranks in each resample, shape (b, u), 0 where missing. `weights`: shape (b, u)."""
+    levels, codes = np.unique(ratings[rated], return_inverse=True)
     order = np.argsort(codes, kind="stable")
-    drawn = weights.take(np.nonzero(there)[0][order], axis=1)
+    drawn = weights.take(np.nonzero(rated)[0][order], axis=1)
     sizes = np.add.reduceat(drawn, np.searchsorted(codes[order], np.arange(len(levels))), axis=1)
     ranks = np.cumsum(sizes, axis=1) - sizes / 2
-    code = np.zeros(there.shape, dtype=np.int64)
-    code[there] = codes
-    return [ranks.take(code[:, rater], axis=1) * there[:, rater] for rater in range(there.shape[1])]
+    code = np.zeros(rated.shape, dtype=np.int64)
+    code[rated] = codes
+    return [ranks.take(code[:, rater], axis=1) * rated[:, rater] for rater in range(rated.shape[1])]

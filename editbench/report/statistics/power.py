@@ -7,13 +7,13 @@ import math
 from editbench.report.statistics.clustered import Influence, t_quantile
 
 LEAST_GROUPS = 6
-"""Fewer can't show anything: of five groups all have the same sign, by chance alone, in one case out of 16."""
+"""Fewer groups can't show any difference: of five groups all have the same sign, by chance alone, in one case out of 16."""
 POWER = 0.8
 _ONE_IN = 20  # the level, 5 %
 
 
-def detectable(found: Influence, groups: int) -> float | None:
-    """The smallest true difference whose p (`compare.flip_test`) is at most 0.05 four times out of five.
+def detectable(influence: Influence, groups: int) -> float | None:
+    """The smallest true difference whose p (`comparison.flip_test`) is at most 0.05 four times out of five.
 
     It is (t_{1 - a/2} + t_{0.8}) standard errors, with Student's quantiles and the error's own degrees of freedom (Bloom 1995,
     "Minimum Detectable Effects", Evaluation Review 19(5)). a is the greatest p up to 0.05 that flips of so many groups can
@@ -28,8 +28,8 @@ def detectable(found: Influence, groups: int) -> float | None:
         macro       86 %     81 %     80 %     80 %
 
     Args:
-        found: of the paired differences.
-        groups: that they are of.
+        influence: of the groups on the mean paired difference.
+        groups: how many groups the differences are of.
 
     Returns:
         None below LEAST_GROUPS, which have no p of 0.05 or less.
@@ -38,7 +38,7 @@ def detectable(found: Influence, groups: int) -> float | None:
         return None
     flips = 2 ** (min(groups, 50) - 1)  # half of the ways: signs that are all exchanged have the same sum but for its sign
     level = flips // _ONE_IN / flips
-    errors = t_quantile(found.degrees, 1 - level) + t_quantile(found.degrees, 2 * POWER - 1)
+    errors = t_quantile(influence.degrees, 1 - level) + t_quantile(influence.degrees, 2 * POWER - 1)
     if flips // _ONE_IN == 1:
         errors = max(errors, math.sqrt(groups) * t_quantile(math.inf, 2 * POWER ** (1 / groups) - 1))
-    return errors * found.error
+    return errors * influence.error

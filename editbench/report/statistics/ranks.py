@@ -6,14 +6,14 @@ samples. Runs that can be compared share a board. Runs of one set of edits may d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import orjson
 
 from editbench.errors import UserError
-from editbench.report.records.runs import Run
+from editbench.report.records.runs import MACRO_MEAN, ScoredRun
 from editbench.report.statistics import bootstrap, clustered
 from editbench.report.statistics.bootstrap import RESAMPLES, SEED
 from editbench.report.statistics.clustered import LEVEL, Codes, Floats, Influence
@@ -23,16 +23,18 @@ Rank = tuple[int, int]
 _TIED = 1e-9
 
 
-def boards(runs: Mapping[str, Run], force: bool = False) -> dict[str, int]:
+def boards(runs: Mapping[str, ScoredRun], force: bool = False) -> dict[str, int]:
     """The board of each run, by label, from 0 in order of appearance. With `force` all stand on one."""
     if force:
         return dict.fromkeys(runs, 0)
-    keys = _sample_sets(runs)
-    found: dict[Any, int] = {}
-    return {label: found.setdefault((keys[label], *_asked(run).items()), len(found)) for label, run in runs.items()}
+    sample_sets = _sample_sets(runs)
+    numbers: dict[Hashable, int] = {}
+    return {
+        label: numbers.setdefault((sample_sets[label], *_conditions(run).items()), len(numbers)) for label, run in runs.items()
+    }
 
 
-def check(runs: Mapping[str, Run], force: bool) -> list[str]:
+def check(runs: Mapping[str, ScoredRun], force: bool) -> list[str]:
     """Warnings on runs side by side: that they stand on several boards, or with `force` why they should not stand on one.
 
     Raises:
@@ -50,12 +52,12 @@ def check(runs: Mapping[str, Run], force: bool) -> list[str]:
     return [f"the runs stand on {len(set(board.values()))} leaderboards: they differ in {differences}"]
 
 
-def headline(run: Run) -> float | None:
-    """The number that runs are ranked by: the rubric's choice of the mean of samples or of categories."""
-    return clustered.macro_mean(*_headline_samples(run))
+def headline(run: ScoredRun) -> float | None:
+    """The number that runs are ranked by, before it is rounded: the rubric's choice of the mean of samples or of categories."""
+    return clustered.macro_mean(run.rows.score[run.rows.scored], _headline_strata(run))
 
 
-def rank_ranges(runs: Mapping[str, Run], resamples: int = RESAMPLES, seed: int = SEED) -> dict[str, Rank | None]:
+def rank_ranges(runs: Mapping[str, ScoredRun], resamples: int = RESAMPLES, seed: int = SEED) -> dict[str, Rank | None]:
     """Which ranks by headline each run of one board could take: those of the middle 95 % of resamples.
 
     The runs' headline numbers are resampled together, by groups (Goldstein and Spiegelhalter 1996, "League Tables and Their
@@ -69,92 +71,89 @@ def rank_ranges(runs: Mapping[str, Run], resamples: int = RESAMPLES, seed: int =
     Raises:
         UserError: scipy is not installed.
     """
-    found = {label: _influence(run) for label, run in runs.items()}
-    known = {label: influence for label, influence in found.items() if influence is not None}
+    influences = ((label, _influence(run)) for label, run in runs.items())
+    known = {label: influence for label, influence in influences if influence is not None}
     if len(known) < 2:
         return dict.fromkeys(runs)
     values = np.array([influence.value for influence in known.values()])
     degrees = min(influence.degrees for influence in known.values())
     spread = clustered.t_quantile(degrees, LEVEL) / clustered.t_quantile(np.inf, LEVEL)
-    moves = bootstrap.joint(_side_by_side([runs[label] for label in known], list(known.values())), resamples, seed)
+    moves = bootstrap.joint(_influence_table([runs[label] for label in known], list(known.values())), resamples, seed)
     drawn = np.sort(_ranks(values + spread * moves), axis=0)
     tails = [int((1 - LEVEL) / 2 * resamples), int((1 + LEVEL) / 2 * resamples) - 1]
-    here = _ranks(values[None])[0]
-    best, worst = np.minimum(drawn[tails[0]], here).tolist(), np.maximum(drawn[tails[1]], here).tolist()
+    own = _ranks(values[None])[0]
+    best, worst = np.minimum(drawn[tails[0]], own).tolist(), np.maximum(drawn[tails[1]], own).tolist()
     return dict.fromkeys(runs) | dict(zip(known, zip(best, worst, strict=True), strict=True))
 
 
 def _ranks(values: Floats) -> Codes:
-    """Of shape (b, runs): the rank of each run within its row."""
+    """The rank of each run within its row, from 1: shape (b, runs), as `values`."""
     return 1 + (values[:, None, :] > values[:, :, None] + _TIED).sum(axis=2)
 
 
-def _headline_samples(run: Run) -> tuple[Floats, Codes]:
-    """The scores, and the strata whose means count alike."""
+def _headline_strata(run: ScoredRun) -> Codes | None:
+    """Stratum of each scored sample, where the means of strata count alike; None where every sample counts alike."""
+    return run.rows.category[run.rows.scored] if run.facts.rubric.headline.name == MACRO_MEAN else None
+
+
+def _influence(run: ScoredRun) -> Influence | None:
     scored = run.rows.scored
-    category = run.rows.category[scored]
-    return run.rows.score[scored], category if run.facts.rubric.aggregate == "macro" else np.zeros_like(category)
+    return clustered.influence(run.rows.score[scored], run.rows.group[scored], _headline_strata(run))
 
 
-def _influence(run: Run) -> Influence | None:
-    values, strata = _headline_samples(run)
-    return clustered.influence(values, run.rows.group[run.rows.scored], strata)
-
-
-def _side_by_side(runs: Sequence[Run], found: Sequence[Influence]) -> Floats:
-    """Influences of shape (groups, runs): a row a group of any run, by name; 0 for a group that a run has no scores of."""
+def _influence_table(runs: Sequence[ScoredRun], influences: Sequence[Influence]) -> Floats:
+    """Influences, shape (groups, runs): a row a group of any run, by name; 0 for a group that a run has no scores of."""
     # Influences are of the groups that have scores, in order of their numbers.
     names = [[run.rows.group_names[code] for code in np.unique(run.rows.group[run.rows.scored]).tolist()] for run in runs]
     index = {name: number for number, name in enumerate(sorted(set().union(*names)))}
     table = np.zeros((len(index), len(runs)))
-    for column, (own, influence) in enumerate(zip(names, found, strict=True)):
+    for column, (own, influence) in enumerate(zip(names, influences, strict=True)):
         table[[index[name] for name in own], column] = influence.groups
     return table
 
 
-def _sample_sets(runs: Mapping[str, Run]) -> dict[str, int]:
-    """A number for the samples of each run: equal for equal sets."""
-    seen: list[Sequence[str]] = []
-    found = {}
+def _sample_sets(runs: Mapping[str, ScoredRun]) -> dict[str, int]:
+    """A number for the samples of each run, by label: equal for equal sets."""
+    distinct: list[Sequence[str]] = []
+    numbers = {}
     for label, run in runs.items():
         keys = list(run.rows.keys)
-        same = (number for number, other in enumerate(seen) if other == keys)
-        found[label] = next(same, len(seen))
-        if found[label] == len(seen):
-            seen.append(keys)
-    return found
+        if keys not in distinct:
+            distinct.append(keys)
+        numbers[label] = distinct.index(keys)
+    return numbers
 
 
-def _connected(runs: Mapping[str, Run], board: Mapping[str, int]) -> bool:
+def _connected(runs: Mapping[str, ScoredRun], board: Mapping[str, int]) -> bool:
     """Whether every run reaches every other, over boards and shared edits."""
-    left = {label: {("board", board[label]), ("edits", run.facts.edits or label)} for label, run in runs.items()}
-    reached = left.pop(next(iter(runs)))
-    while near := [label for label, ties in left.items() if ties & reached]:
-        for label in near:
-            reached |= left.pop(label)
-    return not left
+    unreached = {label: {("board", board[label]), ("edits", run.facts.edits or label)} for label, run in runs.items()}
+    reached = unreached.pop(next(iter(runs)))
+    while neighbours := [label for label, links in unreached.items() if links & reached]:
+        for label in neighbours:
+            reached |= unreached.pop(label)
+    return not unreached
 
 
-def _differences(runs: Mapping[str, Run]) -> Iterator[str]:
+def _differences(runs: Mapping[str, ScoredRun]) -> Iterator[str]:
     """What the runs differ in, with the value of each."""
-    asked = {label: _asked(run) for label, run in runs.items()}
-    for name in dict.fromkeys(name for values in asked.values() for name in values):
-        values = {label: there.get(name) for label, there in asked.items()}
+    conditions = {label: _conditions(run) for label, run in runs.items()}
+    for name in dict.fromkeys(name for values in conditions.values() for name in values):
+        values = {label: own.get(name) for label, own in conditions.items()}
         if len(set(values.values())) > 1:
-            each = ", ".join(f"{label}: {value or '-'}" for label, value in values.items())
-            yield f"{name} ({each})"
+            listed = ", ".join(f"{label}: {value or '-'}" for label, value in values.items())
+            yield f"{name} ({listed})"
     if len(set(_sample_sets(runs).values())) > 1:
         common = len(set.intersection(*(set(run.rows.keys) for run in runs.values())))
         counts = ", ".join(f"{label}: {len(run.rows.keys)}" for label, run in runs.items())
         yield f"samples ({counts}; {common} in common)"
 
 
-def _asked(run: Run) -> dict[str, str]:
-    """What decides the scores of given edits, in words."""
+def _conditions(run: ScoredRun) -> dict[str, str]:
+    """What decides the scores of given edits, by name, as text."""
     facts = run.facts
     rubric = f"{facts.rubric} ({facts.rubric.digest[:12]})" if facts.rubric.digest else str(facts.rubric)
-    fixed = {"benchmark": str(facts.benchmark), "judge": str(facts.judge), "rubric": rubric, "readout": facts.readout}
-    return fixed | {name: _text(value) for name, value in sorted(run.settings.items())}
+    common = {"benchmark": str(facts.benchmark), "judge": str(facts.judge), "rubric": rubric, "readout": facts.readout}
+    return common | {name: _text(value) for name, value in sorted(run.settings.items())}
 
 
 def _text(value: Any) -> str:

@@ -3,31 +3,37 @@ don't show."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any, overload
 
-import numpy as np
+from numpy.typing import NDArray
 
-from editbench.report.statistics.agreement import Estimate
-from editbench.report.statistics.clustered import Interval
+from editbench.report.statistics.clustered import Estimate, Interval
 
 DECIMALS = 6
 
 
+@overload
+def rounded(value: float) -> float: ...
+@overload
+def rounded(value: float | None) -> float | None: ...
 def rounded(value: float | None) -> float | None:
+    """Rounded to DECIMALS."""
     # Adding 0.0 makes -0.0 a plain zero; a number of numpy's would be no JSON.
     return None if value is None else round(float(value), DECIMALS) + 0.0
 
 
 def rounded_pair(pair: Interval | None) -> Interval | None:
-    return None if pair is None else (round(float(pair[0]), DECIMALS) + 0.0, round(float(pair[1]), DECIMALS) + 0.0)
+    """Both ends rounded to DECIMALS."""
+    return None if pair is None else (rounded(pair[0]), rounded(pair[1]))
 
 
-def mean(values: Sequence[float]) -> float | None:
-    """Rounded; None of nothing."""
-    return rounded(np.mean(values)) if len(values) else None
+def mean(values: NDArray[Any]) -> float | None:
+    """The mean of shape (n,), rounded; None without values."""
+    return rounded(float(values.mean())) if len(values) else None
 
 
-def estimate(value: float | None, interval: Interval | None) -> Estimate:
+def rounded_estimate(value: float | None, interval: Interval | None) -> Estimate:
+    """Value and ends rounded to DECIMALS."""
     return Estimate(rounded(value), rounded_pair(interval))
 
 

@@ -81,11 +81,6 @@ def caption(language: str, counts: Sequence[int]) -> str:
     return f"{all_images.format(sum(counts), listed)}{''.join(shared)}\n\n"
 
 
-def spelling(category: str) -> str:
-    """A category's name without regard to case and to `-`, `_` and space: GEdit mixes them."""
-    return re.sub(r"[\s_-]+", "_", category.strip().casefold())
-
-
 def primary_language(tag: str) -> str:
     """The language of a tag such as `en`, `zh-CN` or GEdit's `cn`."""
     primary = tag.strip().casefold().replace("_", "-").partition("-")[0]

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from editbench.errors import UserError
-from editbench.records import READOUTS, Sample
+from editbench.records import READOUTS, Sample, spelling
 from editbench.score.criteria import Criterion
 from editbench.score.rubric import sections
 from editbench.score.rubric.formula import FormulaError
-from editbench.score.rubric.prompt_text import Template, primary_language, spelling
+from editbench.score.rubric.prompt_text import Template, primary_language
 from editbench.score.rubric.question import EDITED, IMAGES, OTHER, REFERENCE, SOURCE, Ask, RubricQuestion
 from editbench.score.rubric.scoring import Scoring, Unscorable
 from editbench.score.rubric.tables import meant

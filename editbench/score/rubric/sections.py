@@ -7,10 +7,10 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from editbench.records import EXPECTED, READOUTS
+from editbench.records import EXPECTED, READOUTS, spelling
 from editbench.score.criteria import Criterion
 from editbench.score.rubric.formula import FUNCTIONS, NUMBER, NUMBERS, TEXT, TRUTH, Formula, ValueType
-from editbench.score.rubric.prompt_text import PLACEHOLDERS, Template, primary_language, spelling
+from editbench.score.rubric.prompt_text import PLACEHOLDERS, Template, primary_language
 from editbench.score.rubric.question import FORM_PLACEHOLDERS, IMAGES, OTHER, PromptText, RubricQuestion
 from editbench.score.rubric.scoring import ALL, ORDINALS
 from editbench.score.rubric.tables import Table

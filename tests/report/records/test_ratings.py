@@ -84,7 +84,7 @@ def test_a_bad_file_is_refused_with_its_line(file: Path, text: str, problem: str
 
 
 def test_unknown_keys_are_refused_and_five_named(file: Path) -> None:
-    file.write_text("key,score\na,1\n" + "".join(f"x{place},2\n" for place in range(7)), encoding="utf-8")
+    file.write_text("key,score\na,1\n" + "".join(f"x{index},2\n" for index in range(7)), encoding="utf-8")
     with pytest.raises(UserError, match=r"no sample has the key 'x0' \(line 3\), .*'x4' \(line 7\) and 2 more"):
         ratings.read(str(file), KNOWN)
 

@@ -51,7 +51,7 @@ def test_rows_without_a_group_are_groups_of_their_own(tmp_path: Path) -> None:
 
 
 def test_flags_are_counted_and_rows_without_the_field_have_none(tmp_path: Path) -> None:
-    more = [GOOD | {"key": f"k{place}", "flags": flags} for place, flags in enumerate((["uniform"], [], ["nan", "uniform"]))]
+    more = [GOOD | {"key": f"k{index}", "flags": flags} for index, flags in enumerate((["uniform"], [], ["nan", "uniform"]))]
     assert _read(tmp_path, GOOD, *more).flags == {"nan": 1, "uniform": 2}
     assert _read(tmp_path, GOOD).flags == {}
 
@@ -112,24 +112,25 @@ def test_a_rounding_error_off_the_scale_is_let_through(tmp_path: Path) -> None:
     ("bad", "problem"),
     [
         (b'{"key": "b", "cat', "not JSON"),
-        (b"[1]", "not a JSON object"),
-        (b"", "not a JSON object"),
-        (b"{}, {}", "not a JSON object"),
-        ({"key": "b", "score": 3}, "category is missing"),
-        (GOOD | {"key": 7}, "key is not text"),
-        (GOOD | {"key": "b", "status": "fine"}, "status 'fine' is none of ok, "),
+        (b"[1]", "not a row of scores: Expected `object`, got `array`"),
+        (b"", "not JSON"),
+        (b"{}, {}", "not a row of scores"),
+        (orjson.dumps(GOOD | {"key": "b"}) + b"," + orjson.dumps(GOOD | {"key": "c"}), "not JSON"),
+        ({"key": "b", "score": 3}, "missing required field `category`"),
+        (GOOD | {"key": 7}, "Expected `str`, got `int` - at `$.key`"),
+        (GOOD | {"key": "b", "status": "fine"}, "Invalid enum value 'fine' - at `$.status`"),
         (GOOD, "key 'a' is already on line 1: rows of two runs in one file?"),
-        ({"text": "what another tool wrote"}, "key is missing: not a row of scores"),
+        ({"text": "what another tool wrote"}, "not a row of scores: Object missing required field `key`"),
         (GOOD | {"key": "b", "audit": "unedited"}, "a row of the audit (unedited), not of an edit"),
-        (GOOD | {"key": "b", "criteria": {"a": "5"}}, "criteria is {'a': '5'}, not numbers by name"),
-        (GOOD | {"key": "b", "criteria": {"a": None}}, "criteria is {'a': None}, not numbers by name"),
-        (GOOD | {"key": "b", "steps": [1]}, "steps is [1], not numbers by name"),
-        (GOOD | {"key": "b", "subsets": [1]}, "subsets is [1], not a list of texts"),
+        (GOOD | {"key": "b", "criteria": {"a": "5"}}, "Expected `float`, got `str` - at `$.criteria[...]`"),
+        (GOOD | {"key": "b", "criteria": {"a": None}}, "Expected `float`, got `null` - at `$.criteria[...]`"),
+        (GOOD | {"key": "b", "steps": [1]}, "Expected `object | null`, got `array` - at `$.steps`"),
+        (GOOD | {"key": "b", "subsets": [1]}, "Expected `str`, got `int` - at `$.subsets[0]`"),
         (GOOD | {"key": "b", "score": None}, "ok without a score"),
-        (GOOD | {"key": "b", "score": "3"}, "score is '3', not a number"),
-        (GOOD | {"key": "b", "score": True}, "score is True, not a number"),
+        (GOOD | {"key": "b", "score": "3"}, "Expected `float | null`, got `str` - at `$.score`"),
+        (GOOD | {"key": "b", "score": True}, "Expected `float | null`, got `bool` - at `$.score`"),
         (GOOD | {"key": "b", "status": "unparsed"}, "status unparsed with the score 3"),
-        (GOOD | {"key": "b", "flags": "uniform"}, "flags is 'uniform', not a list of texts"),
+        (GOOD | {"key": "b", "flags": "uniform"}, "Expected `array`, got `str` - at `$.flags`"),
         (GOOD | {"key": "b", "score": 10.5}, "score 10.5 is off the rubric's scale 0 to 10"),
     ],
 )

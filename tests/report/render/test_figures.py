@@ -53,7 +53,7 @@ def test_names_that_no_font_here_has_are_told_in_one_sentence(
 
 def test_names_of_any_kind_are_drawn_as_they_are(make_scores: Make, tmp_path: Path) -> None:
     names = ["_hidden", r"$\frac{$ ^_{}", "\x1b[2J\x00\u202e\n&<b>", "long " * 900]
-    rows = [(category, f"g{place}", float(place)) for place, category in enumerate(names)]
+    rows = [(category, f"g{index}", float(index)) for index, category in enumerate(names)]
     folders = [make_scores(name, rows, editor=name) for name in ("one", "two")]
     made = report(folders, tmp_path / "out", ReportOptions(names=names[:2], html=False))
     told = _texts(made.paths.figures / "means.svg")

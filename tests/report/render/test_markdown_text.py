@@ -15,7 +15,7 @@ HOSTILE = [
     *("# heading", "- list", "+ list", "1. list", "2) list", "---", "===", "> quote", "```", "    code", "ends with ##"),
     *("[x]: http://a.example", "| a | b |", "=1+1", "物理 \x1b[2J\x07\x9b\u202e"),
 ]
-PLACES: dict[str, tuple[Callable[[str], str], str]] = {
+CONTEXTS: dict[str, tuple[Callable[[str], str], str]] = {
     "table": (lambda text: table(("x", text), [(text, 1)]), "table thead tbody tr th td"),
     "list": (lambda text: bullets([text]), "bullet_list list_item paragraph"),
     "warning": (lambda text: warnings([text])[0].replace("> [!WARNING]\n", ""), "blockquote bullet_list list_item paragraph"),
@@ -24,10 +24,10 @@ PLACES: dict[str, tuple[Callable[[str], str], str]] = {
 }
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("context", CONTEXTS)
 @pytest.mark.parametrize("text", HOSTILE)
-def test_foreign_text_is_text_in_every_place(place: str, text: str) -> None:
-    make, expected = PLACES[place]
+def test_foreign_text_is_text_in_every_context(context: str, text: str) -> None:
+    make, expected = CONTEXTS[context]
     blocks = MarkdownIt("gfm-like", {"linkify": False}).parse(make(text))
     tokens = [inner for block in blocks for inner in block.children or [block]]
     kinds = {token.type.removesuffix("_open").removesuffix("_close") for token in tokens} - {"inline", "text"}

@@ -47,7 +47,7 @@ def test_a_histogram_counts_each_scored_sample_once(make_scores: Make) -> None:
     more = [("causal", "g", score) for score in (10.0, 0.0, 2.5)]
     found = summarise(runs.load(make_scores(rows=[*ROWS, *more])), "r").histogram
     assert (found.edges[0], found.edges[1], found.edges[-1]) == (0.0, 0.5, 10.0)
-    assert {place: count for place, count in enumerate(found.counts["causal"]) if count} == {
+    assert {index: count for index, count in enumerate(found.counts["causal"]) if count} == {
         0: 1,
         4: 1,
         5: 1,
@@ -55,13 +55,13 @@ def test_a_histogram_counts_each_scored_sample_once(make_scores: Make) -> None:
         12: 1,
         19: 1,
     }
-    assert {place: count for place, count in enumerate(found.counts["social"]) if count} == {14: 1, 18: 1}
+    assert {index: count for index, count in enumerate(found.counts["social"]) if count} == {14: 1, 18: 1}
 
 
 def test_whole_scores_have_a_bin_each(make_scores: Make) -> None:
     found = summarise(runs.load(make_scores(rows=[*ROWS, ("causal", "g", 10.0), ("causal", "g", 0.0)])), "r").histogram
     assert (found.edges[:3], found.edges[-2:]) == ([0.0, 0.5, 1.5], [9.5, 10.0])
-    assert {place: count for place, count in enumerate(found.counts["causal"]) if count} == {0: 1, 2: 1, 4: 1, 6: 1, 10: 1}
+    assert {index: count for index, count in enumerate(found.counts["causal"]) if count} == {0: 1, 2: 1, 4: 1, 6: 1, 10: 1}
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_pairwise_accuracy_is_what_counting_every_pair_gives(scores: list[tuple[
 def test_a_group_drawn_twice_counts_as_its_samples_written_twice() -> None:
     first, second = np.array([1.0, 2, 2, 5]), np.array([2.0, 1, 4, 4])
     cells = agreement._cells(first, second, np.stack([first, second], axis=1))
-    weights = agreement._weigh(cells.of, np.arange(4), np.array([[2.0], [0], [1], [3]]))
+    weights = agreement._weigh(cells.cell, np.arange(4), np.array([[2.0], [0], [1], [3]]))
     rho, tau, interval, _, _ = agreement._measure(cells, weights)[:, 0]
     twice = [np.repeat(scores, [2, 0, 1, 3]) for scores in (first, second)]
     assert (rho, tau) == pytest.approx((stats.spearmanr(*twice).statistic, stats.kendalltau(*twice).statistic))
@@ -75,7 +75,7 @@ def test_a_group_drawn_twice_counts_as_its_samples_written_twice() -> None:
 def test_copies_of_one_sample_are_no_pair() -> None:
     scores = np.array([1.0, 2.0])
     cells = agreement._cells(scores, scores[::-1].copy(), np.stack([scores, scores], axis=1))
-    assert agreement._measure(cells, agreement._weigh(cells.of, np.arange(2), np.array([[5.0], [1.0]])))[4, 0] == 0
+    assert agreement._measure(cells, agreement._weigh(cells.cell, np.arange(2), np.array([[5.0], [1.0]])))[4, 0] == 0
 
 
 def test_perfect_agreement_is_one_with_an_interval_of_one() -> None:

@@ -8,7 +8,7 @@ import pytest
 from editbench.errors import UserError
 from editbench.records import Judgement
 from editbench.report.records import runs
-from editbench.report.records.runs import Run
+from editbench.report.records.runs import ScoredRun
 from editbench.report.statistics import anchors, checks
 from editbench.report.statistics.aggregate import summarise
 
@@ -19,10 +19,10 @@ SCORES = [2.0, 4.0, 6.0, 8.0, 3.0, 7.0]
 
 
 def _anchors(scores: Sequence[float | None]) -> list[Judgement]:
-    return [judgement(f"x{place}", "a", f"g{place}", score) for place, score in enumerate(scores)]
+    return [judgement(f"x{index}", "a", f"g{index}", score) for index, score in enumerate(scores)]
 
 
-def _runs(make: Make, **scores: Sequence[float | None]) -> dict[str, Run]:
+def _runs(make: Make, **scores: Sequence[float | None]) -> dict[str, ScoredRun]:
     return {name: runs.load(make(name, anchors=_anchors(given))) for name, given in scores.items()}
 
 

@@ -16,12 +16,12 @@ from ..conftest import judgement
 
 Make = Callable[..., Path]
 N = 20
-EDITS = [5.0 + place % 4 for place in range(N)]
+EDITS = [5.0 + index % 4 for index in range(N)]
 
 
 def _rows(scores: Sequence[float | None], kind: str = "", flags: Sequence[str] = ()) -> list[Judgement]:
     return [
-        judgement(f"k{place}", "a", f"g{place}", score, audit=kind, flags=list(flags)) for place, score in enumerate(scores)
+        judgement(f"k{index}", "a", f"g{index}", score, audit=kind, flags=list(flags)) for index, score in enumerate(scores)
     ]
 
 
@@ -71,7 +71,7 @@ def test_a_judge_that_always_answers_seven_is_called_out(make_scores: Make) -> N
 
 
 def test_a_judge_that_wins_by_luck_is_called_out(make_scores: Make) -> None:
-    luck = [score + (1 if place % 2 else -1) for place, score in enumerate(EDITS)]
+    luck = [score + (1 if index % 2 else -1) for index, score in enumerate(EDITS)]
     (verdict,) = _audit(make_scores, EDITS, unedited=luck).verdicts
     assert verdict.startswith(
         "the judge can't tell an edit from no edit: an edit beats its unedited source in 50 % of 20 samples ("
@@ -96,7 +96,7 @@ def test_identical_edits_are_no_match_for_their_source(make_scores: Make) -> Non
 
 
 def test_other_scores_for_the_same_pair_are_told(make_scores: Make) -> None:
-    (verdict,) = _audit(make_scores, EDITS, repeat=[score + place % 2 for place, score in enumerate(EDITS)]).verdicts
+    (verdict,) = _audit(make_scores, EDITS, repeat=[score + index % 2 for index, score in enumerate(EDITS)]).verdicts
     assert verdict.startswith("the judge gives different scores to the same pair: 50 % of 20 samples got the same score")
     assert verdict.endswith("; 0.50 apart on average")
 
@@ -113,8 +113,8 @@ def test_controls_that_can_not_be_read_are_counted_and_told(make_scores: Make) -
 
 
 def test_samples_of_one_picture_are_one_draw(make_scores: Make) -> None:
-    one = [judgement(f"k{place}", "a", "g", 5.0) for place in range(N)]
-    audit = [judgement(f"k{place}", "a", "g", 0.0, audit="unedited") for place in range(N)]
+    one = [judgement(f"k{index}", "a", "g", 5.0) for index in range(N)]
+    audit = [judgement(f"k{index}", "a", "g", 0.0, audit="unedited") for index in range(N)]
     found = summarise(runs.load(make_scores(judgements=one, audit=audit)), "r").audit
     assert found.controls["unedited"].win_rate.interval is None
     assert found.verdicts[0].startswith("too few source pictures (1)")

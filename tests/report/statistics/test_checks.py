@@ -17,7 +17,7 @@ def _diagnose(root: Path) -> list[str]:
 
 
 def test_scores_that_are_all_the_same_are_suspected(make_scores: Make) -> None:
-    (warning,) = _diagnose(make_scores(rows=[("a", f"g{place}", 5.0) for place in range(20)]))
+    (warning,) = _diagnose(make_scores(rows=[("a", f"g{index}", 5.0) for index in range(20)]))
     assert warning.startswith("all 20 scores are 5.0: the judge may not be answering the question")
 
 
@@ -41,6 +41,6 @@ def test_a_category_left_out_of_macro_is_named(make_scores: Make) -> None:
 
 
 def test_a_judge_that_rarely_gives_allowed_answers_is_suspected(make_scores: Make) -> None:
-    rows = [judgement(f"k{place}", "a", f"g{place}", place, mass=0.1 * place) for place in range(3)]
+    rows = [judgement(f"k{index}", "a", f"g{index}", index, mass=0.1 * index) for index in range(3)]
     (warning,) = _diagnose(make_scores(judgements=rows))
     assert "probability of only 0.10" in warning

@@ -23,13 +23,9 @@ def test_one_value_has_no_spread_and_none_has_nothing() -> None:
     assert clustered.moments(np.array([])) == (None,) * 7
 
 
-def test_failures_count_at_the_lowest_score() -> None:
-    assert clustered.mean_with_lowest(X, 4, 1.0) == (16 + 4) / 8
-    assert clustered.mean_with_lowest(np.array([]), 0, 1.0) is None
-
-
 def test_macro_mean_counts_strata_alike_whatever_their_numbers() -> None:
     assert clustered.macro_mean(X, np.array([9, 9, 9, 4])) == (3 + 7) / 2
+    assert clustered.macro_mean(X) == 4
     assert clustered.macro_mean(np.array([]), np.array([], dtype=int)) is None
 
 

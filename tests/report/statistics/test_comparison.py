@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from editbench.report.records.runs import Run
+from editbench.report.records.runs import ScoredRun
 from editbench.report.statistics import comparison, ranks
 from editbench.report.statistics.comparison import Comparison, Difference
 
@@ -18,11 +18,11 @@ FIRST, SECOND = QUALITY + RANDOM.normal(size=40), QUALITY + 0.5 + RANDOM.normal(
 ALONE = np.arange(40)
 
 
-def against(first: Run, second: Run) -> Comparison:
+def against(first: ScoredRun, second: ScoredRun) -> Comparison:
     return comparison.compare({"a": first, "b": second})[0]
 
 
-def overall(first: Run, second: Run) -> Difference:
+def overall(first: ScoredRun, second: ScoredRun) -> Difference:
     return against(first, second).rows.overall
 
 

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from editbench.records import Judgement
+from editbench.records import Judgement, spelling
 from editbench.report.records import runs
 from editbench.report.statistics import checks
 from editbench.report.statistics.aggregate import RunSummary, summarise
 from editbench.report.statistics.bootstrap import Bootstrap
 from editbench.score import rubric
-from editbench.score.rubric.prompt_text import spelling
 
 from ..conftest import judgement
 

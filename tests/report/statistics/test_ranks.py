@@ -107,7 +107,7 @@ def test_many_groups_have_the_ranges_of_single_ones(monkeypatch: pytest.MonkeyPa
 
 
 def test_groups_are_matched_by_name_over_runs_of_other_samples() -> None:
-    keys = [f"k{place}" for place in range(100)]
+    keys = [f"k{index}" for index in range(100)]
     # The second run lacks two groups and numbers the others from the last. Matched wrongly, chance could swap the runs.
     other = run((QUALITY + 0.1 + 0.01 * NOISE[0])[:1:-1], keys=keys[:1:-1], names=keys[:1:-1])
     assert ranks.rank_ranges({"a": run(QUALITY, keys=keys, names=keys), "b": other}) == {"a": (2, 2), "b": (1, 1)}

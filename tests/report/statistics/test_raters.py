@@ -15,7 +15,7 @@ from editbench.report.document import Report
 from editbench.report.render import terminal
 from editbench.report.statistics import raters
 from editbench.report.statistics.agreement import STATISTICS
-from editbench.report.statistics.raters import Pair
+from editbench.report.statistics.raters import RaterPair
 
 from ..conftest import judgement, tables
 
@@ -30,15 +30,15 @@ def score(make_scores: Make) -> Score:
     def make(judge: str, scores: Sequence[float | None], **more: str) -> Path:
         rows = [
             judgement(
-                f"k{place:02d}",
-                "ab"[place % 2],
-                f"g{place // 4}",
+                f"k{index:02d}",
+                "ab"[index % 2],
+                f"g{index // 4}",
                 value,
-                response=f"{judge} on\n{place} " + "x" * 300,
+                response=f"{judge} on\n{index} " + "x" * 300,
                 criteria=None if value is None else {"success": value / 2, "quality": 5 - value / 2},
                 steps=None if value is None else {"half": value / 2},
             )
-            for place, value in enumerate(scores)
+            for index, value in enumerate(scores)
         ]
         return make_scores(
             judge, judgements=rows, judge=judge, rubric={"criteria": {"success": [0, 5], "quality": [0, 5]}}, **more
@@ -62,7 +62,7 @@ def table(tmp_path: Path) -> Callable[..., str]:
     """Ratings of k00, k01 ... by column."""
 
     def write(name: str = "anna", **columns: Sequence[float]) -> str:
-        lines = [",".join(("key", *columns)), *(f"k{place:02d},{','.join(map(str, row))}" for place, row in _rows(columns))]
+        lines = [",".join(("key", *columns)), *(f"k{index:02d},{','.join(map(str, row))}" for index, row in _rows(columns))]
         path = tmp_path / f"{name}.csv"
         path.write_text("\n".join(lines), encoding="utf-8")
         return str(path)
@@ -80,7 +80,7 @@ def _texts(made: Report) -> tuple[str, str]:
     return made.paths.markdown.read_text(encoding="utf-8"), console.file.getvalue()
 
 
-def _only(made: Report) -> Pair:
+def _only(made: Report) -> RaterPair:
     (pair,) = made.agreement
     return pair
 
@@ -105,7 +105,7 @@ def test_samples_without_a_score_are_left_out(score: Score, tmp_path: Path) -> N
 
 def test_the_report_holds_every_statistic_with_its_interval(score: Score, tmp_path: Path) -> None:
     made = tables(
-        [score("one", [place % 10 for place in range(40)]), score("two", [place % 7 for place in range(40)])], tmp_path
+        [score("one", [index % 10 for index in range(40)]), score("two", [index % 7 for index in range(40)])], tmp_path
     )
     there = orjson.loads(made.paths.json.read_bytes())["agreement"][0]
     text, table = _texts(made)
@@ -122,7 +122,7 @@ def test_the_most_disputed_come_first_with_the_start_of_what_was_written(score: 
     first, *rest = _only(made).disputed
     assert [each.key for each in (first, *rest)] == ["k02", "k01", "k03"]
     assert (first.category, first.scores, first.difference) == ("a", (5.0, 10.0), 0.5)
-    assert first.responses[1] == ("two on 2 " + "x" * 300)[: raters.START] + "..."
+    assert first.responses[1] == ("two on 2 " + "x" * 300)[: raters.QUOTED] + "..."
     assert f"| k02 | a | {first.responses[0]} | {first.responses[1]} | 5.00 | 10.00 | 0.50 |" in _texts(made)[0]
 
 
@@ -140,7 +140,7 @@ def test_a_rater_who_gives_everyone_the_same_is_shown_as_a_dash(score: Score, tm
 
 def test_ratings_on_another_scale_are_rescaled(score: Score, ratings: Callable[..., Path], tmp_path: Path) -> None:
     scores = [0, 5, 10, 10, 0, 5]
-    people = ratings({f"k{place:02d}": 1 + value * 0.4 for place, value in enumerate(scores)})
+    people = ratings({f"k{index:02d}": 1 + value * 0.4 for index, value in enumerate(scores)})
     made = tables([score("one", scores)], tmp_path / "out", ratings=[f"anna:1-5={people}"])
     pair = _only(made)
     assert pair.rescaled
@@ -164,7 +164,7 @@ def test_ratings_all_the_same_without_a_scale_leave_alpha_open(
 
 
 def test_groups_are_the_same_whichever_run_tells_them(score: Score, make_scores: Make, tmp_path: Path) -> None:
-    part = [judgement(f"k{place:02d}", "a", f"g{place // 4}", place % 5) for place in (6, 5, 7, 9, 1)]
+    part = [judgement(f"k{index:02d}", "a", f"g{index // 4}", index % 5) for index in (6, 5, 7, 9, 1)]
     made = tables([make_scores("part", judgements=part), score("all", list(range(10)))], tmp_path / "out", names=["p", "a"])
     assert (_only(made).n, _only(made).groups) == (5, 3)
 

@@ -1,4 +1,4 @@
-"""Where things stand in a chart. Horizontal places are percentages of the drawing's width, so that a chart fits any screen."""
+"""Positions in a chart. Horizontal ones are percentages of the drawing's width, so that a chart fits any screen."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _MOST_TICKS = 6
 _LEAST_SHARE = 0.1
-"""Of the scale's width, that a chart of a part of it shows at least: differences in the last digit must not look large."""
+"""Share of the scale's width that a chart shows at least: differences in the last digit must not look large."""
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """From `low` at 0 % to `high` at 100 %."""
+    """A horizontal axis from `low` at 0 % to `high` at 100 %."""
 
     low: float
     high: float
 
     def at(self, value: float) -> float:
-        """Standing of a value in percent; outside the axis, its end."""
+        """Position of a value in percent; of one outside the axis, that of its end."""
         share = (value - self.low) / (self.high - self.low)
         return round(100 * min(1.0, max(0.0, share)), 2)
 
@@ -31,7 +31,7 @@ class Axis:
         return start, round(end - start, 2)
 
     def ticks(self) -> list[tuple[float, str]]:
-        """(place, label) of round numbers, at most seven."""
+        """(position in percent, label) of round numbers, at most seven."""
         step = _step(self.high - self.low)
         first = math.ceil(round(self.low / step, 6))
         last = math.floor(round(self.high / step, 6))
@@ -39,16 +39,16 @@ class Axis:
 
     @classmethod
     def full(cls, scale: Sequence[float] | None, values: Iterable[float]) -> Axis:
-        """The whole scale; without one, what `values` span."""
+        """The axis of the whole scale; without one, that which `values` span."""
         return cls(*scale) if scale else cls.around(values, None)
 
     @classmethod
     def around(cls, values: Iterable[float], scale: Sequence[float] | None) -> Axis:
-        """What `values` span, to round numbers, within the scale."""
-        found = list(values)
-        if not found:
+        """The axis that `values` span, to round numbers, within the scale."""
+        known = list(values)
+        if not known:
             return cls(*scale) if scale else cls(0.0, 1.0)
-        low, high = min(found), max(found)
+        low, high = min(known), max(known)
         least = _LEAST_SHARE * (scale[1] - scale[0]) if scale else max(abs(low), 1.0) * 0.01
         if high - low < least:
             middle = (low + high) / 2
@@ -59,14 +59,14 @@ class Axis:
 
     @classmethod
     def about_zero(cls, values: Iterable[float], scale: Sequence[float] | None) -> Axis:
-        """As far to one side of zero as to the other, and no further than scores of the scale can lie apart."""
-        most = max((abs(value) for value in values), default=0.0)
-        if scale and most >= scale[1] - scale[0]:
+        """An axis as far to one side of zero as to the other, and no further than scores of the scale can lie apart."""
+        greatest = max((abs(value) for value in values), default=0.0)
+        if scale and greatest >= scale[1] - scale[0]:
             return cls(scale[0] - scale[1], scale[1] - scale[0])
-        most = max(most, _LEAST_SHARE / 2 * (scale[1] - scale[0])) if scale else most or 1.0
-        step = _step(2 * most) / 2
-        reach = math.ceil(round(most / step, 6)) * step
-        return cls(-reach, reach)
+        greatest = max(greatest, _LEAST_SHARE / 2 * (scale[1] - scale[0])) if scale else greatest or 1.0
+        step = _step(2 * greatest) / 2
+        end = math.ceil(round(greatest / step, 6)) * step
+        return cls(-end, end)
 
 
 def _step(width: float) -> float:
@@ -78,19 +78,19 @@ def _step(width: float) -> float:
 def distributions(histogram: Mapping[str, Any], categories: Sequence[str]) -> list[tuple[str, list[int]]]:
     """(name, counts) of all categories together and of each."""
     counts = histogram["counts"]
-    whole = [sum(found) for found in zip(*counts.values(), strict=True)]
-    return [("all", whole), *((name, counts[name]) for name in categories if name in counts)]
+    total = [sum(column) for column in zip(*counts.values(), strict=True)]
+    return [("all", total), *((name, counts[name]) for name in categories if name in counts)]
 
 
-def bars(edges: Sequence[float], counts: Sequence[int], most: float) -> list[tuple[float, float, float, str]]:
-    """(left, width, height, what it says) of each bar, in percent; the share `most` has the full height."""
+def bars(edges: Sequence[float], counts: Sequence[int], largest_share: float) -> list[tuple[float, float, float, str]]:
+    """(left, width, height, description) of each bar, in percent; a bar of the largest share has the full height."""
     if not edges:
         return []
     axis, total = Axis(edges[0], edges[-1]), sum(counts)
     return [
         (
             *axis.span((left, right)),
-            round(100 * count / total / most, 2),
+            round(100 * count / total / largest_share, 2),
             f"{left:g} to {right:g}: {count} ({count / total:.0%})",
         )
         for left, right, count in zip(edges, edges[1:], counts, strict=False)
@@ -99,6 +99,6 @@ def bars(edges: Sequence[float], counts: Sequence[int], most: float) -> list[tup
 
 
 def largest_share(histograms: Iterable[Mapping[str, Any]]) -> float:
-    """Of all bars of all categories, so that they can be drawn to one measure; 1 when there are none."""
+    """The largest share of any bar, so that all can be drawn to one measure; 1 when there are none."""
     shares = (max(counts) / sum(counts) for histogram in histograms for counts in histogram["counts"].values() if sum(counts))
     return max(shares, default=1.0)

@@ -1,15 +1,15 @@
-"""What the gallery is drawn from, as compact JSON: a column a field, repeated texts as numbers, pictures by their place.
+"""What the gallery is drawn from, as compact JSON: a column a field, repeated texts as numbers, pictures by their index.
 
 runs        [{label, scale: [lo, hi] | null, edits: number of the first run of the same edits}]
 categories, languages, statuses, flags, reads: [text], criteria: [[name]]     what the numbers below stand for
 cut         characters that long texts were cut to | null
 samples     {key, category, language, instruction (null: unknown), reference, source (picture | -1)}: a list each;
-            further {place: [[what it is, picture]]} for samples with more than a source
+            extra {index of a sample: [[caption, picture]]} for samples with more than a source
 results     a run: {status (-1: the run has no such sample), score, edited, response, read, expected, mass, spread, flags,
             criteria}: a list each; of flags, a list of numbers, and of criteria, the number of their names and then their
             values; 0 for none
-pictures    {edge, folder, held: whether the page holds them, full: edge | null, names: [text] | null where no file is used};
-            those that the page holds stand in a JSON list of their own, base64
+pictures    {edge, folder, embedded: whether they are in the page, full: edge | null, names: [text] | null without files};
+            those in the page are a JSON list of their own, base64
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from editbench.paths import ReportPaths
 from editbench.records import STATUSES
-from editbench.report.render.html.gallery import Gallery, Result, Shown
-from editbench.report.render.html.pictures import Picture
+from editbench.report.render.html.gallery import Gallery, GallerySample, JudgedEdit
+from editbench.report.render.html.pictures import StoredPicture
 from editbench.report.render.html.thumbnails import FULL, Thumbnails
 
 TEXTS = 32_000_000
@@ -32,21 +32,22 @@ TEXTS = 32_000_000
 SHORTEST = 120
 """No text is cut below it."""
 
+Value = TypeVar("Value", bound=Hashable)
 _DECIMALS = 4
 _NUMBERS = ("score", "expected", "mass", "spread")
 
 
-class Codes(dict[Hashable, int]):
+class Codes(dict[Value, int]):
     """A number for each value, in order of appearance."""
 
-    def of(self, value: Hashable) -> int:
+    def of(self, value: Value) -> int:
         return self.setdefault(value, len(self))
 
 
-def pictures(gallery: Gallery) -> list[Picture]:
+def pictures(gallery: Gallery) -> list[StoredPicture]:
     """Every picture of the gallery once, in the order shown."""
-    found = [picture for sample in gallery.samples for picture in _of(sample)]
-    return list({_place(picture): picture for picture in found}.values())
+    every = [picture for sample in gallery.samples for picture in _of(sample)]
+    return list({_identity(picture): picture for picture in every}.values())
 
 
 def encode(value: Any) -> bytes:
@@ -54,20 +55,30 @@ def encode(value: Any) -> bytes:
     return orjson.dumps(value).replace(b"<", b"\\u003c")
 
 
-class Block:
-    """The page's JSON: `value`, and `held`, the pictures that the page holds itself (None when they lie beside it)."""
+class PageData:
+    """The page's JSON: `contents`, and `embedded`, the pictures in the page itself (None when they lie beside it)."""
 
-    def __init__(self, gallery: Gallery, runs: Sequence[Mapping[str, Any]], made: Thumbnails, *, full: bool = False) -> None:
-        """`runs`: those of report.json. `made`: thumbnails of `pictures(gallery)`, in that order."""
+    def __init__(
+        self, gallery: Gallery, runs: Sequence[Mapping[str, Any]], thumbnails: Thumbnails, *, full: bool = False
+    ) -> None:
+        """`runs`: those of report.json. `thumbnails`: thumbnails of `pictures(gallery)`, in that order."""
         self.cut = _cut(gallery)
-        self.codes = {column: Codes() for column in ("categories", "languages", "flags", "reads", "criteria")}
-        self.names = Codes()
+        self.codes: dict[str, Codes[Hashable]] = {
+            column: Codes() for column in ("categories", "languages", "flags", "reads", "criteria")
+        }
+        self.names: Codes[str] = Codes()
         self.numbers = {
-            _place(picture): self.names.of(name) for picture, name in zip(pictures(gallery), made.names, strict=True) if name
+            _identity(picture): self.names.of(name)
+            for picture, name in zip(pictures(gallery), thumbnails.names, strict=True)
+            if name
         }
         samples = gallery.samples
-        self.held = None if made.embedded is None else [base64.b64encode(made.embedded[name]).decode() for name in self.names]
-        self.value = {
+        self.embedded = (
+            None
+            if thumbnails.embedded is None
+            else [base64.b64encode(thumbnails.embedded[name]).decode() for name in self.names]
+        )
+        self.contents = {
             "runs": _runs(runs),
             "samples": self._samples(samples),
             "results": [self._results([sample.results.get(number) for sample in samples]) for number in range(len(runs))],
@@ -75,18 +86,18 @@ class Block:
             "statuses": STATUSES,
             "cut": self.cut,
             "pictures": {
-                "edge": made.edge,
+                "edge": thumbnails.edge,
                 "folder": ReportPaths(Path()).pictures.name,
-                "held": self.held is not None,
+                "embedded": self.embedded is not None,
                 "full": FULL if full else None,
-                "names": list(self.names) if full or self.held is None else None,
+                "names": list(self.names) if full or self.embedded is None else None,
             },
         }
 
-    def _samples(self, samples: Sequence[Shown]) -> dict[str, Any]:
-        further = {
-            place: [*self._captioned("input", sample.sources[1:], 2), *self._captioned("reference", sample.references, 1)]
-            for place, sample in enumerate(samples)
+    def _samples(self, samples: Sequence[GallerySample]) -> dict[str, Any]:
+        extra = {
+            index: [*self._captioned("input", sample.sources[1:], 2), *self._captioned("reference", sample.references, 1)]
+            for index, sample in enumerate(samples)
             if len(sample.sources) > 1 or sample.references
         }
         return {
@@ -96,10 +107,10 @@ class Block:
             "instruction": [self._text(sample.instruction) for sample in samples],
             "reference": [self._text(sample.reference) for sample in samples],
             "source": [self._number(sample.sources[0] if sample.sources else None) for sample in samples],
-            "further": {str(place): found for place, found in further.items()},
+            "extra": {str(index): captioned for index, captioned in extra.items()},
         }
 
-    def _results(self, results: Sequence[Result | None]) -> dict[str, Any]:
+    def _results(self, results: Sequence[JudgedEdit | None]) -> dict[str, Any]:
         rows = [result.judgement if result else None for result in results]
         return {
             "status": [STATUSES.index(row.status) if row else -1 for row in rows],
@@ -114,11 +125,11 @@ class Block:
     def _criteria(self, values: Mapping[str, float]) -> list[float | None]:
         return [self.codes["criteria"].of(tuple(values)), *_numbers(list(values.values()))]
 
-    def _captioned(self, what: str, found: Sequence[Picture], first: int) -> list[tuple[str, int]]:
-        return [(f"{what} {number}", self._number(picture)) for number, picture in enumerate(found, first)]
+    def _captioned(self, caption: str, pictures: Sequence[StoredPicture], first: int) -> list[tuple[str, int]]:
+        return [(f"{caption} {number}", self._number(picture)) for number, picture in enumerate(pictures, first)]
 
-    def _number(self, picture: Picture | None) -> int:
-        return -1 if picture is None else self.numbers.get(_place(picture), -1)
+    def _number(self, picture: StoredPicture | None) -> int:
+        return -1 if picture is None else self.numbers.get(_identity(picture), -1)
 
     def _text(self, text: str | None) -> str | None:
         return f"{text[: self.cut]}..." if text and self.cut and len(text) > self.cut else text
@@ -132,12 +143,12 @@ def _runs(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _of(sample: Shown) -> list[Picture]:
+def _of(sample: GallerySample) -> list[StoredPicture]:
     edited = [result.edited for result in sample.results.values() if result.edited]
     return [*sample.sources, *sample.references, *edited]
 
 
-def _place(picture: Picture) -> tuple[str, str, str]:
+def _identity(picture: StoredPicture) -> tuple[str, str, str]:
     return str(picture.stored.shard), picture.stored.key, picture.extension
 
 
@@ -152,12 +163,12 @@ def _cut(gallery: Gallery) -> int | None:
             *(result.judgement.response for result in sample.results.values()),
         )
     )
-    left = TEXTS
-    for place, length in enumerate(lengths):
-        # All longer ones get an equal part of what the shorter ones leave.
-        if length * (len(lengths) - place) > left:
-            return max(SHORTEST, left // (len(lengths) - place))
-        left -= length
+    remaining = TEXTS
+    for index, length in enumerate(lengths):
+        # All longer ones get an equal share of what the shorter ones leave.
+        if length * (len(lengths) - index) > remaining:
+            return max(SHORTEST, remaining // (len(lengths) - index))
+        remaining -= length
     return None
 
 

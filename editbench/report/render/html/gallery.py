@@ -6,17 +6,15 @@ Of very large runs some samples are drawn (see MOST); the numbers of the report 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-import orjson
 
 from editbench.errors import UserError
 from editbench.paths import EDITED, REFERENCE, SOURCE, ScorePaths
 from editbench.records import EDIT_FAILED, Judgement, Sample
-from editbench.report.render.html.pictures import Picture, RunPictures, Shelf, counted, open_shelf
+from editbench.report.records import rows
+from editbench.report.render.html.pictures import EditShards, RunPictures, StoredPicture, counted, open_edits
 from editbench.shards import Stored
 
 MOST = 100_000
@@ -25,38 +23,41 @@ has nothing to do with scores and is the same in every run."""
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class JudgedEdit:
     """What one run made of a sample."""
 
     judgement: Judgement
-    edited: Picture | None = None
+    edited: StoredPicture | None = None
 
 
 @dataclass(slots=True)
-class Shown:
-    """A sample and its results, by the number of the run. The texts and pictures are those of the first run that has them."""
+class GallerySample:
+    """A sample and what the runs made of it. The texts and pictures are those of the first run that has them."""
 
     name: str
-    """Its key; with a number behind it where another benchmark in the report has the same key."""
+    """The sample's key; with a number behind it where another benchmark in the report has the same key."""
     category: str
     language: str
     instruction: str | None = None
-    """None when the shards are not there."""
+    """None when the sample's shard was not found."""
     reference: str = ""
-    sources: list[Picture] = field(default_factory=list)
-    references: list[Picture] = field(default_factory=list)
-    results: dict[int, Result] = field(default_factory=dict)
+    sources: list[StoredPicture] = field(default_factory=list)
+    references: list[StoredPicture] = field(default_factory=list)
+    results: dict[int, JudgedEdit] = field(default_factory=dict)
+    """What each run made of it, by the number of the run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    samples: Sequence[Shown]
+    """The samples that the page shows, and what is missing of them."""
+
+    samples: Sequence[GallerySample]
     """In the order of the first run's rows; what only later runs have comes behind."""
     warnings: Sequence[str]
-    """What is missing and where it was looked for."""
+    """Which pictures are missing and where they were looked for."""
     notices: Sequence[tuple[str, str]]
-    """(label of the run, text): the same for the page, which names no folder, as other machines have others."""
-    drawn_of: int | None = None
+    """(label of the run, text) of each warning as the page has it: it names no folder, as other machines have others."""
+    sampled_from: int | None = None
     """Rows of the largest run, when not all of them are shown."""
 
 
@@ -68,59 +69,45 @@ def collect(
     wanted: Collection[str] = (),
     most: int = MOST,
 ) -> Gallery:
-    """Read the runs' rows and, with `pictures`, find what they are about.
+    """Read the runs' rows and, with `pictures`, find their instructions and pictures.
 
     Args:
         facts: the runs of report.json, in the same order: `benchmark`, `edits` and `overall` of each are used.
-        wanted: keys that are shown whatever is drawn.
+        wanted: keys that are shown even if they are not drawn.
 
     Raises:
         UserError: a score folder without scores, or with a row that is none.
     """
-    samples: dict[tuple[str, str], Shown] = {}
+    samples: dict[tuple[str, str], GallerySample] = {}
     names: set[str] = set()
-    largest = max(about["overall"]["micro"]["n"] for about in facts)
-    keep = _draw(largest, most, wanted)
-    shelves = [open_shelf(run, about["edits"]) for run, about in zip(runs, facts, strict=True)]
-    for number, (run, about, shelf) in enumerate(zip(runs, facts, shelves, strict=True)):
+    largest = max(run["overall"]["micro"]["n"] for run in facts)
+    is_shown = _draw(largest, most, wanted)
+    sources = [open_edits(run, about["edits"]) for run, about in zip(runs, facts, strict=True)]
+    for number, (run, about, edits) in enumerate(zip(runs, facts, sources, strict=True)):
         benchmark = about["benchmark"]["version"] or about["benchmark"]["name"]
-        for row in _rows(run.scores, keep):
-            if (shown := samples.get((benchmark, row.key))) is None:
-                shown = Shown(_unique(row.key, names), row.category, row.language)
-                samples[benchmark, row.key] = shown
-            shown.results[number] = _result(row, shown, shelf if pictures else None)
-    warnings = [warning for shelf in shelves for warning in shelf.warnings()]
-    notices = [_notice(shelf) for shelf in shelves if shelf.missing]
-    return Gallery(list(samples.values()), warnings, notices, None if keep is None else largest)
+        for row in filter(is_shown, rows.entries(ScorePaths(run.scores).scores, Judgement)):
+            if (sample := samples.get((benchmark, row.key))) is None:
+                sample = GallerySample(_unique(row.key, names), row.category, row.language)
+                samples[benchmark, row.key] = sample
+            sample.results[number] = _result(row, sample, edits if pictures else None)
+    warnings = [warning for edits in sources for warning in edits.warnings()]
+    notices = [_notice(edits) for edits in sources if edits.missing]
+    return Gallery(list(samples.values()), warnings, notices, None if is_shown is None else largest)
 
 
-def _draw(rows: int, most: int, wanted: Collection[str]) -> Callable[[str], bool] | None:
-    """Whether a key is shown; None when all are."""
-    if rows <= most:
+def _draw(n: int, most: int, wanted: Collection[str]) -> Callable[[Judgement], bool] | None:
+    """Whether a row is shown; None when all are."""
+    if n <= most:
         return None
-    bound, always = (2**64 * most // rows).to_bytes(8, "big"), frozenset(wanted)
-    return lambda key: hashlib.sha256(key.encode()).digest() < bound or key in always
+    bound, always = (2**64 * most // n).to_bytes(8, "big"), frozenset(wanted)
+    return lambda row: hashlib.sha256(row.key.encode()).digest() < bound or row.key in always
 
 
-def _notice(shelf: Shelf) -> tuple[str, str]:
-    folder = f"folder of edits {shelf.name}".rstrip()
-    where = f"shards of their {folder} are" if shelf.root else f"their {folder} is"
-    missing = f"pictures of {counted(shelf.missing.total())} are missing"
-    return shelf.label, f"{missing}, because {where} not where this page was made"
-
-
-def _rows(scores: Path, keep: Callable[[str], bool] | None) -> Iterator[Judgement]:
-    path = ScorePaths(scores).scores
-    try:
-        with open(path, "rb") as file:
-            for line in file:
-                row = orjson.loads(line)
-                if keep is None or keep(row["key"]):
-                    yield Judgement.from_dict(row)
-    except FileNotFoundError:
-        raise UserError(f"no {path.name} in {scores}", "Restore it, or score into a new folder.") from None
-    except (orjson.JSONDecodeError, TypeError, KeyError) as error:
-        raise UserError(f"{path} has a line that is no row of scores: {error}", "Restore it.") from None
+def _notice(edits: EditShards) -> tuple[str, str]:
+    folder = f"folder of edits {edits.name}".rstrip()
+    where = f"shards of their {folder} are" if edits.root else f"their {folder} is"
+    missing = f"pictures of {counted(edits.missing.total())} are missing"
+    return edits.label, f"{missing}, because {where} not where this page was made"
 
 
 def _unique(key: str, names: set[str]) -> str:
@@ -131,22 +118,23 @@ def _unique(key: str, names: set[str]) -> str:
     return name
 
 
-def _result(row: Judgement, shown: Shown, shelf: Shelf | None) -> Result:
-    if shelf is None or (row.shard is None and row.status == EDIT_FAILED):
-        return Result(row)
-    stored = shelf.find(row.shard or "", row.key)
+def _result(row: Judgement, sample: GallerySample, edits: EditShards | None) -> JudgedEdit:
+    if edits is None or (row.shard is None and row.status == EDIT_FAILED):
+        return JudgedEdit(row)
+    stored = edits.find(row.shard or "", row.key)
     if stored is None:
-        return Result(row)
-    if shown.instruction is None:
-        _describe(shown, stored)
-    return Result(row, Picture(stored, EDITED) if EDITED in stored.spans else None)
+        return JudgedEdit(row)
+    if sample.instruction is None:
+        _describe(sample, stored)
+    return JudgedEdit(row, StoredPicture(stored, EDITED) if EDITED in stored.spans else None)
 
 
-def _describe(shown: Shown, stored: Stored) -> None:
+def _describe(sample: GallerySample, stored: Stored) -> None:
+    """Fill in the texts and pictures of a sample."""
     try:
         record = Sample.from_dict(stored.record())
     except (UserError, TypeError):  # the pictures are shown without it
         record = Sample(key=stored.key, id="", instruction="", category="")
-    shown.instruction, shown.reference = record.instruction, record.reference_text
-    shown.sources = [Picture(stored, extension) for extension in stored.images(SOURCE)]
-    shown.references = [Picture(stored, extension) for extension in stored.images(REFERENCE)]
+    sample.instruction, sample.reference = record.instruction, record.reference_text
+    sample.sources = [StoredPicture(stored, extension) for extension in stored.images(SOURCE)]
+    sample.references = [StoredPicture(stored, extension) for extension in stored.images(REFERENCE)]

@@ -21,7 +21,7 @@ from editbench import atomic
 from editbench.errors import UserError
 from editbench.paths import ReportPaths
 from editbench.printable import printable
-from editbench.report.render import words
+from editbench.report.render import formats
 from editbench.report.render.html import charts, data, gallery, thumbnails, verdict, view
 from editbench.report.render.html.charts import Axis
 from editbench.report.render.html.gallery import Gallery
@@ -33,11 +33,13 @@ if TYPE_CHECKING:
 SCRIPTS = ("data", "filter", "grid", "detail", "main")
 """Joined in this order into one script."""
 THEME = "theme"
-"""In the head, so that the page does not flash in the wrong colours."""
+"""A script in the head, so that the page does not flash in the wrong colours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageOptions:
+    """What the page shows, and how large it may get."""
+
     pictures: bool = True
     full: bool = False
     """Also write each picture at thumbnails.FULL pixels beside the page, for the view of one sample."""
@@ -52,7 +54,7 @@ def write(document: Mapping[str, Any], runs: Sequence[RunPictures], out: Path, o
 
     Args:
         document: the contents of report.json.
-        runs: one for each of the document's, found by its label.
+        runs: one for each of the document's, matched by its label.
 
     Raises:
         UserError: Jinja is not installed, or a score folder can't be read.
@@ -64,16 +66,16 @@ def write(document: Mapping[str, Any], runs: Sequence[RunPictures], out: Path, o
     by_label = {run.label: run for run in runs}
     ordered = [by_label[run["label"]] for run in document["runs"]]
     disputed = {row["key"] for pair in document["agreement"] for row in pair["disputed"]}
-    found = gallery.collect(ordered, document["runs"], pictures=options.pictures, wanted=disputed, most=options.most)
-    made = thumbnails.make(data.pictures(found), paths, limit=options.limit, full=options.full)
-    block = data.Block(found, document["runs"], made, full=options.full)
-    edges = ([made.edge] if made.embedded is None else []) + ([thumbnails.FULL] if options.full else [])
-    atomic.write(paths.html, _render(template, document, found, block).encode())
-    thumbnails.remove_others(paths, {paths.picture(name, edge) for name in block.names for edge in edges})
-    return [*found.warnings, *made.unreadable]
+    collected = gallery.collect(ordered, document["runs"], pictures=options.pictures, wanted=disputed, most=options.most)
+    copies = thumbnails.make(data.pictures(collected), paths, limit=options.limit, full=options.full)
+    page_data = data.PageData(collected, document["runs"], copies, full=options.full)
+    edges = ([copies.edge] if copies.embedded is None else []) + ([thumbnails.FULL] if options.full else [])
+    atomic.write(paths.html, _render(template, document, collected, page_data).encode())
+    thumbnails.remove_others(paths, {paths.picture(name, edge) for name in page_data.names for edge in edges})
+    return [*collected.warnings, *copies.unreadable]
 
 
-def _render(template: Template, document: Mapping[str, Any], found: Gallery, block: data.Block) -> str:
+def _render(template: Template, document: Mapping[str, Any], collected: Gallery, page_data: data.PageData) -> str:
     theme, script = _static(f"{THEME}.js"), _script()
     style = _static("page.css")
     from markupsafe import Markup
@@ -86,25 +88,25 @@ def _render(template: Template, document: Mapping[str, Any], found: Gallery, blo
         style=Markup(style),
         theme=Markup(theme),
         script=Markup(script),
-        data=Markup(data.encode(block.value).decode()),
-        held=None if block.held is None else Markup(data.encode(block.held).decode()),
+        data=Markup(data.encode(page_data.contents).decode()),
+        embedded=None if page_data.embedded is None else Markup(data.encode(page_data.embedded).decode()),
         title=view.title(runs),
         facts=view.facts(runs),
-        notices=view.notices(document, found.notices),
+        notices=view.notices(document, collected.notices),
         verdicts=verdict.verdicts(document),
         folded=view.FOLDED,
         runs=runs,
         boards=boards,
-        lead=view.lead(runs, boards[0]),
+        leader=view.leader(runs, boards[0]),
         comparisons=[
             (comparison, by_label[comparison["runs"][0]], *view.differences(comparison))
             for comparison in document["comparisons"]
         ],
         agreement=document["agreement"],
         reliability=document["reliability"],
-        statistics=words.AGREEMENT,
-        samples=len(found.samples),
-        drawn_of=found.drawn_of,
+        statistics=formats.AGREEMENT,
+        samples=len(collected.samples),
+        sampled_from=collected.sampled_from,
         controls=view.CONTROLS,
         resamples=document["resamples"],
         seed=document["seed"],
@@ -133,19 +135,19 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": words.number,
-        "signed": words.signed,
-        "span": words.span,
-        "share": lambda value: words.share(value).replace("%", "\N{NO-BREAK SPACE}%"),
-        "p_value": words.p_value,
-        "ranks": words.ranks,
+        "number": formats.number,
+        "signed": formats.signed,
+        "span": formats.span,
+        "share": lambda value: formats.share(value).replace("%", "\N{NO-BREAK SPACE}%"),
+        "p_value": formats.p_value,
+        "ranks": formats.ranks,
         "named": view.named,
     }
     return environment
 
 
 def _policy(scripts: Sequence[str], style: str) -> str:
-    """Nothing from elsewhere. `file:` and 'self' are the pictures beside the page, opened from a disk or from a server."""
+    """The content security policy: nothing from elsewhere. `file:` and 'self' are pictures beside the page."""
     sources = " ".join(map(_hash, scripts))
     return (
         f"default-src 'none'; script-src {sources}; style-src {_hash(style)}; img-src data: 'self' file:; "

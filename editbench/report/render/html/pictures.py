@@ -1,4 +1,4 @@
-"""Where the pictures of a run lie: the folder of edits that was scored, found again and opened as far as it is there.
+"""The pictures of a run, from the folder of edits that was scored, as far as it still lies somewhere.
 
 Only a folder whose manifest has the digest that the scores name is used, so that no score stands under another run's picture.
 """
@@ -25,10 +25,12 @@ class RunPictures:
     label: str
     scores: Path
     edits: Sequence[Path] = ()
-    """Before the folder that the score folder names."""
+    """Folders that are tried before the one that the score folder names."""
 
 
-class Picture(NamedTuple):
+class StoredPicture(NamedTuple):
+    """A picture in a shard."""
+
     stored: shards.Stored
     extension: str
 
@@ -41,25 +43,25 @@ class Picture(NamedTuple):
 
 
 @dataclass(slots=True)
-class Shelf:
-    """The edits of one run, opened a shard at a time. `missing` counts what was asked for in vain, by reason."""
+class EditShards:
+    """The edits of one run, opened a shard at a time. `missing` counts the samples that were looked for in vain, by reason."""
 
     label: str
     root: Path | None
-    """None when no folder with these edits was found."""
-    why: str
-    """Why not."""
+    """The folder of edits; None when none with these edits was found."""
+    reason: str
+    """Why there is no root."""
     name: str
-    """What the folder is called, without where it lies; "" when nobody says."""
-    names: frozenset[str] = frozenset()
-    """The shards of the manifest; a row that names another file gets nothing."""
+    """The folder's own name without its path; "" when it is not known."""
+    shard_names: frozenset[str] = frozenset()
+    """Names of the shards in the manifest; a row that names another file gets nothing."""
     missing: Counter[str] = field(default_factory=Counter)
     _opened: dict[str, Mapping[str, shards.Stored] | str] = field(default_factory=dict)
 
     def find(self, shard: str, key: str) -> shards.Stored | None:
         """The sample `key` of the shard of that name, None when it is not there."""
         if self.root is None:
-            self.missing[self.why] += 1
+            self.missing[self.reason] += 1
             return None
         if shard not in self._opened:
             self._opened[shard] = self._open(shard)
@@ -71,11 +73,11 @@ class Shelf:
 
     def warnings(self) -> Iterator[str]:
         """One sentence for each reason, with the number of samples."""
-        for why, count in self.missing.items():
-            yield f"{self.label}: pictures of {counted(count)} are missing: {why}"
+        for reason, count in self.missing.items():
+            yield f"{self.label}: pictures of {counted(count)} are missing: {reason}"
 
     def _open(self, shard: str) -> Mapping[str, shards.Stored] | str:
-        if self.root is None or shard not in self.names:
+        if self.root is None or shard not in self.shard_names:
             return f"the manifest in {self.root} knows no {shard}"
         try:
             return {stored.key: stored for stored in shards.index(self.root / shard)}
@@ -87,8 +89,8 @@ def counted(samples: int) -> str:
     return f"{samples:,} sample{'' if samples == 1 else 's'}"
 
 
-def open_shelf(run: RunPictures, digest: str) -> Shelf:
-    """The edits of a run whose scores are of the edits `digest`. What can't be found is told by its `missing`, not raised."""
+def open_edits(run: RunPictures, digest: str) -> EditShards:
+    """The edits with that digest, which a run scored. What can't be found is counted in its `missing`, not raised."""
     reasons, folders = [], list(_candidates(run))
     for folder in folders:
         try:
@@ -97,17 +99,17 @@ def open_shelf(run: RunPictures, digest: str) -> Shelf:
             reasons.append(f"no finished edits in {folder}")
             continue
         if manifest.digest == digest:
-            return Shelf(run.label, folder, "", folder.name, frozenset(entry.name for entry in manifest.shards))
+            return EditShards(run.label, folder, "", folder.name, frozenset(entry.name for entry in manifest.shards))
         reasons.append(f"{folder} holds other edits than the scored ones")
-    why = "; ".join(reasons) or f"{run.scores} does not tell where its edits lie"
-    return Shelf(run.label, None, why, folders[-1].name if folders else "")
+    reason = "; ".join(reasons) or f"{run.scores} does not tell where its edits lie"
+    return EditShards(run.label, None, reason, folders[-1].name if folders else "")
 
 
 def _candidates(run: RunPictures) -> Iterable[Path]:
     yield from run.edits
     try:
-        told = files.load(ScorePaths(run.scores).environment, Environment)
+        environment = files.load(ScorePaths(run.scores).environment, Environment)
     except UserError:
         return
-    if told.edits:
-        yield elsewhere(run.scores, told.edits)
+    if environment.edits:
+        yield elsewhere(run.scores, environment.edits)

@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
@@ -24,7 +25,7 @@ from rich.progress import Progress
 from editbench import atomic, console, images
 from editbench.errors import UserError
 from editbench.paths import ReportPaths
-from editbench.report.render.html.pictures import Picture
+from editbench.report.render.html.pictures import StoredPicture
 
 EDGES = (512, 320)
 """Pixels of the longer side of a picture in the page, the preferred one first."""
@@ -39,21 +40,26 @@ _LEAST = 2_000  # bytes; no photograph at 320 pixels is smaller, so that more pi
 _WEIGHED = 48  # pictures that the size of all is estimated from
 _BATCH = 1_000  # pictures handed to the threads at once
 
-_Item, _Made = TypeVar("_Item"), TypeVar("_Made")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+_NamedPicture = tuple[str, StoredPicture]
 
 
 @dataclass(frozen=True, slots=True)
 class Thumbnails:
+    """The small copies of some pictures, and where they are."""
+
     edge: int
+    """Pixels of the longer side."""
     names: Sequence[str | None]
-    """Of each picture asked for: the start of the sha256 of its bytes; None where it can't be read."""
+    """For each picture the start of the sha256 of its bytes; None where it can't be read."""
     embedded: Mapping[str, bytes] | None
     """WebP by name; None when they lie in the folder."""
     unreadable: Sequence[str] = field(default=())
-    """One sentence a picture."""
+    """A sentence on each picture that can't be read."""
 
 
-def make(pictures: Sequence[Picture], paths: ReportPaths, *, limit: int = LIMIT, full: bool = False) -> Thumbnails:
+def make(pictures: Sequence[StoredPicture], paths: ReportPaths, *, limit: int = LIMIT, full: bool = False) -> Thumbnails:
     """Thumbnails of `pictures`; with `full`, also a file of FULL pixels each in the folder beside the page.
 
     A terminal shows how far it is.
@@ -61,15 +67,15 @@ def make(pictures: Sequence[Picture], paths: ReportPaths, *, limit: int = LIMIT,
     Raises:
         OSError: the disk is full.
     """
-    shown = Progress(console=console.out, transient=True, disable=not console.out.is_terminal)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool, shown as bar:
-        maker = _Maker(pool, paths, bar)
+    progress = Progress(console=console.out, transient=True, disable=not console.out.is_terminal)
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool, progress:
+        maker = _Maker(pool, paths, progress)
         if len(pictures) > limit // _LEAST:
             return maker.stored(pictures, (EDGES[0], FULL) if full else EDGES[:1])
-        made = maker.held(pictures, limit) or maker.stored(pictures, EDGES[:1])
+        thumbnails = maker.embedded(pictures, limit) or maker.stored(pictures, EDGES[:1])
         if full:
             maker.stored(pictures, (FULL,))
-        return made
+        return thumbnails
 
 
 def remove_others(paths: ReportPaths, wanted: set[Path]) -> None:
@@ -101,57 +107,62 @@ def _decode(data: bytes, name: str, edge: int) -> Image.Image:
 
 @dataclass(slots=True)
 class _Maker:
+    """Encodes pictures in threads, and remembers those that can't be read."""
+
     pool: ThreadPoolExecutor
     paths: ReportPaths
-    bar: Progress
+    progress: Progress
     broken: dict[str, str] = field(default_factory=dict)
-    """By name."""
+    """A sentence on each picture that can't be read, by name."""
     claimed: set[str] = field(default_factory=set)
     """Names that a thread has taken on: two would write one file at once."""
     lock: Lock = field(default_factory=Lock)
 
-    def held(self, pictures: Sequence[Picture], limit: int) -> Thumbnails | None:
-        """In memory, at the largest size that stays under the limit; None when none does."""
-        names = list(self._map(_name, pictures, "reading pictures"))
+    def embedded(self, pictures: Sequence[StoredPicture], limit: int) -> Thumbnails | None:
+        """Thumbnails in memory, at the largest size that stays under the limit; None when none does."""
+        names = list(self._map(lambda picture: _digest(picture.read()), pictures, "reading pictures"))
         first = dict(zip(reversed(names), reversed(pictures), strict=True))
         unique = {name: first[name] for name in dict.fromkeys(names)}
         for edge in EDGES:
-            if self._estimate(list(unique.items()), edge) > limit:
+            encode_named = partial(self._encode, edge)
+            if self._estimate(list(unique.items()), encode_named) > limit:
                 continue
-            encoded = self._map(lambda entry, edge=edge: self._encode(*entry, edge), list(unique.items()), "thumbnails")
+            encoded = self._map(encode_named, list(unique.items()), "thumbnails")
             embedded = {name: data for name, data in zip(unique, encoded, strict=True) if data is not None}
             if sum(map(len, embedded.values())) <= limit:
-                return self._made(names, edge, embedded)
+                return self._thumbnails(names, edge, embedded)
         return None
 
-    def stored(self, pictures: Sequence[Picture], edges: Sequence[int]) -> Thumbnails:
-        """As files; one that is there is not made again, for its name tells its contents."""
+    def stored(self, pictures: Sequence[StoredPicture], edges: Sequence[int]) -> Thumbnails:
+        """Thumbnails as files; an existing one is not made again, for its name tells its contents."""
         self.claimed.clear()
         names = list(self._map(lambda picture: self._store(picture, edges), pictures, "thumbnails"))
-        return self._made(names, edges[0], None)
+        return self._thumbnails(names, edges[0], None)
 
-    def _map(self, function: Callable[[_Item], _Made], items: Sequence[_Item], what: str) -> Iterator[_Made]:
-        """In their order. A batch at a time: all at once would hold a future for each of 200,000 pictures."""
-        task = self.bar.add_task(what, total=len(items))
+    def _map(self, function: Callable[[Item], Result], items: Sequence[Item], what: str) -> Iterator[Result]:
+        """Results in the items' order, a batch at a time: all at once would hold a future for each of 200,000 pictures."""
+        task = self.progress.add_task(what, total=len(items))
         for start in range(0, len(items), _BATCH):
-            for made in self.pool.map(function, items[start : start + _BATCH]):
-                self.bar.advance(task)
-                yield made
-        self.bar.remove_task(task)
+            for result in self.pool.map(function, items[start : start + _BATCH]):
+                self.progress.advance(task)
+                yield result
+        self.progress.remove_task(task)
 
-    def _made(self, names: Sequence[str], edge: int, embedded: Mapping[str, bytes] | None) -> Thumbnails:
+    def _thumbnails(self, names: Sequence[str], edge: int, embedded: Mapping[str, bytes] | None) -> Thumbnails:
         known = [None if name in self.broken else name for name in names]
         return Thumbnails(edge, known, embedded, sorted(self.broken.values()))
 
-    def _estimate(self, unique: Sequence[tuple[str, Picture]], edge: int) -> float:
+    def _estimate(self, unique: Sequence[_NamedPicture], encode_named: Callable[[_NamedPicture], bytes | None]) -> float:
+        """Bytes of all thumbnails, from those of a few."""
         chosen = unique[:: -(-len(unique) // _WEIGHED) or 1]
-        sizes = [len(data) for data in self.pool.map(lambda entry: self._encode(*entry, edge), chosen) if data]
+        sizes = [len(data) for data in self.pool.map(encode_named, chosen) if data]
         return len(unique) * sum(sizes) / len(sizes) if sizes else 0.0
 
-    def _encode(self, name: str, picture: Picture, edge: int) -> bytes | None:
+    def _encode(self, edge: int, named: _NamedPicture) -> bytes | None:
+        name, picture = named
         return self._try(name, picture.read(), picture, edge)
 
-    def _store(self, picture: Picture, edges: Sequence[int]) -> str:
+    def _store(self, picture: StoredPicture, edges: Sequence[int]) -> str:
         data = picture.read()
         name = _digest(data)
         with self.lock:
@@ -165,16 +176,12 @@ class _Maker:
                 atomic.write(path, encoded, durable=False)
         return name
 
-    def _try(self, name: str, data: bytes, picture: Picture, edge: int) -> bytes | None:
+    def _try(self, name: str, data: bytes, picture: StoredPicture, edge: int) -> bytes | None:
         try:
             return encode(data, picture.name, edge)
         except UserError as error:
             self.broken[name] = str(error)
             return None
-
-
-def _name(picture: Picture) -> str:
-    return _digest(picture.read())
 
 
 def _digest(data: bytes) -> str:

@@ -10,13 +10,14 @@ from typing import Any
 from editbench.report.render.html import charts
 from editbench.report.render.html.charts import Axis
 
-Run = Mapping[str, Any]
+RunDocument = Mapping[str, Any]
+"""A run in report.json."""
 
 FACTS = (("editor", "Editor"), ("benchmark", "Benchmark"), ("judge", "Judge"), ("rubric", "Rubric"), ("readout", "Readout"))
 MARKS = 4
 """Shapes that tell runs apart in a chart; a fifth run starts over."""
 FOLDED = 4
-"""Of warnings and of verdicts, those beyond are folded away."""
+"""Warnings and verdicts shown; those beyond are folded away."""
 CONTROLS = {
     "unedited": "the source shown as its own edit",
     "stranger": "another sample's edit",
@@ -30,28 +31,28 @@ class Board:
     """Runs that can be compared, in the report's order, and what their charts share."""
 
     number: int
-    runs: Sequence[Run]
-    places: Sequence[Mapping[str, Any]]
+    runs: Sequence[RunDocument]
+    standings: Sequence[Mapping[str, Any]]
     """Rows of the leaderboard."""
     categories: Sequence[str]
-    """That in which the leader scores lowest comes first."""
+    """The category in which the leader scores lowest comes first."""
     axis: Axis
     """The rubric's whole scale."""
-    close: Axis
-    """What the leaderboard's intervals span."""
-    most: float
-    """The largest share of a bar of its distributions."""
+    headline_axis: Axis
+    """The part of the scale that the leaderboard's intervals span."""
+    largest_share: float
+    """The largest share of a run's samples that a bar of its distributions stands for."""
 
-    def run(self, label: str) -> Run:
+    def run(self, label: str) -> RunDocument:
         return next(run for run in self.runs if run["label"] == label)
 
     def mark(self, label: str) -> int:
         """The shape and shade that stand for a run."""
-        return next(place for place, run in enumerate(self.runs) if run["label"] == label) % MARKS
+        return next(index for index, run in enumerate(self.runs) if run["label"] == label) % MARKS
 
 
 def notices(document: Mapping[str, Any], missing: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """(labels of the runs it is about, text): one a text. `missing`: (label, text) of the pictures that can't be shown."""
+    """(labels of the runs it is about, text) of each warning. `missing`: (label, text) of the pictures that can't be shown."""
     about: dict[str, list[str]] = {}
     for text in document["warnings"]:
         about.setdefault(text, [])
@@ -65,8 +66,8 @@ def boards(document: Mapping[str, Any]) -> list[Board]:
     return [_board(document, number) for number in sorted(numbers)]
 
 
-def facts(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
-    """(what, its values): what made these scores; one value where the runs agree."""
+def facts(runs: Sequence[RunDocument]) -> list[tuple[str, list[str]]]:
+    """(title, values) of what made these scores; one value where the runs agree."""
     return [(title, list(dict.fromkeys(named(run[name]) for run in runs))) for name, title in FACTS]
 
 
@@ -78,34 +79,35 @@ def named(value: Mapping[str, Any] | str) -> str:
     return f"{value['name']} {'v' + version if len(version) < 7 else version[:12]}" if version else value["name"]
 
 
-def lead(runs: Sequence[Run], board: Board) -> int:
-    """The place among `runs` of the first of a leaderboard."""
-    return next(place for place, run in enumerate(runs) if run["label"] == board.places[0]["label"])
+def leader(runs: Sequence[RunDocument], board: Board) -> int:
+    """Index into `runs` of the first run of a leaderboard."""
+    return next(index for index, run in enumerate(runs) if run["label"] == board.standings[0]["label"])
 
 
-def title(runs: Sequence[Run]) -> str:
+def title(runs: Sequence[RunDocument]) -> str:
     if len(runs) <= 2:
         return " and ".join(run["label"] for run in runs)
     return f"{len(runs)} runs on {' and '.join(dict.fromkeys(run['benchmark']['name'] for run in runs))}"
 
 
-def difference_axis(rows: Sequence[tuple[str, Any]], run: Run) -> Axis:
-    """For the differences `rows` of one of the runs compared."""
-    return Axis.about_zero((value for _, row in rows for value in _reach(row)), run["rubric"]["scale"])
+def difference_axis(rows: Sequence[tuple[str, Any]], run: RunDocument) -> Axis:
+    """The axis of differences; `rows`: (name, DIFFERENCE), `run`: one of the two."""
+    return Axis.about_zero(
+        (value for _, row in rows for value in _values(row["difference"], row["interval"])), run["rubric"]["scale"]
+    )
 
 
 def differences(comparison: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
-    """(name, DIFFERENCE) of all that can be computed: of the whole, and by category."""
+    """(name, DIFFERENCE) of the whole, and by category; those that can be computed."""
     rows = comparison["rows"]
-    whole, categories = [("overall", rows["overall"]), ("macro", rows["macro"])], rows["categories"].items()
-    return _known(whole), _known(categories)
+    return _known((name, rows[name]) for name in ("overall", "macro")), _known(rows["categories"].items())
 
 
 def _known(rows: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
     return [(name, row) for name, row in rows if row and row["difference"] is not None]
 
 
-def protocol(runs: Sequence[Run]) -> list[tuple[str, list[tuple[str, list[Mapping[str, Any] | None]]]]]:
+def protocol(runs: Sequence[RunDocument]) -> list[tuple[str, list[tuple[str, list[Mapping[str, Any] | None]]]]]:
     """(group, [(name, a MEAN a run)]) of the numbers that the rubric's protocol has beside the headline."""
     groups = []
     for name, heading in (("criteria", "Criteria"), ("steps", "Steps"), ("pools", "Pools")):
@@ -124,11 +126,11 @@ def protocol(runs: Sequence[Run]) -> list[tuple[str, list[tuple[str, list[Mappin
     return [(heading, rows) for heading, rows in groups if rows]
 
 
-def _subset(name: str, runs: Sequence[Run]) -> list[tuple[str, list[Mapping[str, Any] | None]]]:
+def _subset(name: str, runs: Sequence[RunDocument]) -> list[tuple[str, list[Mapping[str, Any] | None]]]:
     """The means of a subset, those of its languages, and the macro means of the rubric's steps."""
-    found = [_means(run["subsets"].get(name), run["protocol"]["subsets"].get(name)) for run in runs]
-    kinds = dict.fromkeys(kind for means in found for kind in means)
-    return [(kind, [means.get(kind) for means in found]) for kind in kinds]
+    by_run = [_means(run["subsets"].get(name), run["protocol"]["subsets"].get(name)) for run in runs]
+    kinds = dict.fromkeys(kind for means in by_run for kind in means)
+    return [(kind, [means.get(kind) for means in by_run]) for kind in kinds]
 
 
 def _means(subset: Mapping[str, Any] | None, parts: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:
@@ -145,7 +147,7 @@ def _macro(mean: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"mean": mean["macro"], "interval": None, "n": mean["n"]}
 
 
-def cells(runs: Sequence[Run]) -> list[tuple[str, str, str, list[Mapping[str, Any] | None]]]:
+def cells(runs: Sequence[RunDocument]) -> list[tuple[str, str, str, list[Mapping[str, Any] | None]]]:
     """(subset or "all", category, label, a SUMMARY a language) where a run has several languages."""
     if len(languages(runs)) < 2:
         return []
@@ -160,38 +162,36 @@ def cells(runs: Sequence[Run]) -> list[tuple[str, str, str, list[Mapping[str, An
     ]
 
 
-def languages(runs: Sequence[Run]) -> list[str]:
+def languages(runs: Sequence[RunDocument]) -> list[str]:
     return list(dict.fromkeys(name for run in runs for name in run["languages"]))
 
 
 def _board(document: Mapping[str, Any], number: int) -> Board:
     runs = [run for run in document["runs"] if run["board"] == number]
     scale = runs[0]["rubric"]["scale"]
-    headlines = [value for run in runs for value in _reach_of_mean(run["headline"]["value"], run["headline"]["interval"])]
-    parts = [part for run in runs for part in run["categories"].values()]
-    places = [place for place in document["leaderboards"] if place["board"] == number]
-    leader = next(run for run in runs if run["label"] == places[0]["label"])
+    headlines = [value for run in runs for value in _values(run["headline"]["value"], run["headline"]["interval"])]
+    summaries = [summary for run in runs for summary in run["categories"].values()]
+    standings = [standing for standing in document["leaderboards"] if standing["board"] == number]
+    leader = next(run for run in runs if run["label"] == standings[0]["label"])
     return Board(
         number,
         runs,
-        places,
-        sorted({name for run in runs for name in run["categories"]}, key=lambda name: _weakness(leader, name)),
-        Axis.full(scale, [value for part in parts for value in _reach_of_mean(part["mean"], part["interval"])]),
+        standings,
+        sorted({name for run in runs for name in run["categories"]}, key=lambda name: _by_mean(leader, name)),
+        Axis.full(scale, [value for summary in summaries for value in _values(summary["mean"], summary["interval"])]),
         Axis.around(headlines, scale),
         charts.largest_share(run["histogram"] for run in runs if run["histogram"]),
     )
 
 
-def _weakness(run: Run, category: str) -> tuple[bool, float, str]:
-    part = run["categories"].get(category)
-    return part is None, -math.inf if part is None or part["mean"] is None else part["mean"], category
+def _by_mean(run: RunDocument, category: str) -> tuple[bool, float, str]:
+    """Sorts categories by their mean; those without one come first, those that the run does not have last."""
+    summary = run["categories"].get(category)
+    return summary is None, -math.inf if summary is None or summary["mean"] is None else summary["mean"], category
 
 
-def _reach(difference: Mapping[str, Any]) -> Iterable[float]:
-    return _reach_of_mean(difference["difference"], difference["interval"])
-
-
-def _reach_of_mean(mean: float | None, interval: Sequence[float] | None) -> Iterator[float]:
+def _values(mean: float | None, interval: Sequence[float] | None) -> Iterator[float]:
+    """A mean and the ends of its interval, as far as there are any."""
     if mean is not None:
         yield mean
     if interval is not None:

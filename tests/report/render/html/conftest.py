@@ -35,7 +35,7 @@ def scores(root: Path, edits: Path, *, failed: Sequence[str] = (), told: bool = 
     there = identity.make(
         "score", edits=about.to_dict(), model={"name": judge}, rubric=rubric, settings={"readout": "generate"}
     )
-    rows = [_row(place, key, key in failed) for place, key in enumerate(KEYS)]
+    rows = [_row(index, key, key in failed) for index, key in enumerate(KEYS)]
     identity.settle(paths.identity, there)
     paths.environment.write_bytes(orjson.dumps({"edits": os.path.relpath(edits, root)} if told else {}))
     chunks = Chunks(paths, [RowFile(paths.scores, [(row.key, "") for row in rows], (0,))])
@@ -44,9 +44,9 @@ def scores(root: Path, edits: Path, *, failed: Sequence[str] = (), told: bool = 
     return root
 
 
-def _row(place: int, key: str, failed: bool) -> Judgement:
-    shard = None if failed else EditPaths(Path()).shard(place // 2).name
-    value = None if failed else 2.0 * place
+def _row(index: int, key: str, failed: bool) -> Judgement:
+    shard = None if failed else EditPaths(Path()).shard(index // 2).name
+    value = None if failed else 2.0 * index
     status = EDIT_FAILED if failed else OK
     return Judgement(
         key=key, id=key, category=key, language="en", group=key, status=status, score=value, shard=shard, response=REPLY

@@ -40,8 +40,8 @@ def test_a_page_holds_rows_instructions_and_pictures(make_edits: MakeEdits, make
 def test_equal_pictures_are_held_once(make_edits: MakeEdits, make_page: MakePage, tmp_path: Path) -> None:
     _, paths = make_page(scores(tmp_path / "scores", make_edits()))
     assert data(paths)["samples"]["source"] == [0] * 5
-    held = [base64.b64decode(text) for text in data(paths, "held")]
-    assert [picture[8:12] for picture in held] == [b"WEBP"] * 2
+    embedded = [base64.b64decode(text) for text in data(paths, "embedded")]
+    assert [picture[8:12] for picture in embedded] == [b"WEBP"] * 2
 
 
 def test_equal_input_gives_equal_bytes(make_edits: MakeEdits, make_page: MakePage, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_pictures_over_the_limit_lie_beside_the_page(make_edits: MakeEdits, make
     _, paths = make_page(scores(tmp_path / "scores", make_edits()), limit=10)
     found = data(paths)["pictures"]
     assert [paths.picture(name, found["edge"]) for name in sorted(found["names"])] == paths.all_pictures()
-    assert not found["held"]
+    assert not found["embedded"]
 
 
 def test_full_pictures_are_written_and_those_of_an_earlier_report_removed(
@@ -128,7 +128,7 @@ def test_edits_are_found_where_the_caller_says(make_edits: MakeEdits, make_page:
 
 
 def test_of_large_runs_the_same_samples_are_drawn(make_scores: Callable[..., Path], make_page: MakePage) -> None:
-    rows = [("causal", f"g{place}", float(place % 10)) for place in range(200)]
+    rows = [("causal", f"g{index}", float(index % 10)) for index in range(200)]
     folders = [make_scores("one", rows, editor="one"), make_scores("two", rows, editor="two")]
     _, paths = make_page(*folders, most=50)
     keys, results = data(paths)["samples"]["key"], data(paths)["results"]
@@ -138,12 +138,12 @@ def test_of_large_runs_the_same_samples_are_drawn(make_scores: Callable[..., Pat
 
 
 def test_samples_that_the_page_points_to_are_always_drawn(make_scores: Callable[..., Path]) -> None:
-    rows = [("causal", f"g{place}", 5.0) for place in range(40)]
+    rows = [("causal", f"g{index}", 5.0) for index in range(40)]
     folder = make_scores("one", rows)
     facts = [{"benchmark": {"name": "b", "version": ""}, "edits": "", "overall": {"micro": {"n": 40}}}]
     found = gallery.collect([RunPictures("one", folder)], facts, wanted=["k7", "k30"], most=1)
     assert {"k7", "k30"} <= {sample.name for sample in found.samples}
-    assert found.drawn_of == 40
+    assert found.sampled_from == 40
 
 
 def test_a_broken_picture_is_told(make_edits: MakeEdits, make_page: MakePage, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ MakeScores = Callable[..., Path]
 
 
 def rows(*scores: float | None, category: str = "causal") -> Sequence[tuple[str, str, float | None]]:
-    return [(category, f"g{place}", score) for place, score in enumerate(scores)]
+    return [(category, f"g{index}", score) for index, score in enumerate(scores)]
 
 
 @pytest.fixture
@@ -33,17 +33,17 @@ def document(make_scores: MakeScores, tmp_path: Path) -> Callable[..., dict[str,
 def test_a_clear_difference_is_told_from_the_better_runs_side(document: Callable[..., dict[str, Any]]) -> None:
     better = [4.0, 5.0, 6.0, 5.0, 4.5, 6.5, 5.5, 4.0]
     (found,) = verdict.verdicts(document(good=rows(*better), bad=rows(*(score - 2.1 for score in better[:-1]), 2.0)))
-    assert (found.better, found.worse, found.shown) == ("good", "bad", True)
-    assert 0 < found.interval[0] < found.by < found.interval[1]
+    assert (found.better, found.worse, found.significant) == ("good", "bad", True)
+    assert 0 < found.interval[0] < found.difference < found.interval[1]
 
 
 def test_a_difference_that_chance_explains_is_not_called_one(document: Callable[..., dict[str, Any]]) -> None:
     one, two = (1.0, 9.0, 4.0, 6.0, 5.0, 5.0), (3.0, 6.0, 8.0, 5.0, 5.0, 4.0)
     (found,) = verdict.verdicts(document(one=rows(*one), two=rows(*two)))
-    assert (found.shown, found.few) == (False, None)
-    assert found.detectable > found.by
+    assert (found.significant, found.few_groups) == (False, None)
+    assert found.detectable > found.difference
     (found,) = verdict.verdicts(document(first=rows(*one[:4]), second=rows(*two[:4])))
-    assert (found.shown, found.few, found.detectable) == (False, 4, None)
+    assert (found.significant, found.few_groups, found.detectable) == (False, 4, None)
 
 
 def test_verdicts_on_the_leaders_come_first(document: Callable[..., dict[str, Any]]) -> None:
@@ -55,7 +55,7 @@ def test_a_category_named_overall_is_not_the_whole(document: Callable[..., dict[
     better, same = rows(7.0, 8.0, 9.0, 7.5, category="a"), rows(5.0, category="overall")
     worse = [(category, group, score - 3) for category, group, score in better]
     (found,) = verdict.verdicts(document(one=[*better, *same], two=[*worse, *same]))
-    assert found.by == pytest.approx(12 / 5)
+    assert found.difference == pytest.approx(12 / 5)
 
 
 def test_without_a_common_score_there_is_no_verdict(document: Callable[..., dict[str, Any]]) -> None:

@@ -1,11 +1,11 @@
-// The page's data (its layout: editbench/report/html/data.py), and what the other parts ask of it.
+// The page's data (its format: editbench/report/render/html/data.py), and what the other parts ask of it.
 
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 const { samples, results, runs } = data;
 const total = samples.key.length;
-const place = new Map(samples.key.map((key, sample) => [key, sample]));
-let held = null;
+const sampleByKey = new Map(samples.key.map((key, sample) => [key, sample]));
+let embedded = null;
 
 /** An element; properties are set, `data`-, `aria-` and `role` ones as attributes; children are elements or text, never markup. */
 function make(tag, properties = {}, ...children) {
@@ -18,11 +18,11 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
-/** Where a picture lies; as `paths.ReportPaths.picture` has it for those beside the page. */
-function address(picture, edge = data.pictures.edge) {
-  if (edge === data.pictures.edge && data.pictures.held) {
-    held ??= JSON.parse($("held").textContent);
-    return `data:image/webp;base64,${held[picture]}`;
+/** The URL of a picture; of one beside the page as `paths.ReportPaths.picture` has it. */
+function pictureUrl(picture, edge = data.pictures.edge) {
+  if (edge === data.pictures.edge && data.pictures.embedded) {
+    embedded ??= JSON.parse($("embedded").textContent);
+    return `data:image/webp;base64,${embedded[picture]}`;
   }
   const name = data.pictures.names[picture];
   return `${data.pictures.folder}/${name.slice(0, 2)}/${name}-${edge}.webp`;
@@ -31,15 +31,15 @@ function address(picture, edge = data.pictures.edge) {
 /** The fragment that opens a sample. */
 const fragment = (sample) => `#${encodeURIComponent(samples.key[sample])}`;
 
-/** The sample that the address names, undefined when it names none. */
-function addressed() {
-  const named = location.hash.slice(1);
+/** The sample that the page's URL names, undefined when it names none. */
+function sampleInUrl() {
+  const key = location.hash.slice(1);
   try {
-    return place.get(decodeURIComponent(named)) ?? place.get(named);
-  } catch { return place.get(named); }
+    return sampleByKey.get(decodeURIComponent(key)) ?? sampleByKey.get(key);
+  } catch { return sampleByKey.get(key); }
 }
 
-const shown = (value) => (value === null ? "-" : value.toFixed(2));
+const formatNumber = (value) => (value === null ? "-" : value.toFixed(2));
 const status = (run, sample) => {
   const code = results[run].status[sample];
   return code < 0 ? null : data.statuses[code];
@@ -55,8 +55,10 @@ function share(run, sample) {
 }
 
 /** Why there is no picture. */
-function absent(run, sample) {
-  const what = status(run, sample);
-  return what === null ? "not in this run" : what === "edit_failed" ? "no edit" : "picture missing";
+function missingReason(run, sample) {
+  const known = status(run, sample);
+  return known === null ? "not in this run" : known === "edit_failed" ? "no edit" : "picture missing";
 }
-const language = (sample) => ({ cn: "zh" })[data.languages[samples.language[sample]]] ?? data.languages[samples.language[sample]];
+
+/** The language of a sample's instruction, as the attribute `lang` takes it. */
+const language = (sample) => data.languages[samples.language[sample]].replace(/^cn$/, "zh");

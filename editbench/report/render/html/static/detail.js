@@ -6,11 +6,11 @@ let split = 50; // percent of the picture, from the left, that shows the source
 
 function show(sample) {
   opened = sample;
-  const at = list.indexOf(sample);
+  const index = list.indexOf(sample);
   const onDivider = document.activeElement?.classList.contains("divider");
-  $("detail.place").textContent = at < 0 ? samples.key[sample] : `${(at + 1).toLocaleString("en")} of ${list.length.toLocaleString("en")}`;
-  $("previous").disabled = at <= 0;
-  $("next").disabled = at < 0 || at === list.length - 1;
+  $("detail.position").textContent = index < 0 ? samples.key[sample] : `${(index + 1).toLocaleString("en")} of ${list.length.toLocaleString("en")}`;
+  $("previous").disabled = index <= 0;
+  $("next").disabled = index < 0 || index === list.length - 1;
   $("detail.body").replaceChildren(...body(sample));
   if (!$("detail").open) {
     $("detail").showModal();
@@ -25,26 +25,26 @@ function body(sample) {
   const known = instruction(sample);
   const heading = make("h2", { id: "detail.title", dir: "auto", lang: known === null ? "en" : language(sample) }, known ?? samples.key[sample]);
   if (heading.textContent.length > LONG) Object.assign(heading, { className: "long", tabIndex: 0 });
-  const about = [data.categories[samples.category[sample]], data.languages[samples.language[sample]], samples.key[sample]];
-  if (known === null) about.push("its instruction lies with the edits and was not found");
-  const groups = edits();
+  const facts = [data.categories[samples.category[sample]], data.languages[samples.language[sample]], samples.key[sample]];
+  if (known === null) facts.push("its instruction lies with the edits and was not found");
+  const groups = runsByEdits();
   const panels = make("div", { className: groups.length === 1 ? "panels one" : "panels" }, ...groups.map((group) => panel(group, sample)));
-  const parts = [heading, make("p", { className: "about" }, ...about.map((text) => make("span", {}, text))), panels];
+  const sections = [heading, make("p", { className: "about" }, ...facts.map((text) => make("span", {}, text))), panels];
   if (samples.reference[sample]) {
     const text = make("p", { lang: language(sample), dir: "auto" }, samples.reference[sample]);
-    parts.push(make("section", { className: "reference" }, make("h3", {}, "What the benchmark expects"), text));
+    sections.push(make("section", { className: "reference" }, make("h3", {}, "What the benchmark expects"), text));
   }
-  const further = samples.further[sample];
-  if (further) parts.push(make("div", { className: "further" }, ...further.filter(([, picture]) => picture >= 0).map(([what, picture]) =>
-    make("figure", {}, make("img", { src: address(picture), alt: what }), make("figcaption", {}, what)))));
-  return parts;
+  const extra = samples.extra[sample];
+  if (extra) sections.push(make("div", { className: "extra" }, ...extra.filter(([, picture]) => picture >= 0).map(([caption, picture]) =>
+    make("figure", {}, make("img", { src: pictureUrl(picture), alt: caption }), make("figcaption", {}, caption)))));
+  return sections;
 }
 
-/** One edit, and what each of the runs that judged it said. */
+/** One edit, and the judgement of each run that judged it. */
 function panel(group, sample) {
-  const said = group.map((run) => words(run, sample));
+  const judgements = group.map((run) => judgement(run, sample));
   return make("article", { className: "panel" }, stage(pictureRun(group, sample), sample),
-    said.length > 1 ? make("div", { className: "several" }, ...said) : said[0]);
+    judgements.length > 1 ? make("div", { className: "several" }, ...judgements) : judgements[0]);
 }
 
 function stage(run, sample) {
@@ -53,8 +53,8 @@ function stage(run, sample) {
   const box = make("div", { className: both ? "stage" : "stage single" });
   if (before >= 0) box.append(picture(before, "Source", "before"));
   if (after >= 0) box.append(picture(after, `Edited by ${runs[run].label}`, both ? "after" : "before"));
-  if (before < 0 && after < 0) box.append(make("p", { className: "none" }, absent(run, sample)));
-  else box.append(...(before >= 0 ? [corner("left", "source")] : []), corner("right", after >= 0 ? "edited" : absent(run, sample)));
+  if (before < 0 && after < 0) box.append(make("p", { className: "none" }, missingReason(run, sample)));
+  else box.append(...(before >= 0 ? [corner("left", "source")] : []), corner("right", after >= 0 ? "edited" : missingReason(run, sample)));
   const first = box.querySelector("img");
   first?.addEventListener("load", () => box.style.setProperty("--ratio", first.naturalWidth / first.naturalHeight), { once: true });
   if (both) addDivider(box, run);
@@ -65,9 +65,9 @@ const corner = (side, text) => make("span", { className: `corner ${side}` }, tex
 
 /** The picture of the page at once, the full one in its place when it has come. */
 function picture(number, alt, className) {
-  const image = make("img", { src: address(number), alt, className, draggable: false });
+  const image = make("img", { src: pictureUrl(number), alt, className, draggable: false });
   if (data.pictures.full) {
-    const full = make("img", { src: address(number, data.pictures.full) });
+    const full = make("img", { src: pictureUrl(number, data.pictures.full) });
     full.addEventListener("load", () => { image.src = full.src; }, { once: true });
   }
   return image;
@@ -110,55 +110,57 @@ function setSplit(percent) {
   }
 }
 
-function words(run, sample) {
+/** A run's score of a sample, the numbers behind it, and the reply. */
+function judgement(run, sample) {
   const result = results[run];
-  const what = status(run, sample);
+  const reason = status(run, sample);
   const value = result.score[sample];
   const scale = runs[run].scale;
   const mark = value === null
-    ? make("p", { className: "big bad" }, what ? what.replaceAll("_", " ") : "not in this run")
-    : make("p", { className: "big" }, shown(value), scale && make("small", {}, ` of ${scale[0]} to ${scale[1]}`));
-  return make("div", { className: "words" }, make("h3", {}, runs[run].label), mark, facts(result, sample),
+    ? make("p", { className: "big bad" }, reason ? reason.replaceAll("_", " ") : "not in this run")
+    : make("p", { className: "big" }, formatNumber(value), scale && make("small", {}, ` of ${scale[0]} to ${scale[1]}`));
+  return make("div", { className: "judgement" }, make("h3", {}, runs[run].label), mark, measures(result, sample),
     ...reply(result.response[sample], run, language(sample)));
 }
 
 /** What the judge wrote: of JSON that gives a reason only the reason, with the whole reply to unfold. */
 function reply(text, run, lang) {
   if (!text) return [];
-  const said = text.replace(/\{[^{}]*\}/g, (found) => {
+  const prose = text.replace(/\{[^{}]*\}/g, (object) => {
     try {
-      const read = JSON.parse(found);
-      const reason = read.reason ?? read.reasoning;
-      return typeof reason === "string" ? reason : found;
-    } catch { return found; }
+      const fields = JSON.parse(object);
+      const reason = fields.reason ?? fields.reasoning;
+      return typeof reason === "string" ? reason : object;
+    } catch { return object; }
   });
-  const about = { className: "reply", lang, dir: "auto", tabIndex: 0, role: "region", "aria-label": `What the judge wrote of ${runs[run].label}` };
-  if (said === text) return [make("p", about, text)];
-  return [make("p", about, said), make("details", { className: "whole" }, make("summary", {}, "Whole reply"), make("p", { lang, dir: "auto" }, text))];
+  const properties = { className: "reply", lang, dir: "auto", tabIndex: 0, role: "region", "aria-label": `What the judge wrote of ${runs[run].label}` };
+  if (prose === text) return [make("p", properties, text)];
+  return [make("p", properties, prose), make("details", { className: "whole" }, make("summary", {}, "Whole reply"), make("p", { lang, dir: "auto" }, text))];
 }
 
-function facts(result, sample) {
+/** The numbers behind a score: criteria, expectation, spread of votes, mass. */
+function measures(result, sample) {
   const [names, ...values] = result.criteria[sample] || [-1];
   // A rubric's only criterion is the score.
-  const found = names < 0 || values.length < 2 ? [] : data.criteria[names].map((name, number) => [name, shown(values[number])]);
+  const rows = names < 0 || values.length < 2 ? [] : data.criteria[names].map((name, number) => [name, formatNumber(values[number])]);
   const read = result.read[sample] >= 0 ? data.reads[result.read[sample]] : "";
-  if (result.expected[sample] !== null && read !== "expected") found.push(["expected", shown(result.expected[sample])]);
-  if (result.spread[sample] !== null) found.push(["spread of votes", shown(result.spread[sample])]);
-  if (result.mass[sample] !== null) found.push(["mass on answers", shown(result.mass[sample])]);
-  if (read) found.push(["read", read]);
-  if (result.flags[sample]) found.push(["flags", result.flags[sample].map((code) => data.flags[code]).join(", ")]);
-  if (!found.length) return null;
-  return make("dl", { className: "parts" }, ...found.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+  if (result.expected[sample] !== null && read !== "expected") rows.push(["expected", formatNumber(result.expected[sample])]);
+  if (result.spread[sample] !== null) rows.push(["spread of votes", formatNumber(result.spread[sample])]);
+  if (result.mass[sample] !== null) rows.push(["mass on answers", formatNumber(result.mass[sample])]);
+  if (read) rows.push(["read", read]);
+  if (result.flags[sample]) rows.push(["flags", result.flags[sample].map((code) => data.flags[code]).join(", ")]);
+  if (!rows.length) return null;
+  return make("dl", { className: "measures" }, ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
 }
 
-/** Open what the address names; close where it names no sample. */
-function followAddress() {
-  const sample = addressed();
+/** Open the sample that the page's URL names; close the view where it names none. */
+function followUrl() {
+  const sample = sampleInUrl();
   if (sample !== undefined) show(sample);
   else if ($("detail").open) $("detail").close();
 }
 
-/** The sample `by` places further in the list. */
+/** Go `by` samples forward in the list. */
 function step(by) {
   const sample = list[list.indexOf(opened) + by];
   if (sample === undefined || !list.includes(opened)) return;
@@ -171,10 +173,10 @@ function setUpDetail() {
   $("next").addEventListener("click", () => step(1));
   $("close").addEventListener("click", () => $("detail").close());
   $("detail").addEventListener("close", () => {
-    if (addressed() !== undefined) history.replaceState(null, "", location.pathname + location.search);
-    const at = list.indexOf(opened);
+    if (sampleInUrl() !== undefined) history.replaceState(null, "", location.pathname + location.search);
+    const index = list.indexOf(opened);
     opened = -1;
-    if (at >= 0) focusCard(at);
+    if (index >= 0) focusCard(index);
   });
-  addEventListener("hashchange", followAddress);
+  addEventListener("hashchange", followUrl);
 }

@@ -31,7 +31,7 @@ function matches(sample) {
 }
 
 /** The runs shown, those of the same edits together: [[run, ...], ...]. */
-function edits() {
+function runsByEdits() {
   const groups = new Map();
   for (const run of state.runs) groups.set(runs[run].edits, [...(groups.get(runs[run].edits) ?? []), run]);
   return [...groups.values()];
@@ -46,8 +46,8 @@ function difference(sample) {
   return first === null || second === null || second === undefined ? null : second - first;
 }
 
-/** How far the runs shown lie apart, on 0..1. */
-function dispute(sample) {
+/** How far the scores of the runs shown lie apart, on 0..1. */
+function disagreement(sample) {
   const known = state.runs.map((run) => share(run, sample)).filter((value) => value !== null);
   return known.length < 2 ? null : Math.max(...known) - Math.min(...known);
 }
@@ -60,37 +60,38 @@ const ORDERS = {
   ...(runs.length > 1 && {
     gain: ["Largest gain first", (sample) => negative(difference(sample))],
     loss: ["Largest loss first", (sample) => difference(sample)],
-    dispute: ["Largest disagreement first", (sample) => negative(dispute(sample))],
+    dispute: ["Largest disagreement first", (sample) => negative(disagreement(sample))],
   }),
   ...(votes && { spread: ["Most divided votes first", (sample) => negative(results[state.by].spread[sample])] }),
 };
 const negative = (value) => (value === null || value === undefined ? null : -value);
 
-/** The samples to show, as places in the data. What the order can't place comes last. */
-function chosen() {
-  const found = [];
-  for (let sample = 0; sample < total; sample += 1) if (matches(sample)) found.push(sample);
-  const value = ORDERS[state.sort][1];
-  if (!value) return found;
-  const by = new Map(found.map((sample) => [sample, value(sample) ?? Infinity]));
-  return found.sort((first, second) => {
-    const [left, right] = [by.get(first), by.get(second)];
+/** The samples that match the filters, in order; those without a value to sort by come last. */
+function filteredSamples() {
+  const matching = [];
+  for (let sample = 0; sample < total; sample += 1) if (matches(sample)) matching.push(sample);
+  const sortValue = ORDERS[state.sort][1];
+  if (!sortValue) return matching;
+  const values = new Map(matching.map((sample) => [sample, sortValue(sample) ?? Infinity]));
+  return matching.sort((first, second) => {
+    const [left, right] = [values.get(first), values.get(second)];
     return left === right ? first - second : left - right;
   });
 }
 
-function fill(id, all, names, counts) {
-  const options = names.map((name, code) => [name, code]).filter(([name, code]) => name !== "" && (!counts || counts.has(code)));
+/** Fill a select with the names that occur; `codes`: those that do, if not all. */
+function fillSelect(id, all, names, codes) {
+  const options = names.map((name, code) => [name, code]).filter(([name, code]) => name !== "" && (!codes || codes.has(code)));
   $(id).append(make("option", { value: -1 }, all), ...options.map(([name, code]) => make("option", { value: code }, name)));
   $(id).parentElement.hidden = options.length < (id === "flag" ? 1 : 2);
 }
 
-/** The orders by difference say of which runs. */
+/** Name the runs in the orders by difference. */
 function nameOrders() {
   const [first, second] = state.runs.map((run) => runs[run].label);
-  for (const [name, what] of [["gain", "gain"], ["loss", "loss"]]) {
+  for (const name of ["gain", "loss"]) {
     const option = $("sort").querySelector(`[value=${name}]`);
-    option.textContent = second === undefined ? `Largest ${what} first` : `Largest ${what} of ${second} over ${first}`;
+    option.textContent = second === undefined ? `Largest ${name} first` : `Largest ${name} of ${second} over ${first}`;
     option.disabled = second === undefined;
   }
   $("sort").querySelector("[value=dispute]").disabled = second === undefined;
@@ -102,15 +103,15 @@ function runBoxes() {
     const box = make("input", { type: "checkbox", checked: state.runs.includes(number), value: number });
     return make("label", {}, box, run.label);
   });
-  const settle = () => {
+  const readBoxes = () => {
     const inputs = boxes.map((label) => label.firstChild);
     state.runs = inputs.filter((box) => box.checked).map((box) => Number(box.value));
     for (const box of inputs) box.disabled = box.checked ? state.runs.length === 1 : state.runs.length >= MOST_RUNS;
     nameOrders();
   };
   $("runs").append(...boxes);
-  settle();
-  $("runs").addEventListener("change", () => { settle(); refresh(); });
+  readBoxes();
+  $("runs").addEventListener("change", () => { readBoxes(); refresh(); });
 }
 
 /** Number of a field, null when it is empty. */
@@ -133,34 +134,34 @@ function applyFilters() {
   refresh();
 }
 
-/** Show what a link of the results asks for (data-category, data-sort, data-by), and nothing else filtered. */
-function look(asked) {
+/** Filter and order as a link of the results says (data-category, data-sort, data-by), and by nothing else. */
+function followLink(link) {
   $("filters").reset();
-  if (asked.category !== undefined) $("category").value = data.categories.indexOf(asked.category);
-  for (const name of ["sort", "by"]) if (asked[name] !== undefined) $(name).value = asked[name];
+  if (link.category !== undefined) $("category").value = data.categories.indexOf(link.category);
+  for (const name of ["sort", "by"]) if (link[name] !== undefined) $(name).value = link[name];
   applyFilters();
 }
 
 function setUpFilters() {
-  fill("category", "Any category", data.categories);
-  fill("language", "Any language", data.languages);
-  fill("flag", "Any flag", data.flags);
-  fill("status", "Any status", data.statuses, new Set(results.flatMap((run) => [...new Set(run.status)])));
+  fillSelect("category", "Any category", data.categories);
+  fillSelect("language", "Any language", data.languages);
+  fillSelect("flag", "Any flag", data.flags);
+  fillSelect("status", "Any status", data.statuses, new Set(results.flatMap((run) => [...new Set(run.status)])));
   $("sort").append(...Object.entries(ORDERS).map(([name, [title]]) => make("option", { value: name }, title)));
   $("by").append(...runs.map((run, number) => make("option", { value: number }, `by ${run.label}`)));
   $("by.label").hidden = runs.length < 2;
   if (runs.length > 1) runBoxes();
-  let waiting = 0;
+  let timer = 0;
   $("filters").addEventListener("input", (event) => {
     if (event.target.type === "checkbox") return;
-    clearTimeout(waiting);
-    waiting = setTimeout(() => { readFilters(); refresh(); }, event.target.id === "search" ? 120 : 0);
+    clearTimeout(timer);
+    timer = setTimeout(() => { readFilters(); refresh(); }, event.target.id === "search" ? 120 : 0);
   });
   $("filters").addEventListener("submit", (event) => event.preventDefault());
   $("clear").addEventListener("click", clearFilters);
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-category], a[data-sort]");
-    if (link) look(link.dataset);
+    if (link) followLink(link.dataset);
   });
   $("filters").hidden = false;
 }

@@ -62,4 +62,4 @@ $("theme").hidden = $("ask").hidden = false;
 $("theme").addEventListener("click", nextTheme);
 $("ask").addEventListener("click", help);
 document.addEventListener("keydown", onKey);
-followAddress();
+followUrl();
