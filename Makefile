@@ -141,9 +141,10 @@ chromium:
 	  && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium >/dev/null; } \
 	  || echo "chromium is missing and can't be installed here: the tests in the browser will be skipped"
 
-lint: $(VENV)/dev ## check style and format
+lint: $(VENV)/dev ## check style, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/mypy
 
 bench: $(VENV)/dev ## measure speed; prints, and saves shards/bench.json
 	$(BIN)/python tests/benchmarks/run.py --out shards/bench.json

@@ -43,22 +43,20 @@ def breaches(folder: str, forbidden: tuple[str, ...]) -> list[str]:
     ]
 
 
+def inside(package: str, *rooms: str) -> tuple[str, ...]:
+    return tuple(f"editbench.{package}.{room}" for room in rooms)
+
+
 @pytest.mark.parametrize(
     ("layer", "forbidden"),
     [
         ("edit/", ("editbench.score", "editbench.report", "editbench.cli")),
         ("score/", ("editbench.edit", "editbench.report", "editbench.cli")),
-        (
-            "score/rubric/",
-            tuple(f"editbench.score.{room}" for room in ("qwen3vl", "replies", "judge", "stage", "worker", "items")),
-        ),
-        (
-            "score/replies/",
-            tuple(f"editbench.score.{room}" for room in ("qwen3vl", "rubric", "judge", "stage", "worker", "items")),
-        ),
-        ("score/qwen3vl/", tuple(f"editbench.score.{room}" for room in ("rubric", "stage", "worker", "items", "votes"))),
-        ("score/judge.py", tuple(f"editbench.score.{room}" for room in ("qwen3vl", "rubric", "judges", "stage", "worker"))),
-        ("fleet/stage.py", tuple(f"editbench.fleet.{room}" for room in ("attempts", "launch", "panel", "status"))),
+        ("score/rubric/", inside("score", "qwen3vl", "replies", "judge", "stage", "worker", "items")),
+        ("score/replies/", inside("score", "qwen3vl", "rubric", "judge", "stage", "worker", "items")),
+        ("score/qwen3vl/", inside("score", "rubric", "stage", "worker", "items", "votes")),
+        ("score/judge.py", inside("score", "qwen3vl", "rubric", "judges", "stage", "worker")),
+        ("fleet/stage.py", inside("fleet", "attempts", "launch", "panel", "status")),
         ("report/", ("editbench.edit", "editbench.score", "editbench.fleet", "editbench.cli", *MODELS)),
         ("fleet/", ("editbench.edit", "editbench.score", "editbench.report", "editbench.benchmarks", "editbench.cli")),
         ("benchmarks/", ("editbench.edit", "editbench.score", "editbench.report", "editbench.fleet", *MODELS)),
