@@ -16,7 +16,7 @@ from editbench.score.settings import MAX_TEXT, LanguageOption, MaxText, ReadoutO
 
 if TYPE_CHECKING:
     from editbench.score.rubric import Rubric
-    from editbench.score.rubric.question import Ask
+    from editbench.score.rubric.prompts import Ask
 
 app = typer.Typer(help="Look at rubrics, check them, start one.", no_args_is_help=True, rich_markup_mode=None)
 

@@ -30,11 +30,3 @@ class EditSettings:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
-
-
-PUBLISHED: dict[str, tuple[int, float]] = {
-    "QwenImageEditPlusPipeline": (40, 4.0),
-    "QwenImageEditPipeline": (50, 4.0),
-}
-"""Steps and guidance scale by pipeline class, as the models' cards on the hub give them. Others keep the pipeline's own
-defaults."""

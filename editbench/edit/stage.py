@@ -7,25 +7,24 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from editbench import console, identity, images, manifests, models
 from editbench.benchmarks.benchmark import Benchmark
-from editbench.edit import model_index, size
+from editbench.edit import defaults, model_index, size
 from editbench.edit.editors import CONTROLS
-from editbench.edit.settings import PUBLISHED, EditSettings
+from editbench.edit.settings import EditSettings
 from editbench.edit.spool import Spool
 from editbench.edits import flagged
 from editbench.errors import Incomplete, UserError
 from editbench.fleet import devices, stage
 from editbench.fleet.attempts import FleetStage
-from editbench.fleet.devices import Devices
 from editbench.fleet.run_options import RunOptions
 from editbench.manifests import EditManifest, Named
-from editbench.models import Kind, Model
+from editbench.models import Kind
 from editbench.paths import SOURCE, EditPaths
 
 
@@ -61,7 +60,7 @@ class EditStage(FleetStage[EditManifest]):
         if not options.dry_run:
             model = models.fetch(model, model_index.DOWNLOAD, model_index.DOWNLOAD_NOT)
         chosen = devices.choose(options.rank_count, options.device_indices)
-        settings = _settle(settings, model, chosen)
+        settings = defaults.in_effect(settings, model, chosen)
         source = {"name": samples.name, "digest": samples.digest}
         return cls(
             paths=EditPaths(out),
@@ -169,22 +168,3 @@ class EditStage(FleetStage[EditManifest]):
     def summary(self, manifest: EditManifest) -> Iterable[str]:
         counts = "".join(f", {count} {reason}" for reason, count in manifest.failures.items())
         yield f"{manifest.edited} of {manifest.samples} samples edited{counts}{flagged(manifest)}: {self.paths.root}"
-
-
-def _settle(settings: EditSettings, model: Model, chosen: Devices) -> EditSettings:
-    """The settings as they take effect: defaults of the model filled in, what it can't use left out."""
-    if model.kind == Kind.CONTROL:
-        return replace(settings, steps=None, cfg=None, negative_prompt=None, size="source", dtype="float32")
-    settings = replace(settings, dtype=chosen.dtype(settings.dtype))
-    if model.kind == Kind.CLASS or not Path(model.location).is_dir():
-        return settings
-    name = model_index.pipeline_class(Path(model.location))
-    steps, cfg = PUBLISHED.get(name, (None, None))
-    settings = replace(
-        settings,
-        steps=settings.steps if settings.steps is not None else steps,
-        cfg=settings.cfg if settings.cfg is not None else cfg,
-    )
-    if name.startswith("QwenImage") and settings.cfg is not None and settings.cfg > 1 and settings.negative_prompt is None:
-        return replace(settings, negative_prompt=" ")  # without one the pipeline leaves CFG out and only logs a warning
-    return settings

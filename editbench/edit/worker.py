@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import orjson
 from editbench import images, records
 from editbench.benchmarks.benchmark import Benchmark
 from editbench.edit import editor, editors, sanity, size
+from editbench.edit.seed import seed_of
 from editbench.edit.settings import EditSettings
 from editbench.edit.spool import Spool
 from editbench.fleet.status import Event
@@ -136,8 +136,3 @@ class EditWorker(Worker):
                 like_source=size.keeps_shape(self._settings.size),
             ),
         }
-
-
-def seed_of(seed: int, key: str) -> int:
-    """The sample's own seed, 0 <= s < 2**63: adding, dropping or reordering samples changes no other sample's."""
-    return int.from_bytes(hashlib.sha256(f"{seed}:{key}".encode()).digest()[:8], "big") >> 1

@@ -18,7 +18,7 @@ from editbench.report.document import Report, ReportOptions, Standing
 from editbench.report.records import runs
 from editbench.report.records.runs import ScoredRun
 from editbench.report.render import figures, latex, leaderboard, markdown
-from editbench.report.statistics import anchors, checks, comparison, ranks, raters
+from editbench.report.statistics import anchors, checks, comparison, raters, standings
 from editbench.report.statistics.aggregate import RunSummary, ranked, summarise
 
 
@@ -35,8 +35,8 @@ def report(scores: Sequence[Path], out: Path, options: ReportOptions | None = No
     options = options or ReportOptions()
     loaded = [runs.load(root) for root in scores]
     by_label = dict(zip(runs.labels(loaded, options.names), loaded, strict=True))
-    warnings = ranks.check(by_label, options.force)
-    boards = ranks.boards(by_label, options.force)
+    warnings = standings.check(by_label, options.force)
+    boards = standings.boards(by_label, options.force)
     baseline = _baseline(by_label, options.baseline)
     agreement, reliability = raters.compare(by_label, options.ratings)
     reference = runs.load(options.reference) if options.reference else None
@@ -79,7 +79,7 @@ def _board(
 ) -> list[Standing]:
     """The leaderboard of that number, the best run first. `boards`: number of each run's board, by label."""
     members = {label: run for label, run in by_label.items() if boards[label] == number}
-    ranges = ranks.rank_ranges(members, options.resamples, options.seed)
+    ranges = standings.rank_ranges(members, options.resamples, options.seed)
     ordered = ranked([run for run in summaries if run.label in members])
     return [Standing(number, rank, ranges[run.label], run) for rank, run in ordered]
 

@@ -18,7 +18,7 @@ from editbench.score import questions
 from editbench.score.chunks import Chunks, RowFile, RowName
 from editbench.score.items import JudgedItem, JudgedItems, StoredImage
 from editbench.score.rubric import Rubric
-from editbench.score.rubric import question as kinds
+from editbench.score.rubric import prompts as kinds
 from editbench.score.settings import DEFAULT_BATCH, ScoreSettings
 
 PATCH = 32

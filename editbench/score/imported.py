@@ -25,7 +25,7 @@ from editbench.score.criteria import Criterion
 from editbench.score.items import JudgedItem
 from editbench.score.recorded import NOWHERE, RecordedStage, Unrecorded
 from editbench.score.rubric import Rubric
-from editbench.score.rubric.question import IMAGES
+from editbench.score.rubric.prompts import IMAGES
 from editbench.score.settings import ScoreSettings
 from editbench.score.stage import checked_rubric, score_identity
 from editbench.score.votes import Answer

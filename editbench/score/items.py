@@ -18,7 +18,7 @@ from editbench.paths import REFERENCE as REFERENCE_MEMBER
 from editbench.paths import SOURCE as SOURCE_MEMBER
 from editbench.records import GENERATE, REPEAT, STRANGER, SWAPPED, UNEDITED, Sample
 from editbench.score.rubric import Rubric
-from editbench.score.rubric.question import EDITED, REFERENCE, SOURCE
+from editbench.score.rubric.prompts import EDITED, REFERENCE, SOURCE
 from editbench.shards import Stored
 
 ANCHOR = "anchor"

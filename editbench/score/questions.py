@@ -16,8 +16,8 @@ from editbench.records import Sample
 from editbench.score.items import JudgedItem, StoredImage
 from editbench.score.judge import THREADS, Question
 from editbench.score.rubric import Rubric
-from editbench.score.rubric import question as kinds
-from editbench.score.rubric.question import Ask
+from editbench.score.rubric import prompts as kinds
+from editbench.score.rubric.prompts import Ask
 from editbench.score.settings import ScoreSettings
 
 CUT = "cut"

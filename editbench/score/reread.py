@@ -21,7 +21,7 @@ from editbench.score.items import JudgedItem
 from editbench.score.judge import Reply
 from editbench.score.recorded import NOWHERE, RecordedStage, Unrecorded
 from editbench.score.rubric import Rubric
-from editbench.score.rubric.question import Ask
+from editbench.score.rubric.prompts import Ask
 from editbench.score.settings import ScoreSettings
 from editbench.score.stage import checked_rubric, score_identity
 from editbench.score.votes import Answer

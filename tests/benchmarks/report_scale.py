@@ -20,7 +20,7 @@ from figures import Figure
 from editbench import console
 from editbench.report.records import runs
 from editbench.report.records.runs import ScoredRun
-from editbench.report.statistics import comparison, ranks
+from editbench.report.statistics import comparison, standings
 from editbench.report.statistics.bootstrap import Bootstrap
 
 FEW, FEW_AIM = 1_000, 1.0
@@ -69,7 +69,7 @@ def _compared(run: ScoredRun) -> None:
     other = replace(run, rows=replace(run.rows, score=score))
     pair = {"first": run, "second": other}
     comparison.compare(pair)
-    ranks.rank_ranges(pair)
+    standings.rank_ranges(pair)
 
 
 def _seconds(measure: Callable[[ScoredRun], None], run: ScoredRun) -> float:

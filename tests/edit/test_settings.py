@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from editbench.edit import stage
+from editbench.edit import defaults
 from editbench.edit.settings import EditSettings
 from editbench.edit.stage import EditStage
 from editbench.fleet.devices import Devices
@@ -27,7 +27,7 @@ def settled(tmp_path: Path):
 
     def settle(name: str, **settings: Any) -> EditSettings:
         PipelinePaths(tmp_path).index.write_text(f'{{"_class_name": "{name}"}}')
-        return stage._settle(EditSettings(**settings), Model(Kind.FOLDER, "m", str(tmp_path), {}), CPU)
+        return defaults.in_effect(EditSettings(**settings), Model(Kind.FOLDER, "m", str(tmp_path), {}), CPU)
 
     return settle
 
@@ -61,12 +61,12 @@ def test_without_guidance_there_is_no_negative_prompt(settled: Any) -> None:
 
 def test_a_control_has_no_settings() -> None:
     asked = EditSettings(steps=4, cfg=2.0, negative_prompt="x", size="512x512", dtype="bfloat16", seed=3, limit=2)
-    made = stage._settle(asked, Model(Kind.CONTROL, "copy", "copy", {}), GPU)
+    made = defaults.in_effect(asked, Model(Kind.CONTROL, "copy", "copy", {}), GPU)
     assert made == replace(asked, steps=None, cfg=None, negative_prompt=None, size="source", dtype="float32")
 
 
 def test_a_class_gets_what_was_asked_and_nothing_made_up() -> None:
-    made = stage._settle(EditSettings(cfg=2.0), Model(Kind.CLASS, "a:B", "a:B", {}), GPU)
+    made = defaults.in_effect(EditSettings(cfg=2.0), Model(Kind.CLASS, "a:B", "a:B", {}), GPU)
     assert made == EditSettings(cfg=2.0, dtype="bfloat16")
 
 

@@ -11,8 +11,9 @@ from PIL import Image
 from editbench import images, shards
 from editbench.benchmarks.benchmark import write_benchmark
 from editbench.edit.editor import Result
+from editbench.edit.seed import seed_of
 from editbench.edit.settings import EditSettings
-from editbench.edit.worker import EditWorker, seed_of
+from editbench.edit.worker import EditWorker
 from editbench.errors import UserError
 from editbench.fleet.worker import Pulse
 from editbench.paths import EditPaths

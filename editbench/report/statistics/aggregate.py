@@ -16,7 +16,7 @@ import numpy as np
 from editbench.records import STATUSES
 from editbench.report.records.rows import Rows, Scale
 from editbench.report.records.runs import MACRO_MEAN, Facts, ScoredRun
-from editbench.report.statistics import audit, clustered, protocol, ranks
+from editbench.report.statistics import audit, clustered, headline, protocol
 from editbench.report.statistics.anchors import Anchors
 from editbench.report.statistics.audit import Audit
 from editbench.report.statistics.bootstrap import RESAMPLES, SEED, Bootstrap
@@ -267,7 +267,7 @@ def _headline(run: ScoredRun, micro: Summary, macro: Macro) -> Headline:
     mean, interval = (macro.mean, macro.interval) if facts.name == MACRO_MEAN else (micro.mean, micro.interval)
     if facts.percent is None:
         return Headline(name=facts.name, value=mean, interval=interval, percent=None)
-    value = protocol.as_percent(ranks.headline(run), facts.percent)
+    value = protocol.as_percent(headline.number(run), facts.percent)
     ends = interval and (protocol.as_percent(interval[0], facts.percent), protocol.as_percent(interval[1], facts.percent))
     return Headline(name=facts.name, value=mean, interval=interval, percent=Estimate(value, ends))
 

@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from editbench.report.records.runs import ScoredRun
-from editbench.report.statistics import clustered, power, ranks
+from editbench.report.statistics import clustered, headline, power, standings
 from editbench.report.statistics.bootstrap import CELLS, FEW_GROUPS, RESAMPLES, SEED, Bootstrap
 from editbench.report.statistics.clustered import Bools, Codes, Floats, Interval
 from editbench.report.statistics.rounding import rounded, rounded_pair, within
@@ -105,7 +105,7 @@ def compare(
     Raises:
         UserError: scipy is not installed.
     """
-    boards = ranks.boards(runs) if boards is None else boards
+    boards = standings.boards(runs) if boards is None else boards
     return [_compare(pair, runs, resamples, seed) for pair in _pairs(runs, baseline, boards)]
 
 
@@ -118,7 +118,7 @@ def _pairs(runs: Mapping[str, ScoredRun], baseline: str | None, boards: Mapping[
         elif len(labels) <= FEW_RUNS:
             yield from combinations(labels, 2)
         else:
-            headlines = {label: ranks.headline(runs[label]) for label in labels}
+            headlines = {label: headline.number(runs[label]) for label in labels}
             known = {label: value for label, value in headlines.items() if value is not None}
             best = max(known or labels, key=lambda label: known.get(label, 0.0))
             yield from ((best, label) for label in labels if label != best)

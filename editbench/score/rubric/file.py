@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from editbench.score.rubric import headline, sections, sources
-from editbench.score.rubric.question import OTHER
+from editbench.score.rubric import headline_table, sections, sources
+from editbench.score.rubric.prompts import OTHER
 from editbench.score.rubric.rubric import Rubric
 from editbench.score.rubric.scoring import Scoring
 from editbench.score.rubric.sources import ResolvedSource, Source
@@ -68,7 +68,7 @@ def _rubric(source: ResolvedSource) -> Rubric:
         scoring=Scoring(scale=top.span("scale", sections.SCORES), steps=steps, formula=formula),
         partial=sections.partial(top),
         differs=top.strings("differs", what="difference") if top.has("differs") else (),
-        headline=headline.read(top.table("headline"), categories, extras),
+        headline=headline_table.read(top.table("headline"), categories, extras),
         text=source.text,
     )
     top.close()

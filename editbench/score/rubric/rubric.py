@@ -14,10 +14,10 @@ from editbench.records import READOUTS, Sample, spelling
 from editbench.score.criteria import Criterion
 from editbench.score.rubric import sections
 from editbench.score.rubric.formula import FormulaError
-from editbench.score.rubric.prompt_text import Template, primary_language
-from editbench.score.rubric.question import EDITED, IMAGES, OTHER, REFERENCE, SOURCE, Ask, RubricQuestion
+from editbench.score.rubric.prompts import EDITED, IMAGES, OTHER, REFERENCE, SOURCE, Ask, RubricQuestion
 from editbench.score.rubric.scoring import Scoring, Unscorable
 from editbench.score.rubric.tables import meant
+from editbench.score.rubric.template import Template, primary_language
 
 PAIR = (SOURCE, EDITED)
 """The pictures that every edited sample has."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from editbench.records import EXPECTED, READOUTS, spelling
 from editbench.score.criteria import Criterion
 from editbench.score.rubric.formula import FUNCTIONS, NUMBER, NUMBERS, TEXT, TRUTH, Formula, ValueType
-from editbench.score.rubric.prompt_text import PLACEHOLDERS, Template, primary_language
-from editbench.score.rubric.question import FORM_PLACEHOLDERS, IMAGES, OTHER, PromptText, RubricQuestion
+from editbench.score.rubric.prompts import FORM_PLACEHOLDERS, IMAGES, OTHER, PromptText, RubricQuestion
 from editbench.score.rubric.scoring import ALL, ORDINALS
 from editbench.score.rubric.tables import Table
+from editbench.score.rubric.template import PLACEHOLDERS, Template, primary_language
 
 ANSWERS = (0, 10)
 """No answer goes beyond these: the `expected` readout tells apart 0..9 by one digit and 10 by a second."""

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from editbench.errors import UserError
 from editbench.score.rubric.formula import Formula, FormulaError, ValueType, compile_formula
-from editbench.score.rubric.prompt_text import Template, TemplateError, template
+from editbench.score.rubric.template import Template, TemplateError, template
 
 Origin = Callable[[str], str]
 """The file that a key, given by its whole path, was read from."""

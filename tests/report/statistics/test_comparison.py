@@ -7,7 +7,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from editbench.report.records.runs import ScoredRun
-from editbench.report.statistics import comparison, ranks
+from editbench.report.statistics import comparison, standings
 from editbench.report.statistics.comparison import Comparison, Difference
 
 from ..handmade import run
@@ -166,7 +166,7 @@ def test_runs_of_different_boards_are_not_compared_unless_forced() -> None:
     runs = {"a": run([1, 2]), "b": run([1, 2], judge="other")}
     assert comparison.compare(runs) == []
     assert comparison.compare(runs, "a") == []
-    assert len(comparison.compare(runs, boards=ranks.boards(runs, force=True))) == 1
+    assert len(comparison.compare(runs, boards=standings.boards(runs, force=True))) == 1
 
 
 def test_an_interval_reaches_no_further_than_scores_can_lie_apart() -> None:

@@ -13,8 +13,8 @@ import numpy as np
 import orjson
 
 from editbench.errors import UserError
-from editbench.report.records.runs import MACRO_MEAN, ScoredRun
-from editbench.report.statistics import bootstrap, clustered
+from editbench.report.records.runs import ScoredRun
+from editbench.report.statistics import bootstrap, clustered, headline
 from editbench.report.statistics.bootstrap import RESAMPLES, SEED
 from editbench.report.statistics.clustered import LEVEL, Codes, Floats, Influence
 
@@ -52,11 +52,6 @@ def check(runs: Mapping[str, ScoredRun], force: bool) -> list[str]:
     return [f"the runs stand on {len(set(board.values()))} leaderboards: they differ in {differences}"]
 
 
-def headline(run: ScoredRun) -> float | None:
-    """The number that runs are ranked by, before it is rounded: the rubric's choice of the mean of samples or of categories."""
-    return clustered.macro_mean(run.rows.score[run.rows.scored], _headline_strata(run))
-
-
 def rank_ranges(runs: Mapping[str, ScoredRun], resamples: int = RESAMPLES, seed: int = SEED) -> dict[str, Rank | None]:
     """Which ranks by headline each run of one board could take: those of the middle 95 % of resamples.
 
@@ -91,14 +86,9 @@ def _ranks(values: Floats) -> Codes:
     return 1 + (values[:, None, :] > values[:, :, None] + _TIED).sum(axis=2)
 
 
-def _headline_strata(run: ScoredRun) -> Codes | None:
-    """Stratum of each scored sample, where the means of strata count alike; None where every sample counts alike."""
-    return run.rows.category[run.rows.scored] if run.facts.rubric.headline.name == MACRO_MEAN else None
-
-
 def _influence(run: ScoredRun) -> Influence | None:
     scored = run.rows.scored
-    return clustered.influence(run.rows.score[scored], run.rows.group[scored], _headline_strata(run))
+    return clustered.influence(run.rows.score[scored], run.rows.group[scored], headline.strata(run))
 
 
 def _influence_table(runs: Sequence[ScoredRun], influences: Sequence[Influence]) -> Floats:

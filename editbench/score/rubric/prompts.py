@@ -9,7 +9,7 @@ from typing import Any
 from editbench.records import EXPECTED, GENERATE
 from editbench.score.criteria import Criterion
 from editbench.score.rubric.formula import Context, Formula
-from editbench.score.rubric.prompt_text import Template, caption
+from editbench.score.rubric.template import Template, caption
 
 SOURCE, EDITED, REFERENCE = "source", "edited", "reference"
 IMAGES = (SOURCE, EDITED, REFERENCE)
