@@ -18,7 +18,7 @@ import typer
 from editbench import __version__, options, rubric_cli
 from editbench.edit.settings import EditSettings
 from editbench.errors import BUG, EditbenchError, Interrupted, UserError, status_of
-from editbench.fleet.run_options import Progress, RunOptions, check_progress
+from editbench.fleet.run_options import Progress, RunOptions, Style, check_progress
 from editbench.options import Config, PathArgument, PathOption
 from editbench.score.settings import ScoreSettings
 
@@ -287,7 +287,6 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Show how it stands, and end.")] = False,
 ) -> None:
     """Show the panel of a run, from any terminal or node that sees its folder. Reads only."""
-    from editbench.fleet.panel.live import Style
     from editbench.fleet.panel.watch import watch as run_watch
 
     check_progress(progress)

@@ -21,7 +21,7 @@ from editbench.fleet.job import Job
 from editbench.fleet.launch import Launch, RanksDied
 from editbench.fleet.panel import live
 from editbench.fleet.panel.summary import summary
-from editbench.fleet.run_options import RunOptions
+from editbench.fleet.run_options import RunOptions, Style
 from editbench.fleet.stage import Manifest, Stage
 from editbench.fleet.status import RunStatus
 from editbench.fleet.tracker import Tracker
@@ -145,7 +145,7 @@ def _launch(
     )
     tracker = Tracker(total, before)
     launch = Launch(paths=stage.paths, logs=logs, job=logs.job, token=token, devices=devices, nodes=job.options.nodes)
-    style = live.Style(job.options.progress)
+    style = Style(job.options.progress)
     with (
         _told(about, tracker, style),
         live.watching(style, about, stage.paths, tracker) as watch,
@@ -172,12 +172,12 @@ def _recorded(stage: FleetStage[Any], about: RunStatus, *, head: bool) -> Iterat
 
 
 @contextmanager
-def _told(about: RunStatus, tracker: Tracker, style: live.Style) -> Iterator[None]:
+def _told(about: RunStatus, tracker: Tracker, style: Style) -> Iterator[None]:
     """At the end, show how the ranks did and what was noticed, however the run ended."""
     try:
         yield
     finally:
-        if style != live.Style.OFF and tracker.finished:
+        if style != Style.OFF and tracker.finished:
             console.show(summary(about, tracker.totals()))
         for note in tracker.notes:
             console.say(f"note: {note}", "yellow")

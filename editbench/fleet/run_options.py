@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated
 
 from typer import Option
@@ -11,7 +12,16 @@ from typer import Option
 from editbench.errors import UserError
 from editbench.fleet.nodes import Nodes
 
-STYLES = ("auto", "live", "plain", "off")
+
+class Style(StrEnum):
+    """How progress is shown; `auto` is live in a terminal and plain elsewhere."""
+
+    AUTO = "auto"
+    LIVE = "live"
+    PLAIN = "plain"
+    OFF = "off"
+
+
 Progress = Annotated[str, Option(metavar="auto|live|plain|off", help="How progress is shown.")]
 
 
@@ -73,5 +83,5 @@ class RunOptions:
 
 def check_progress(name: str) -> None:
     """Raises UserError for a way of showing progress that there is not."""
-    if name not in STYLES:
-        raise UserError(f"--progress {name} is unknown", f"Choose {', '.join(STYLES)}.")
+    if name not in list(Style):
+        raise UserError(f"--progress {name} is unknown", f"Choose {', '.join(Style)}.")

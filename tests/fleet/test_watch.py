@@ -11,8 +11,8 @@ import simulate
 from editbench.errors import Interrupted, UserError
 from editbench.fleet import status
 from editbench.fleet.panel import live as panel
-from editbench.fleet.panel.live import Style
 from editbench.fleet.panel.watch import watch
+from editbench.fleet.run_options import Style
 from editbench.fleet.status import RunStatus
 from editbench.paths import RunPaths
 

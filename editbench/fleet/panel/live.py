@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 
 from rich.console import Console
 from rich.live import Live
@@ -18,6 +17,7 @@ from editbench.fleet.panel.plain import Plain
 from editbench.fleet.panel.screen import screen
 from editbench.fleet.panel.snapshot import Observer
 from editbench.fleet.panel.text import Frame
+from editbench.fleet.run_options import Style
 from editbench.fleet.status import Event, RunStatus
 from editbench.fleet.tracker import Tracker
 from editbench.paths import RunPaths
@@ -26,15 +26,6 @@ FRAME = 0.25
 """Seconds between two frames: the ranks write their status no more often."""
 UNATTENDED = ("CI", "SLURM_JOB_ID")
 """Environment variables that say that nobody watches the terminal."""
-
-
-class Style(StrEnum):
-    """How progress is shown; `auto` is live in a terminal and plain elsewhere."""
-
-    AUTO = "auto"
-    LIVE = "live"
-    PLAIN = "plain"
-    OFF = "off"
 
 
 def resolved(style: Style) -> Style:

@@ -10,10 +10,10 @@ from editbench import console, errors
 from editbench.errors import Interrupted, UserError
 from editbench.fleet import status
 from editbench.fleet.panel import live
-from editbench.fleet.panel.live import Style
 from editbench.fleet.panel.screen import screen
 from editbench.fleet.panel.snapshot import Observer
 from editbench.fleet.panel.summary import summary
+from editbench.fleet.run_options import Style
 from editbench.fleet.status import RunStatus
 from editbench.fleet.tracker import Tracker
 from editbench.paths import RunPaths
