@@ -19,15 +19,14 @@ from editbench.fleet import stage
 from editbench.fleet.run_options import RunOptions
 from editbench.manifests import EditManifest, Named
 from editbench.models import Kind, Model
-from editbench.paths import ScorePaths
 from editbench.records import OK, OUT_OF_RANGE, UNPARSED, Sample
 from editbench.score.criteria import Criterion
 from editbench.score.items import JudgedItem
-from editbench.score.recorded import NOWHERE, RecordedStage, Unrecorded
+from editbench.score.recorded import RecordedStage, Unrecorded
 from editbench.score.rubric import Rubric
 from editbench.score.rubric.prompts import IMAGES
 from editbench.score.settings import ScoreSettings
-from editbench.score.stage import checked_rubric, score_identity
+from editbench.score.stage import checked_rubric
 from editbench.score.votes import Answer
 
 UNCATEGORIZED = "uncategorized"
@@ -84,21 +83,7 @@ def import_scores(
         asks = chosen.asks(item.sample, None, settings.readout, item.kinds or IMAGES)
         return [[_answer(ask.question, row, ask.criteria) for ask in asks]]
 
-    stage.run(
-        RecordedStage(
-            paths=ScorePaths(out),
-            model=model,
-            devices=NOWHERE,
-            options=options,
-            identity=score_identity(opened, None, model, chosen, settings),
-            edits=opened,
-            anchors=None,
-            rubric=chosen,
-            settings=settings,
-            retry=(),
-            answers=answers,
-        )
-    )
+    stage.run(RecordedStage.of(opened, model, chosen, settings, out, options, answers))
 
 
 def _rows(table: Path, mapping: Mapping[str, str], where: Mapping[str, str]) -> dict[str, Row]:

@@ -23,6 +23,7 @@ from editbench.score import questions, votes
 from editbench.score.items import JudgedItem
 from editbench.score.judge import Reply
 from editbench.score.row_maker import RowMaker
+from editbench.score.rubric import Rubric
 from editbench.score.settings import ScoreSettings
 from editbench.score.stage import ScoreStage, checked_rubric, score_identity
 from editbench.score.votes import Answer
@@ -46,6 +47,34 @@ class RecordedStage(ScoreStage):
     """A stage of scores that reads its answers instead of asking for them."""
 
     answers: Answers
+
+    @classmethod
+    def of(
+        cls,
+        edits: Edits,
+        model: Model,
+        chosen: Rubric,
+        settings: ScoreSettings,
+        out: Path,
+        options: RunOptions,
+        answers: Answers,
+        anchors: Edits | None = None,
+        **more: Any,
+    ) -> RecordedStage:
+        """`model`: the judge that gave the answers. `more`: JSON values that the scores depend on besides."""
+        return cls(
+            paths=ScorePaths(out),
+            model=model,
+            devices=NOWHERE,
+            options=options,
+            identity=score_identity(edits, anchors, model, chosen, settings, **more),
+            edits=edits,
+            anchors=anchors,
+            rubric=chosen,
+            settings=settings,
+            retry=(),
+            answers=answers,
+        )
 
     def work(self) -> None:
         items, maker = [*self.items], RowMaker(self.rubric, self.settings)
@@ -98,21 +127,7 @@ def score_replies(edits: Path, file: Path, rubric_name: str, out: Path, settings
             for vote in zip(*replies, strict=False)  # as many votes as all questions have
         ]
 
-    stage.run(
-        RecordedStage(
-            paths=ScorePaths(out),
-            model=model,
-            devices=NOWHERE,
-            options=options,
-            identity=score_identity(opened, None, model, chosen, settings),
-            edits=opened,
-            anchors=None,
-            rubric=chosen,
-            settings=settings,
-            retry=(),
-            answers=answers,
-        )
-    )
+    stage.run(RecordedStage.of(opened, model, chosen, settings, out, options, answers))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from editbench.records import EDIT_FAILED, ERROR, EXPECTED, FORCED, OK, Judgemen
 from editbench.score import questions, rubric, votes
 from editbench.score.items import JudgedItem
 from editbench.score.judge import Reply
-from editbench.score.recorded import NOWHERE, RecordedStage, Unrecorded
+from editbench.score.recorded import RecordedStage, Unrecorded
 from editbench.score.rubric import Rubric
 from editbench.score.rubric.prompts import Ask
 from editbench.score.settings import ScoreSettings
-from editbench.score.stage import checked_rubric, score_identity
+from editbench.score.stage import checked_rubric
 from editbench.score.votes import Answer
 
 REMEDY = "Give a finished folder of scores, and the edits that it is of."
@@ -41,18 +41,16 @@ def reread(edits: Path, scores: Path, rubric_name: str, out: Path, options: RunO
     opened, others = Edits.open(edits), Edits.open(anchors) if anchors else None
     earlier.check_inputs(opened, others)
     settings, chosen = earlier.settings, checked_rubric(rubric_name, earlier.settings, opened, others)
-    planned = RecordedStage(
-        paths=ScorePaths(out),
-        model=earlier.model,
-        devices=NOWHERE,
-        options=options,
-        identity=score_identity(opened, others, earlier.model, chosen, settings, reread=earlier.digest),
-        edits=opened,
-        anchors=others,
-        rubric=chosen,
-        settings=settings,
-        retry=(),
-        answers=lambda item: earlier.answers(item, chosen),
+    planned = RecordedStage.of(
+        opened,
+        earlier.model,
+        chosen,
+        settings,
+        out,
+        options,
+        lambda item: earlier.answers(item, chosen),
+        others,
+        reread=earlier.digest,
     )
     earlier.check_prompts([*planned.items], chosen)
     stage.run(planned)
