@@ -11,7 +11,7 @@ to six decimals (two in texts). `report.json`, where null stands for what can't 
         rubric      {name, version, digest, scale: [lowest, highest] | null,
                      partial: "drop" | "keep" (the criteria that could be read, where others could not)}
         board       number of the leaderboard it stands on, from 0
-        headline    {name: "micro mean" | "macro mean", value, interval, percent: {value, interval} | null}
+        headline    {title, name: "micro mean" | "macro mean", value, interval, percent: {value, interval} | null}
         overall     {micro: SUMMARY, macro: MACRO}
         categories, languages   {name: SUMMARY}
         language_macros         {language: MACRO}

@@ -48,6 +48,7 @@ def test_viescore_s_cells_of_text_guided_editing(tmp_path: Path) -> None:
         # Of Pix2PixZero one reply has one number of two. Upstream takes it for the lower; here the sample has no score.
         tolerance = 0.001 if run["label"] == "Pix2PixZero" else 0.00005
         assert [cell / 10 for cell in cells] == pytest.approx(VIESCORE[run["label"]], abs=tolerance), run["label"]
+        assert run["headline"]["title"] == "VIEScore O"
         assert run["overall"]["micro"]["scored"] == 179 - (run["label"] == "Pix2PixZero")
 
 

@@ -44,6 +44,8 @@ class Versioned:
 class HeadlineFacts:
     """How a rubric's scores become the number that ranks runs, and the further numbers it asks for."""
 
+    title: str = ""
+    """What the benchmark itself calls the number; "" where it has no name of its own."""
     aggregate: Literal["micro", "macro", "both"] = "micro"
     """`both`: the micro mean ranks, the macro mean is shown too."""
     percent: tuple[float, float] | None = None

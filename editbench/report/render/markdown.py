@@ -59,7 +59,7 @@ def _run(run: RunSummary, run_warnings: Sequence[str]) -> Iterator[str]:
 def _facts(run: RunSummary) -> Iterator[tuple[str, object]]:
     facts, headline = run.facts, run.headline
     percent = f"; as a percentage {estimate(headline.percent)}" if headline.percent else ""
-    yield "Headline", f"{headline.name} {number(headline.value)} ({span(headline.interval)}){percent}"
+    yield "Headline", f"{headline.full_name} {number(headline.value)} ({span(headline.interval)}){percent}"
     yield "Editor", facts.editor
     yield "Judge", facts.judge
     yield "Rubric", facts.rubric
@@ -73,9 +73,9 @@ def _facts(run: RunSummary) -> Iterator[tuple[str, object]]:
 
 def _leaderboard(board: Sequence[Standing]) -> str:
     names = sorted({name for standing in board for name in standing.run.categories})
-    headline = board[0].run.headline.name
-    other = MICRO_MEAN if headline == MACRO_MEAN else MACRO_MEAN
-    header = ("rank", "run", "could be", headline, "95 % interval", "coverage", "micro floor", other, *names)
+    headline = board[0].run.headline
+    other = MICRO_MEAN if headline.name == MACRO_MEAN else MACRO_MEAN
+    header = ("rank", "run", "could be", headline.full_name, "95 % interval", "coverage", "micro floor", other, *names)
     return table(header, (_standing(standing, other, names) for standing in board), texts=3)
 
 

@@ -76,7 +76,7 @@ def _bar(summary: Summary | Macro, scale: Scale | None) -> Iterator[Bar]:
 def _notes(run: RunSummary) -> Iterator[Text]:
     facts, headline = run.facts, run.headline
     percent = f", {number(headline.percent.value)} as a percentage" if headline.percent else ""
-    yield _text(f"headline: {headline.name} {number(headline.value)}{percent}")
+    yield _text(f"headline: {headline.full_name} {number(headline.value)}{percent}, by {facts.judge.name}")
     yield _text(f"editor {facts.editor} | judge {facts.judge}", style="dim")
     yield _text(f"rubric {facts.rubric} | readout {facts.readout} | benchmark {facts.benchmark}", style="dim")
     counts = ", ".join(f"{count:,} {status}" for status, count in run.micro.statuses.items())
@@ -103,7 +103,7 @@ def _protocol(run: RunSummary) -> Iterator[Text]:
 
 def _side_by_side(board: Sequence[Standing]) -> RenderableType:
     """Few runs stand in columns, with their categories; many in rows, without."""
-    headline, runs = board[0].run.headline.name, [standing.run for standing in board]
+    headline, runs = board[0].run.headline.full_name, [standing.run for standing in board]
     if len(board) > _MOST_COLUMNS:
         return _titled(f"leaderboard, by {headline}", _in_rows(board))
     table = _table(("run", *(run.label for run in runs)))

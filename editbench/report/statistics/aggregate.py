@@ -75,12 +75,18 @@ class Macro:
 class Headline:
     """The one number that the rubric ranks runs by."""
 
+    title: str
+    """What the benchmark itself calls it; "" where it has no name of its own."""
     name: str
     """`micro mean` or `macro mean`: they differ wherever categories have unlike numbers of samples."""
     value: float | None
     interval: tuple[float, float] | None
     percent: Estimate | None
     """Value and interval on the rubric's percent scale; None where it has none."""
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.title}, {self.name}" if self.title else self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,10 +272,10 @@ def _headline(run: ScoredRun, micro: Summary, macro: Macro) -> Headline:
     facts = run.facts.rubric.headline
     mean, interval = (macro.mean, macro.interval) if facts.name == MACRO_MEAN else (micro.mean, micro.interval)
     if facts.percent is None:
-        return Headline(name=facts.name, value=mean, interval=interval, percent=None)
+        return Headline(title=facts.title, name=facts.name, value=mean, interval=interval, percent=None)
     value = protocol.as_percent(headline.number(run), facts.percent)
     ends = interval and (protocol.as_percent(interval[0], facts.percent), protocol.as_percent(interval[1], facts.percent))
-    return Headline(name=facts.name, value=mean, interval=interval, percent=Estimate(value, ends))
+    return Headline(title=facts.title, name=facts.name, value=mean, interval=interval, percent=Estimate(value, ends))
 
 
 def _histogram(rows: Rows, scale: Scale | None) -> Histogram:

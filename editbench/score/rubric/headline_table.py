@@ -1,5 +1,6 @@
 """From samples to the headline number: what a rubric tells the report to print.
 
+title = "VIEScore O"                       what the benchmark itself calls the number
 aggregate = "micro" | "macro" | "both"     mean over the samples alike; over the categories' means; both, micro first
 percent = [offset, factor]                 score and criteria are also shown as factor * (value - offset)
 accuracy = true                            share of samples whose criteria are all at the top of their range
@@ -20,13 +21,15 @@ AGGREGATES = ("micro", "macro", "both")
 def read(table: Table, categories: Collection[str], extras: Collection[str]) -> dict[str, Any]:
     """What a report needs to know. Raises UserError.
 
-    {"aggregate", "percent": [offset, factor] | None, "accuracy", "pools": {name: [categories]}, "subsets": [extras]}
+    {"title" where it has one, "aggregate", "percent": [offset, factor] | None, "accuracy", "pools": {name: [categories]},
+    "subsets": [extras]}
     """
     aggregate = table.text("aggregate")
     if aggregate not in AGGREGATES:
         known = f"{meant(aggregate, AGGREGATES)}Known: {', '.join(AGGREGATES)}."
         raise table.fault("aggregate", f"unknown aggregate {aggregate!r}", known)
     headline = {
+        **({"title": table.text("title")} if table.has("title") else {}),
         "aggregate": aggregate,
         "percent": _percent(table) if table.has("percent") else None,
         "accuracy": table.flag("accuracy"),

@@ -259,7 +259,8 @@ def test_rise_shows_the_reference_text() -> None:
 
 
 def test_rise_is_micro_in_percent_with_accuracy() -> None:
-    assert RISE.headline == {"aggregate": "micro", "percent": [1, 25], "accuracy": True, "pools": {}, "subsets": []}
+    shown = {"percent": [1, 25], "accuracy": True, "pools": {}, "subsets": []}
+    assert RISE.headline == {"title": "RISEBench score", "aggregate": "micro", **shown}
     assert {tuple(ends) for ends in RISE.identity()["criteria"].values()} == {(1, 5)}
 
 
