@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
 import re
 import secrets
@@ -20,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from editbench.paths import TEMPORARY
+from editbench.paths import DAMAGED, TEMPORARY
 
 _FOLDER = f".folder{TEMPORARY}"
 """Ends the name of a folder that is being built, where that of its lock ends in TEMPORARY."""
@@ -62,6 +63,16 @@ def building(path: Path) -> Iterator[Path]:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def set_aside(path: Path, folder: Path | None = None) -> Path:
+    """Rename a file to NAME.damaged (-2, -3 ...) in `folder` (default: its own), over nothing that is there.
+
+    Returns the new path. Raises OSError when it can't be renamed.
+    """
+    names = (f"{path.name}{DAMAGED}{f'-{number}' if number > 1 else ''}" for number in itertools.count(1))
+    aside = next(kept for name in names if not (kept := (folder or path.parent) / name).exists())
+    return path.rename(aside)
 
 
 def sweep(folder: Path, name: str | None = None) -> None:

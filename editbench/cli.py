@@ -271,13 +271,19 @@ def report(
 
 
 @app.command()
-def verify(folders: Annotated[list[Path], PathArgument(help="Benchmarks, edits or scores.")]) -> None:
-    """Check that what lies on disk is whole: every shard and file against its manifest."""
-    from editbench import console
-    from editbench.verify import verify as run_verify
+def verify(
+    folders: Annotated[list[Path], PathArgument(help="Benchmarks, edits or scores.")],
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Checksums and records; decode pictures only where those are off.")
+    ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Set broken files aside, so that the same command makes them again.")
+    ] = False,
+) -> None:
+    """Check that what lies on disk is whole: every shard, picture, record and row, against the manifests and each other."""
+    from editbench.verify import stage
 
-    for folder in folders:
-        console.say(run_verify(folder))
+    stage.verify(folders, quick=quick, repair=repair)
 
 
 @app.command()

@@ -47,9 +47,10 @@ class Edits:
             raise UserError(f"{root} has no {paths.manifest.name}: editing is not finished", remedy)
         remedy = "Restore the folder, or remove its shards and run `editbench edit` again."
         manifest = manifests.load(paths.manifest, EditManifest, remedy)
-        failures = _failures(paths, manifest, remedy)
+        failures = read_failures(paths, manifest, remedy)
         stored = shards.open_listed(paths, manifest.shards, verify=verify, remedy=remedy)
-        return cls(root, manifest, _merged(paths, stored, failures, remedy))
+        entries = merged(paths, [entry_of(edit) for edit in stored], failures, remedy)
+        return cls(root, manifest, entries)
 
 
 def flagged(manifest: EditManifest) -> str:
@@ -58,8 +59,8 @@ def flagged(manifest: EditManifest) -> str:
     return f", {manifest.flagged} flagged ({counts})" if counts else ""
 
 
-def _failures(paths: EditPaths, manifest: EditManifest, remedy: str) -> list[Failure]:
-    """Those of failures.jsonl, which must be those that the manifest's digest was made with."""
+def read_failures(paths: EditPaths, manifest: EditManifest, remedy: str) -> list[Failure]:
+    """Those of failures.jsonl. Raises UserError where they are not those that the manifest's digest was made with."""
     failures = [*files.rows(paths.failures, Failure, remedy)]
     listed = [(failure.index, failure.key, failure.reason) for failure in failures]
     if len(failures) != manifest.failed or manifests.edits_digest(manifest.shards, listed) != manifest.digest:
@@ -67,9 +68,12 @@ def _failures(paths: EditPaths, manifest: EditManifest, remedy: str) -> list[Fai
     return failures
 
 
-def _merged(paths: EditPaths, stored: list[shards.Stored], failures: list[Failure], remedy: str) -> list[Entry]:
-    """Edits and failures in the benchmark's order: a failure knows its index, the edits fill the others."""
-    entries, keys = [_entry(edit) for edit in stored], {edit.key for edit in stored}
+def merged(paths: EditPaths, edits: Sequence[Entry], failures: Sequence[Failure], remedy: str) -> list[Entry]:
+    """Edits and failures in the benchmark's order: a failure knows its index, the edits fill the others.
+
+    Raises UserError for a failure of a sample that has an edit, or whose index can't be.
+    """
+    entries, keys = [*edits], {edit.sample.key for edit in edits}
     for failure in sorted(failures, key=lambda failure: failure.index):
         if failure.key in keys or failure.index > len(entries):
             raise UserError(f"{paths.failures}: sample {failure.key} has an edit, or another sample's index", remedy)
@@ -78,7 +82,8 @@ def _merged(paths: EditPaths, stored: list[shards.Stored], failures: list[Failur
     return entries
 
 
-def _entry(stored: shards.Stored) -> Entry:
+def entry_of(stored: shards.Stored) -> Entry:
+    """A sample of an edit shard. Raises UserError for a wrong record, and where a picture is missing."""
     if EDITED not in stored.spans:
         raise UserError(f"{stored.shard}: sample {stored.key} has no {EDITED}", "Is this a folder of edits?")
     if not stored.images(SOURCE):

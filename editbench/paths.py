@@ -18,6 +18,8 @@ SOURCE = "source"  # KEY.source.png, further inputs KEY.source2.png ...
 REFERENCE = "reference"
 IMAGE_SUFFIXES = ("png", "jpg", "webp")
 TEMPORARY = ".tmp"
+DAMAGED = ".damaged"
+"""Ends the name of a file that was set aside."""
 KEY_LENGTH = 64
 """Longest key. USTAR holds names of 100 bytes, and a key's longest member is `KEY.reference.webp`."""
 
@@ -68,6 +70,10 @@ class Folder:
         if not is_shard(name):
             raise UserError(f"{self.root} can have no shard {name!r}", "Make the folder again.")
         return self.root / name
+
+    def all_shards(self) -> list[Path]:
+        """What has a shard's name, whatever the manifest says."""
+        return sorted(path for path in self.root.glob("*.tar") if is_shard(path.name))
 
 
 class BenchmarkPaths(Folder):
@@ -225,6 +231,10 @@ class ScorePaths(RunPaths):
 
     def chunk(self, number: int) -> Path:
         return self.chunks / f"{number:05d}.jsonl"
+
+    def all_chunks(self) -> list[Path]:
+        """Kept rows included."""
+        return sorted(self.chunks.glob("*.jsonl"))
 
     def kept(self, number: int) -> Path:
         """Rows of a chunk that is judged again for the sake of its other rows."""

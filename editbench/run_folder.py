@@ -73,6 +73,24 @@ def taken(paths: RunPaths, wanted: dict[str, Any], *, fresh: bool) -> Iterator[N
     check(paths, wanted, fresh=fresh)
     try:
         paths.root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"can't write into {paths.root}: {error.strerror}", "Choose another --out.") from None
+    with locked(paths):
+        check(paths, wanted, fresh=fresh)  # once more: another run may have come and gone before the lock was ours
+        if fresh:
+            _move_aside(paths)
+        identity.settle(paths.identity, wanted)
+        atomic.sweep(paths.root)
+        yield
+
+
+@contextmanager
+def locked(paths: RunPaths) -> Iterator[None]:
+    """Hold a folder that is there for the time of the block: no run works in it. The lock dies with its holder.
+
+    Raises UserError: another run holds the folder, ranks of an earlier one are still at work in it, or it can't be written.
+    """
+    try:
         lock = os.open(paths.lock, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise UserError(f"can't write into {paths.root}: {error.strerror}", "Choose another --out.") from None
@@ -80,11 +98,6 @@ def taken(paths: RunPaths, wanted: dict[str, Any], *, fresh: bool) -> Iterator[N
         _lock(lock, paths.root)
         if paths.ranks.exists():
             fencing.renew(paths)
-        check(paths, wanted, fresh=fresh)  # once more: another run may have come and gone before the lock was ours
-        if fresh:
-            _move_aside(paths)
-        identity.settle(paths.identity, wanted)
-        atomic.sweep(paths.root)
         yield
     finally:
         os.close(lock)

@@ -225,10 +225,11 @@ def check(folder: Folder, entries: Sequence[ShardEntry]) -> Iterator[str]:
     """One sentence for each shard of a manifest that is missing or differs from it. Raises UserError for one that can't be
     read."""
     with ThreadPoolExecutor(2) as pool:
-        yield from filter(None, pool.map(lambda entry: _check_one(folder.listed(entry.name), entry), entries))
+        yield from filter(None, pool.map(lambda entry: difference(folder.listed(entry.name), entry), entries))
 
 
-def _check_one(path: Path, entry: ShardEntry) -> str:
+def difference(path: Path, entry: ShardEntry) -> str:
+    """How the shard differs from what its manifest says, in a sentence; "" when it does not. Raises UserError as `check`."""
     if not path.is_file():
         return f"{path} is missing"
     if (size := path.stat().st_size) != entry.bytes:

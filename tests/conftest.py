@@ -79,7 +79,10 @@ def write_edits(
             record = orjson.dumps({**sample(key).to_dict(), "edit": {"flags": (flags or {}).get(key, [])}})
             after = (edited or {}).get(key, picture(colour="red"))
             spool.put(key, {"source.png": picture(), EDITED: after, RECORD: record})
-    return spool.finish(Named(name="five", digest="b"), Named(name="copy"), "i")
+    named = {"benchmark": {"name": "five", "digest": "b"}, "model": {"name": "copy"}}
+    there = identity.make("edit", **named, settings={"shard_size": spool.size})
+    identity.settle(paths.identity, there)
+    return spool.finish(Named(**named["benchmark"]), Named(**named["model"]), there["digest"])
 
 
 def write_scores(root: Path, edits: EditManifest) -> None:

@@ -32,7 +32,7 @@ COMMANDS = {
     "report": "scores --out --name --baseline --ratings --reference --force --resamples --seed --figures --latex "
     "--html --pictures --full-pictures --edits",
     "rubric": "",
-    "verify": "folders",
+    "verify": "folders --quick --repair",
     "watch": "folder --progress --once",
     "tiny": "folder",
 }
@@ -323,12 +323,12 @@ def test_a_folder_of_other_settings_is_refused_with_a_table(run: Callable, bench
 def test_every_end_has_its_status_and_one_message(
     run: Callable, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, message: str
 ) -> None:
-    from editbench import verify
+    from editbench.verify import stage
 
-    def fail(_root: Path) -> str:
+    def fail(_roots: list[Path], **_options: bool) -> None:
         raise error
 
-    monkeypatch.setattr(verify, "verify", fail)
+    monkeypatch.setattr(stage, "verify", fail)
     ended, said, complained = run("verify", "folder")
     assert (ended, said) == (status, "")
     assert complained.startswith(message)

@@ -45,7 +45,7 @@ from editbench.report.stage import report
 from editbench.score import rubric
 from editbench.score.chunks import Chunks, RowFile
 from editbench.score.judge import check_local
-from editbench.verify import verify
+from editbench.verify import stage as verifying
 
 KEYS = ("physical", "environmental", "social", "causal", "referential")
 DEEP = (300, 3000)
@@ -161,7 +161,7 @@ def test_a_changed_file_of_a_folder(folders: Path, tmp_path: Path, folder: str, 
     root = fresh(folders, tmp_path, folder)
     change(data, getattr(ScorePaths(root) if folder == "scores" else EditPaths(root), name))
     answered(lambda: LOADERS[folder](root))
-    answered(lambda: verify(root))
+    answered(lambda: verifying.verify([root]))
 
 
 @settings(max_examples=settings.default.max_examples // 2)
@@ -184,7 +184,7 @@ def test_rows_that_go_with_their_manifest(folders: Path, tmp_path: Path, data: s
     manifest = replace(manifests.load(paths.manifest, manifests.ScoreManifest), sha256=shards.sha256(paths.scores))
     replace(manifest, digest=manifest.own_digest()).dump(paths.manifest)
     answered(lambda: runs.load(paths.root))
-    answered(lambda: verify(paths.root))
+    answered(lambda: verifying.verify([paths.root]))
 
 
 def listed_anew(root: Path, folder: str) -> None:
@@ -213,7 +213,7 @@ def test_a_record_that_was_changed(folders: Path, tmp_path: Path, folder: str, d
     shards.write_shard(path, stored)
     listed_anew(root, folder)
     answered(lambda: LOADERS[folder](root))
-    answered(lambda: verify(root))
+    answered(lambda: verifying.verify([root]))
 
 
 @pytest.mark.parametrize("folder", ["bench", "edits"])
@@ -224,7 +224,9 @@ def test_a_shard_of_other_bytes(folders: Path, tmp_path: Path, folder: str, data
     path.write_bytes(data.draw(damaged(path.read_bytes())))
     answered(lambda: LOADERS[folder](root))
     listed_anew(root, folder)
-    answered(lambda: [sample.members() for sample in LOADERS[folder](root).stored] if folder == "bench" else verify(root))
+    answered(
+        lambda: [sample.members() for sample in LOADERS[folder](root).stored] if folder == "bench" else verifying.verify([root])
+    )
     answered(lambda: LOADERS[folder](root, verify=False))
 
 

@@ -49,7 +49,7 @@ class Benchmark:
         stored = shards.open_listed(paths, manifest.shards, verify=verify, remedy=remedy)
         if not stored:
             raise UserError(f"{root} holds no samples", "Import a benchmark that has some.")
-        samples = [_sample(entry) for entry in stored]
+        samples = [sample_of(entry) for entry in stored]
         if Counter(sample.category for sample in samples) != manifest.categories:
             raise UserError(f"{paths.manifest} counts other samples by category than there are", remedy)
         return cls(root, manifest, samples, stored)
@@ -102,7 +102,8 @@ def write_benchmark(root: Path, name: str, samples: Iterable[tuple[Sample, shard
     return manifest
 
 
-def _sample(stored: shards.Stored) -> Sample:
+def sample_of(stored: shards.Stored) -> Sample:
+    """A sample's record. Raises UserError for a wrong one, and where there is no source picture."""
     if not stored.images(SOURCE):
         raise UserError(f"{stored.shard}: sample {stored.key} has no source picture", "Import the benchmark again.")
     return Sample.from_dict(stored.record(), f"{stored.shard}: {stored.key}.{RECORD}")

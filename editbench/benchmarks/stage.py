@@ -182,6 +182,7 @@ def _publish(out: Path, name: str, samples: Iterator[tuple[Sample, shards.Member
             manifest = write_benchmark(staging, name, samples)
             if BenchmarkPaths(out).manifest.exists():
                 _expect_same(out, manifest)
+                _restore(staging, out, manifest)
             else:
                 os.replace(staging, out)
     except OSError as error:
@@ -193,5 +194,15 @@ def _expect_same(out: Path, manifest: BenchmarkManifest) -> None:
     paths, remedy = BenchmarkPaths(out), "Choose another folder with --out, or remove this one."
     if manifests.load(paths.manifest, BenchmarkManifest, remedy) != manifest:
         raise UserError(f"{out} holds another benchmark, or another version of this one", remedy)
-    if damage := list(shards.check(paths, manifest.shards)):
-        raise UserError(f"{out} holds this benchmark, but damaged: {'; '.join(damage)}", remedy)
+    there = [entry for entry in manifest.shards if paths.listed(entry.name).exists()]
+    if damage := list(shards.check(paths, there)):
+        raise UserError(
+            f"{out} holds this benchmark, but damaged: {'; '.join(damage)}", "Set it aside with: editbench verify --repair"
+        )
+
+
+def _restore(staging: Path, out: Path, manifest: BenchmarkManifest) -> None:
+    """Put back the shards that `out` has lost, or that `verify --repair` has set aside."""
+    for entry in manifest.shards:
+        if not (shard := BenchmarkPaths(out).listed(entry.name)).exists():
+            os.replace(BenchmarkPaths(staging).listed(entry.name), shard)

@@ -86,7 +86,7 @@ class Spool:
         """Rename these files, where they are there, and say so."""
         for path in damaged:
             if path.exists():
-                kept = path.rename(path.with_name(f"{path.name}.damaged"))
+                kept = atomic.set_aside(path)
                 warn(f"{path} is not whole; kept as {kept.name}, its samples are edited again")
 
     def pending(self) -> list[int]:

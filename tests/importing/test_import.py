@@ -85,11 +85,17 @@ def test_another_import_into_the_folder_is_refused(table, tmp_path, options):
     assert snapshot(tmp_path) == before
 
 
-def test_same_import_into_a_damaged_folder_is_refused(table, tmp_path):
+def test_same_import_puts_back_lost_shards_and_refuses_changed_ones(table, tmp_path):
     load(table(ROW), tmp_path / "out")
-    (tmp_path / "out" / "bench-00000.tar").unlink()
-    with pytest.raises(UserError, match=r"damaged: \S*bench-00000\.tar is missing"):
+    shard = tmp_path / "out" / "bench-00000.tar"
+    whole = shard.read_bytes()
+    shard.unlink()
+    load(table(ROW), tmp_path / "out")
+    assert shard.read_bytes() == whole
+    shard.write_bytes(whole[:-512])
+    with pytest.raises(UserError, match=r"damaged: \S*bench-00000\.tar has") as caught:
         load(table(ROW), tmp_path / "out")
+    assert "verify --repair" in caught.value.remedy
 
 
 def test_empty_folder_is_filled_and_one_with_other_files_refused(table, tmp_path):

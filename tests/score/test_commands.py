@@ -9,7 +9,7 @@ import orjson
 from processes import Command, digests
 
 from editbench.paths import ScorePaths, TinyPaths
-from editbench.verify import verify
+from editbench.verify.stage import examine
 
 DRAWN = ("--votes", "2", "--temperature", "1", "--max-new-tokens", "4", "--max-pixels", "65536", "--batch-tokens", "600")
 
@@ -30,4 +30,5 @@ def test_draws_controls_and_anchors_are_the_same_bytes_on_one_rank_and_on_two_an
     assert [(row["status"], row["read"], row["votes"]) for row in judged] == [("ok", "forced", 2)] * 10
     assert [row["audit"] for row in files[1]] == ["repeat", "swapped", "unedited"] * 2
     assert orjson.loads(paths.environment.read_bytes())["anchors"] == "../edits"
-    assert verify(paths.root).endswith("scores, 5 rows, 6 of audit, 5 of anchors, whole")
+    verdict = examine([paths.root])[0]
+    assert (verdict.summary, verdict.findings) == ("scores, 5 rows, 6 of audit, 5 of anchors", [])

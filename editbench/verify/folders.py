@@ -1,0 +1,131 @@
+"""A folder of a benchmark or of edits, looked at whole: every shard, every sample, what lies beside them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from editbench import edits, files, identity, shards
+from editbench.benchmarks.benchmark import sample_of
+from editbench.edits import Entry, entry_of, flagged
+from editbench.errors import UserError
+from editbench.manifests import BenchmarkManifest, EditManifest
+from editbench.paths import BenchmarkPaths, EditPaths, Folder, RunPaths
+from editbench.records import Failure, Sample
+from editbench.shards import ShardEntry, Stored
+from editbench.verify import tars
+from editbench.verify.finding import Finding
+from editbench.verify.tars import Examined
+
+THREADS = min(8, os.cpu_count() or 1)
+"""Shards looked at at a time: hashing and decoding let go of the interpreter. Each has one picture in memory."""
+
+Record = TypeVar("Record")
+Listing = tuple[str, list[Finding], list[str]]
+"""What there is, for people; what is wrong with it; and the keys of its samples, in their order."""
+
+
+def benchmark(root: Path, manifest: BenchmarkManifest | None, *, decode: bool) -> Listing:
+    """`manifest`: None where it is missing or broken."""
+    paths = BenchmarkPaths(root)
+    examined = _examine(paths, manifest.shards if manifest else None, sample_of, decode)
+    findings = [*_of(examined), *_orphans(paths, manifest.shards if manifest else None)]
+    samples: list[Sample] = [record for shard in examined for record in shard.records.values()]
+    name = f"benchmark {manifest.name}" if manifest else "benchmark"
+    if manifest and not findings and Counter(sample.category for sample in samples) != manifest.categories:
+        message = f"{paths.manifest} counts other samples by category than there are"
+        findings.append(Finding(paths.manifest, message, mendable=False))
+    keys = [sample.key for sample in samples]
+    return f"{name}, {len(samples)} samples in {len(examined)} shards", findings, keys
+
+
+def edits_folder(root: Path, manifest: EditManifest | None, *, decode: bool) -> Listing:
+    """As `benchmark`. Without a manifest the run has not finished, and what waits in the spool is looked at too."""
+    paths = EditPaths(root)
+    listed = manifest.shards if manifest else None
+    examined = _examine(paths, listed, entry_of, decode)
+    findings = [*_of(examined), *_orphans(paths, listed), *unlike_identity(paths, manifest)]
+    keys = [key for shard in examined for key in shard.records]
+    if manifest is None:
+        waiting = [*_examined_spool(paths, decode)]
+        findings += _of(waiting)
+        keys = sorted({*keys, *(key for shard in waiting for key in shard.records)})
+        return f"edits, {len(keys)} samples so far", findings, keys
+    findings += [_orphan(path) for path in (*sorted(paths.all_spooled()), *sorted(paths.all_failed()))]
+    summary = f"edits, {manifest.edited} of {manifest.samples} samples in {len(manifest.shards)} shards{flagged(manifest)}"
+    try:
+        failures = edits.read_failures(paths, manifest, "")
+        keys += [failure.key for failure in failures]
+        if not findings:
+            edits.merged(paths, [entry for shard in examined for entry in shard.records.values()], failures, "")
+    except UserError as error:
+        findings.append(Finding(paths.failures, str(error)))
+    return summary, findings, keys
+
+
+def incomplete(paths: EditPaths) -> list[Path]:
+    """The shards of a run that hold fewer samples than a shard can. Those that can't be read are left out."""
+    short: list[Path] = []
+    with contextlib.suppress(UserError):
+        size = identity.load(paths.identity).get("settings", {}).get("shard_size", 0)
+        for path in paths.all_shards():
+            with contextlib.suppress(UserError):
+                short += [path] if len(shards.index(path)) < size else []
+    return short
+
+
+def unlike_identity(paths: RunPaths, manifest: object) -> Iterator[Finding]:
+    """An identity that can't be read, or that is not the one whose digest the manifest has."""
+    try:
+        settled = identity.load(paths.identity)
+    except UserError as error:
+        yield Finding(paths.identity, str(error), mendable=False)
+        return
+    if (digest := getattr(manifest, "identity", None)) is not None and settled["digest"] != digest:
+        yield Finding(paths.manifest, f"{paths.manifest} is of another run than {paths.identity.name}")
+
+
+def _examine(
+    folder: Folder, entries: Sequence[ShardEntry] | None, read: Callable[[Stored], Record], decode: bool
+) -> list[Examined[Record]]:
+    """The shards that the manifest lists; without one, those that are there."""
+    pairs: list[tuple[Path, ShardEntry | None]] = [(folder.listed(entry.name), entry) for entry in entries or ()]
+    if entries is None:
+        pairs = [(path, None) for path in folder.all_shards()]
+    with ThreadPoolExecutor(THREADS) as pool:
+        return [*pool.map(lambda pair: tars.examine(pair[0], pair[1], read, decode=decode), pairs)]
+
+
+def _of(examined: Sequence[Examined[Record]]) -> Iterator[Finding]:
+    for shard in examined:
+        yield from shard.findings
+    yield from tars.duplicates(examined)
+
+
+def _orphans(folder: Folder, entries: Sequence[ShardEntry] | None) -> Iterator[Finding]:
+    if entries is not None:
+        listed = {entry.name for entry in entries}
+        yield from (_orphan(path) for path in folder.all_shards() if path.name not in listed)
+
+
+def _orphan(path: Path) -> Finding:
+    return Finding(path, f"{path} is an orphan: no manifest names it", orphan=True)
+
+
+def _examined_spool(paths: EditPaths, decode: bool) -> Iterator[Examined[Entry]]:
+    for path in sorted(paths.all_spooled()):
+        examined = tars.examine(path, None, entry_of, decode=decode)
+        if not examined.findings and [stored.key for stored in examined.samples] != [path.stem]:
+            yield Examined(path, [Finding(path, f"{path} does not hold the sample {path.stem} alone", path.stem)])
+        else:
+            yield examined
+    for path in sorted(paths.all_failed()):
+        try:
+            files.load(path, Failure)
+        except UserError as error:
+            yield Examined(path, [Finding(path, str(error))])
