@@ -300,6 +300,20 @@ def watch(
 
 
 @app.command()
+def doctor(
+    stage: Annotated[
+        list[str] | None, typer.Option(metavar="STAGE", help="import, edit, score or report, which is to run here; repeatable.")
+    ] = None,
+    benchmark: Annotated[Path | None, PathOption(help="Is there room for the edits of this benchmark?")] = None,
+    model: Annotated[str | None, typer.Option(help="Does this model fit: hub id or local folder.")] = None,
+) -> None:
+    """Tell what this machine can run, and how to mend what is missing. Ends with 2 where a named stage can't run."""
+    from editbench.doctor import stage as stage_of_doctor
+
+    stage_of_doctor.doctor(stage or (), benchmark, model)
+
+
+@app.command()
 def tiny(folder: Annotated[Path, PathArgument(help="Folder for the checkpoints.")]) -> None:
     """Write a tiny editor and judge with random weights, for trying things out without a GPU. Their results mean nothing."""
     from editbench import console

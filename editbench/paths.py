@@ -20,6 +20,7 @@ IMAGE_SUFFIXES = ("png", "jpg", "webp")
 TEMPORARY = ".tmp"
 DAMAGED = ".damaged"
 """Ends the name of a file that was set aside."""
+TESTED_VERSIONS = "constraints.txt"  # in the package: a link to the project's own
 KEY_LENGTH = 64
 """Longest key. USTAR holds names of 100 bytes, and a key's longest member is `KEY.reference.webp`."""
 

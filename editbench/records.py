@@ -39,6 +39,8 @@ class Environment:
 
     packages: dict[str, str] = field(default_factory=dict)
     """Versions by package."""
+    devices: list[str] = field(default_factory=list)
+    """Such as `2 x cuda`."""
     edits: str = ""
     """Of a folder of scores: the path of its folder of edits, as seen from it."""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from editbench import console, identity, images, manifests, models
 from editbench.benchmarks.benchmark import Benchmark
-from editbench.edit import defaults, model_index, size
+from editbench.edit import cost, defaults, model_index, size
 from editbench.edit.editors import CONTROLS
 from editbench.edit.settings import EditSettings
 from editbench.edit.spool import Spool
@@ -164,6 +164,12 @@ class EditStage(FleetStage[EditManifest]):
             yield name, "the model's own" if settings[name] is None else identity.shown(settings[name])
         yield from ((name, settings[name]) for name in ("seed", "size", "dtype"))
         yield from (("shards", self.spool.shard_count), ("to edit", len(items)))
+
+    def model_calls(self, items: Sequence[int]) -> str:
+        return cost.model_calls(len(items), self.model.kind, self.settings)
+
+    def disk_use(self, items: Sequence[int]) -> str:
+        return f"{cost.disk_bytes(self.benchmark, items, self.settings):,}"
 
     def summary(self, manifest: EditManifest) -> Iterable[str]:
         counts = "".join(f", {count} {reason}" for reason, count in manifest.failures.items())

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from editbench import console, run_folder
 from editbench.errors import Incomplete
-from editbench.fleet import timings
+from editbench.fleet import forecast
 from editbench.fleet.devices import Devices
 from editbench.fleet.run_options import RunOptions
 from editbench.manifests import EditManifest, ScoreManifest
@@ -88,6 +88,14 @@ class Stage(ABC, Generic[Manifest]):
     @abstractmethod
     def describe(self, items: Sequence[int]) -> Iterable[tuple[str, object]]:
         """The rows of the dry run's table, with these items to do."""
+
+    @abstractmethod
+    def model_calls(self, items: Sequence[int]) -> str:
+        """How often these items call the model, for people."""
+
+    @abstractmethod
+    def disk_use(self, items: Sequence[int]) -> str:
+        """About what the results of these items take on disk, for people."""
 
     @abstractmethod
     def summary(self, manifest: Manifest) -> Iterable[str]:
@@ -174,6 +182,24 @@ def _work(stage: Stage[Manifest]) -> Manifest:
 
 
 def _explain(stage: Stage[Manifest]) -> None:
-    rows = [*stage.describe(stage.owed()), ("out", stage.paths.root)]
-    rows += [("seconds a sample, so far", f"{seconds:.2f}") for seconds in timings.pace(stage.paths)]
+    items: list[int] = stage.owed()
+    rows = [*stage.describe(items), ("out", stage.paths.root)]
+    rows += [
+        ("model calls", stage.model_calls(items)),
+        ("seconds, about", _seconds(stage, items)),
+        ("bytes on disk, about", stage.disk_use(items)),
+    ]
     console.show(console.escaped_table((f"{stage.name}, dry run", ""), rows))
+
+
+def _seconds(stage: Stage[Manifest], items: Sequence[int]) -> str:
+    """What all samples take at the pace of earlier runs, and whose pace that is."""
+    if not items:
+        return "0"
+    pace = forecast.pace(stage.paths, stage.identity, stage.devices)
+    if pace is None:
+        return "unknown: no earlier run of this model here"
+    ranks = stage.devices.count * stage.options.nnodes
+    seconds = pace.seconds * stage.sample_count(items) / min(ranks, len(items))
+    unlike = f", which had other {' and '.join(pace.unlike)}" if pace.unlike else ""
+    return f"{seconds:,.0f} ({pace.seconds:.3g} a sample in {pace.folder}{unlike}; ranks: {ranks})"

@@ -21,10 +21,10 @@ from editbench.fleet.run_options import RunOptions
 from editbench.manifests import EditsFacts, ScoreManifest
 from editbench.models import Kind, Model
 from editbench.paths import ScorePaths
-from editbench.records import ERROR, OUT_OF_RANGE, REFUSED, UNPARSED, Status
-from editbench.score import batching, rubric
+from editbench.records import ERROR, GENERATE, OUT_OF_RANGE, REFUSED, UNPARSED, Status
+from editbench.score import batching, cost, rubric
 from editbench.score.chunks import Chunks
-from editbench.score.items import JudgedItems
+from editbench.score.items import JudgedItem, JudgedItems
 from editbench.score.judge import DOWNLOAD, check_local
 from editbench.score.rubric import Rubric
 from editbench.score.settings import ScoreSettings
@@ -192,6 +192,21 @@ class ScoreStage(FleetStage[ScoreManifest]):
         yield "anchors", f"{anchors.root}, {len(self.items.anchors)} samples" if anchors else "none"
         yield from (("chunks", self.item_count), ("chunks to judge", len(items)))
         yield "rows to judge", self.sample_count(items)
+
+    def model_calls(self, items: Sequence[int]) -> str:
+        asked = cost.question_count(self._judged(items), self.rubric, self.settings)
+        again = (
+            ", and one for each reply that can't be read" if self.settings.forced and self.settings.readout == GENERATE else ""
+        )
+        return f"{asked:,}{again}"
+
+    def disk_use(self, items: Sequence[int]) -> str:
+        return f"{cost.disk_bytes(self._judged(items), self.rubric, self.settings):,}"
+
+    def _judged(self, items: Sequence[int]) -> list[JudgedItem]:
+        """What becomes the rows of these chunks."""
+        judged = [*self.cases]
+        return [judged[row] for chunk in items for row in self.chunks.rows_of(chunk)]
 
     def summary(self, manifest: ScoreManifest) -> Iterable[str]:
         mean, low, high = manifest.mean, manifest.min, manifest.max

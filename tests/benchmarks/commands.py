@@ -18,7 +18,7 @@ from editbench.benchmarks.benchmark import Benchmark
 from editbench.edit.spool import Spool
 from editbench.paths import RunPaths
 
-HELP_AIM, RESUME_AIM = 0.2, 2.0
+HELP_AIM, RESUME_AIM, VERIFY_AIM = 0.2, 2.0, 30.0
 _MEASURE = [sys.executable, "-I", "-S", str(Path(__file__).with_name("measure.py"))]
 _EDITBENCH = [sys.executable, "-m", "editbench"]
 _PATIENCE = 120.0
@@ -50,6 +50,21 @@ def commands(work: Path, say: Say, *, rows: int, samples: int, repeats: int) -> 
     note(Figure(f"{title}: edit, until the ranks are started", "s", launched, RESUME_AIM))
     note(*_parts(benchmark, spool, repeats))
     return found
+
+
+def verify(work: Path, say: Say, *, source: Path, samples: int, repeats: int) -> list[Figure]:
+    """Edits as large as those of `source`, a benchmark of photographs. Raises RuntimeError when a command fails."""
+    benchmark, edits = work / "photographs", work / "copies-of-photographs"
+    synthetic.repeated(source, benchmark, samples)
+    synthetic.copied(benchmark, edits)
+    size = sum(path.stat().st_size for path in edits.glob("*.tar")) / 1e9
+    figures = []
+    for options, aim in ((["--quick"], VERIFY_AIM), ([], None)):
+        title = " ".join(["verify", *options, f"of {samples:,} edits, {size:.1f} GB"])
+        figures += _command(title, [*_EDITBENCH, "verify", str(edits), *options], repeats, aim)
+    for figure in figures:
+        say(figure.line())
+    return figures
 
 
 def _command(name: str, command: list[str], repeats: int, aim: float | None = None) -> list[Figure]:

@@ -2,10 +2,11 @@
 
     python tests/benchmarks/run.py [--out FILE] [--quick] [--repeats N] [--part NAME ...]
 
-Seven parts: `edit` and `score` against bare loops over the same model calls (tiny checkpoints, one CPU thread), the commands
+Eight parts: `edit` and `score` against bare loops over the same model calls (tiny checkpoints, one CPU thread), the commands
 that need no model, the way from `edit` to `score` (handover), up to 1,024 simulated ranks on the real claims (scale), what the
-judge saves by reading pictures once and by writing nothing (judge), and the report on up to a million rows (report). Prints
-each figure as it comes and all of them at the end; the JSON file has every single measurement, with versions and settings.
+judge saves by reading pictures once and by writing nothing (judge), the report on up to a million rows (report), and looking
+through a folder of edits (verify). Prints each figure as it comes and all of them at the end; the JSON file has every single
+measurement, with versions and settings.
 Both sides of a ratio run in turn, but other work on the machine moves it all the same: by 2 % on two idle cores, by 20 % when a
 third process wants them. The share of the time without the model at work stays put.
 """
@@ -33,7 +34,7 @@ import typer
 from figures import Figure
 
 from editbench import atomic, console, run_folder, tiny
-from editbench.identity import SCHEMA
+from editbench.files import SCHEMA
 from editbench.paths import TinyPaths
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +54,7 @@ class Part(StrEnum):
     SCALE = "scale"
     JUDGE = "judge"
     REPORT = "report"
+    VERIFY = "verify"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,7 @@ def _measure(work: Path, parameters: Parameters, chosen: Sequence[Part]) -> dict
         Part.SCALE: _scale,
         Part.JUDGE: _judge,
         Part.REPORT: _report,
+        Part.VERIFY: _verify,
     }
     found: dict[str, list[Figure]] = {}
     for part in Part:
@@ -194,6 +197,11 @@ def _report(work: Path, parameters: Parameters, _: TinyPaths) -> Parts:
     """How the report takes to a usual benchmark, and to a million rows."""
     found = report_scale.report_scale(work, console.say, rows=parameters.report_rows, repeats=parameters.command_repeats)
     return {"report": found}
+
+
+def _verify(work: Path, parameters: Parameters, _: TinyPaths) -> Parts:
+    found = commands.verify(work, console.say, source=SAMPLE, samples=parameters.samples, repeats=parameters.command_repeats)
+    return {"verify": found}
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,10 @@ def _judgement(number: int, score: float | None) -> Judgement:
 def _edit(stored: shards.Stored) -> tuple[str, shards.Members]:
     name = stored.images(SOURCE)[0]
     source = stored.read(name)
-    edited = images.encode_png(images.decode(source, stored.key))
-    record = {**stored.record(), "edit": {"model": "copy"}}
-    return stored.key, {name: source, EDITED: edited, RECORD: orjson.dumps(record)}
+    record = {**stored.record(), "edit": {"flags": []}}
+    return stored.key, {name: source, EDITED: _png(source), RECORD: orjson.dumps(record)}
+
+
+@lru_cache(64)
+def _png(source: bytes) -> bytes:
+    return images.encode_png(images.decode(source, "a source"))

@@ -1,0 +1,35 @@
+"""What judging will take, told before anything is loaded: questions to the judge, and bytes on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from editbench.records import GENERATE, OK, Judgement
+from editbench.score import questions
+from editbench.score.batching import BYTES
+from editbench.score.items import JudgedItem
+from editbench.score.rubric import Rubric
+from editbench.score.rubric.question import Ask
+from editbench.score.settings import ScoreSettings
+
+
+def question_count(items: Iterable[JudgedItem], rubric: Rubric, settings: ScoreSettings) -> int:
+    """Each vote is a question of its own; of a sample without an edit there is none."""
+    return sum(settings.votes * len(_asks(item, rubric, settings)) for item in items)
+
+
+def disk_bytes(items: Iterable[JudgedItem], rubric: Rubric, settings: ScoreSettings) -> int:
+    """What the rows of these items take with replies as long as they may be."""
+    return sum(_row_bytes(item, _asks(item, rubric, settings), settings) for item in items)
+
+
+def _asks(item: JudgedItem, rubric: Rubric, settings: ScoreSettings) -> list[Ask]:
+    return questions.asks(item.sample, item.kinds, rubric, settings) if item.images else []
+
+
+def _row_bytes(item: JudgedItem, asks: list[Ask], settings: ScoreSettings) -> int:
+    common = {name: getattr(item.sample, name) for name in ("key", "id", "category", "language", "group")}
+    criteria = {criterion.name: float(criterion.highest) for ask in asks for criterion in ask.criteria}
+    row = Judgement(**common, status=OK, score=0.0, criteria=criteria, audit=item.audit)
+    replies = settings.votes * len(asks) * settings.max_new_tokens * BYTES if settings.readout == GENERATE else 0
+    return len(row.to_json()) + 1 + replies
