@@ -13,7 +13,7 @@ from typing import get_args, get_type_hints
 import pytest
 import typer.main
 
-from editbench import cli, options, rubric_cli
+from editbench import cli, console, files, identity, options, rubric_cli
 from editbench.benchmarks.benchmark import write_benchmark
 from editbench.errors import BUG, INCOMPLETE, OK, USAGE, Incomplete, Interrupted
 from editbench.paths import BenchmarkPaths, CheckpointPaths, EditPaths, PipelinePaths, TinyPaths
@@ -34,6 +34,7 @@ COMMANDS = {
     "rubric": "",
     "verify": "folders --quick --repair",
     "watch": "folder --progress --once",
+    "doctor": "--stage --benchmark --model",
     "tiny": "folder",
 }
 """A change here is a change for users: CHANGELOG.md names it."""
@@ -292,7 +293,22 @@ def test_a_dry_run_of_edit_counts_and_writes_nothing(run: Callable, benchmark: P
     status, said, complained = run("edit", benchmark, "--model", "copy", "--out", tmp_path / "out", "--dry-run")
     assert (status, complained) == (OK, "")
     assert "five, 5 samples" in said
+    assert "unknown: no earlier run of this model here" in said
     assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_takes_its_seconds_from_an_earlier_run(
+    run: Callable, benchmark: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console.out, "width", 200)
+    earlier = EditPaths(tmp_path / "earlier")
+    earlier.attempt(1).root.mkdir(parents=True)
+    model = {"kind": "control", "name": "copy"}
+    identity.settle(earlier.identity, identity.make("edit", model=model, settings={}))
+    files.dump(earlier.environment, {"devices": ["1 x cpu"]})
+    earlier.attempt(1).rank_timings(0).write_text('{"keys": ["a"], "seconds": {"compute": 60}}')
+    said = run("edit", benchmark, "--model", "copy", "--out", tmp_path / "out", "--dry-run", "--nproc", "2")[1]
+    assert "150 (60 a sample in " in said  # 5 samples, 2 ranks
 
 
 def test_a_folder_of_other_settings_is_refused_with_a_table(run: Callable, benchmark: Path, tmp_path: Path) -> None:

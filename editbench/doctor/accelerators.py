@@ -77,8 +77,7 @@ def _device(device: Device) -> Check:
 
 
 def _none(torch: Any) -> Check:
-    nodes = [path.name for pattern in DEVICE_NODES[:3] for path in Path("/dev").glob(pattern)]
-    if not nodes:
+    if not (nodes := _nodes()):
         return Check(
             what="accelerator", here="none", state=NOTE, remedy="No accelerator: models run on the CPU, one thread a rank."
         )
@@ -89,6 +88,11 @@ def _none(torch: Any) -> Check:
     )
     remedy = f"torch sees no accelerator, but /dev has {nodes[0]}: {why}."
     return Check(what="accelerator", here=f"none that torch sees (/dev/{nodes[0]})", state=NOTE, remedy=remedy)
+
+
+def _nodes() -> list[str]:
+    """What the drivers of NVIDIA and AMD put below /dev."""
+    return [path.name for pattern in DEVICE_NODES[:3] for path in Path("/dev").glob(pattern)]
 
 
 def _attention(torch: Any) -> Iterator[Check]:

@@ -6,6 +6,7 @@ import platform
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import metadata, resources
 
 from packaging.requirements import Requirement
@@ -18,6 +19,8 @@ from editbench.paths import TESTED_VERSIONS
 
 PROJECT = "editbench"
 OLDEST_PYTHON = (3, 11)
+BUNDLES = ("all", "dev")
+"""Extras that stand for others, or are for those who work on it."""
 OPTIONAL = {"flash-attn": ("score",)}
 """What no stage asks for, and is used where it is there: attention over all pictures of a batch at once."""
 
@@ -33,6 +36,8 @@ def checks() -> Iterator[Check]:
     versions = tested()
     for name, (requirement, stages) in needed.items():
         yield _package(requirement, stages, versions.get(name, ""))
+    for requirement, extra in _optional():
+        yield _addition(requirement, extra, versions.get(canonicalize_name(requirement.name), ""))
     for name, stages in OPTIONAL.items():
         if (version := _version(name)) is not None:
             yield Check(what=name, here=version, stages=stages)
@@ -73,17 +78,37 @@ def _needed() -> dict[str, tuple[Requirement, tuple[str, ...]]]:
     return needed
 
 
+def _optional() -> Iterator[tuple[Requirement, str]]:
+    """What the other extras ask for, with the extra: no stage stops without it."""
+    for text in metadata.requires(PROJECT) or ():
+        requirement = Requirement(text)
+        match = re.search(r"extra == ['\"]([\w-]+)", str(requirement.marker))
+        if match and match[1] not in (*STAGES, *BUNDLES) and canonicalize_name(requirement.name) != PROJECT:
+            yield requirement, match[1]
+
+
+def _addition(requirement: Requirement, extra: str, tested: str) -> Check:
+    check = _package(requirement, (f"extra {extra}",), tested)
+    if check.state == OK:
+        return check
+    return replace(check, state=NOTE, remedy=f"For {extra} alone, {requirement.name}: {_install(extra)}")
+
+
+def _install(extras: str) -> str:
+    return f"pip install -c constraints.txt -e '.{f'[{extras}]' if extras else ''}'"
+
+
 def _package(requirement: Requirement, stages: tuple[str, ...], tested: str) -> Check:
     name, version = requirement.name, _version(requirement.name)
-    extra = "" if stages == STAGES else f"[{','.join(stages)}]"
-    remedy = f"{name}: pip install -c constraints.txt -e '.{extra}'"
+    install = _install("" if stages == STAGES else ",".join(stages))
+    remedy = f"{name}: {install}"
     if version is None:
         return Check(what=name, here="missing", tested=tested, state=FAULT, stages=stages, remedy=remedy)
     if not requirement.specifier.contains(version, prereleases=True):
         here = f"{version}, and {requirement.specifier} is needed"
         return Check(what=name, here=here, tested=tested, state=FAULT, stages=stages, remedy=remedy)
     if tested and _public(version) != _public(tested):
-        untested = f"{name} {version} is not the version of the tests. If something goes wrong: {remedy.partition(': ')[2]}"
+        untested = f"{name} {version} is not the version of the tests. If something goes wrong: {install}"
         return Check(what=name, here=version, tested=tested, state=NOTE, stages=stages, remedy=untested)
     return Check(what=name, here=version, tested=tested, state=OK, stages=stages)
 

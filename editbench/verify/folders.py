@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from editbench import edits, files, identity, shards
+from editbench import console, edits, files, identity, shards
 from editbench.benchmarks.benchmark import sample_of
 from editbench.edits import Entry, entry_of, flagged
 from editbench.errors import UserError
@@ -98,7 +98,12 @@ def _examine(
     if entries is None:
         pairs = [(path, None) for path in folder.all_shards()]
     with ThreadPoolExecutor(THREADS) as pool:
-        return [*pool.map(lambda pair: tars.examine(pair[0], pair[1], read, decode=decode), pairs)]
+        examined: list[Examined[Record]] = []
+        with console.progress("shards looked at", len(pairs)) as advance:
+            for shard in pool.map(lambda pair: tars.examine(pair[0], pair[1], read, decode=decode), pairs):
+                examined.append(shard)
+                advance()
+        return examined
 
 
 def _of(examined: Sequence[Examined[Record]]) -> Iterator[Finding]:

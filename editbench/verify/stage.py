@@ -199,8 +199,8 @@ def _left(verdict: Verdict) -> EditbenchError | None:
     """What is left to do where `mend` has set aside what it could; None where the folder is whole by now."""
     if beyond := [finding.message for finding in verdict.findings if not (finding.mendable or finding.orphan)]:
         message = "\n".join([f"{verdict.root} can't be repaired:", *beyond])
-        return UserError(message, f"Restore it, or make it again with `editbench {verdict.command}` and another --out.")
+        return UserError(message, "Restore it, or make it again with another --out.")
     if any(_mended(finding) for finding in verdict.findings):
-        remedy = f"Run the same `editbench {verdict.command}` again: it makes just that, and keeps the rest."
+        remedy = "Run the command that made it once more: it makes just that again, and keeps the rest."
         return Incomplete(f"{verdict.root} lacks what was set aside", remedy)
     return None

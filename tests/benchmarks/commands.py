@@ -14,9 +14,11 @@ import orjson
 import synthetic
 from figures import Figure
 
+from editbench import images
 from editbench.benchmarks.benchmark import Benchmark
 from editbench.edit.spool import Spool
-from editbench.paths import RunPaths
+from editbench.edits import Edits
+from editbench.paths import EDITED, RunPaths
 
 HELP_AIM, RESUME_AIM, VERIFY_AIM = 0.2, 2.0, 30.0
 _MEASURE = [sys.executable, "-I", "-S", str(Path(__file__).with_name("measure.py"))]
@@ -62,9 +64,19 @@ def verify(work: Path, say: Say, *, source: Path, samples: int, repeats: int) ->
     for options, aim in ((["--quick"], VERIFY_AIM), ([], None)):
         title = " ".join(["verify", *options, f"of {samples:,} edits, {size:.1f} GB"])
         figures += _command(title, [*_EDITBENCH, "verify", str(edits), *options], repeats, aim)
+    figures.append(Figure("bytes a pixel of an edit", "", [_bytes_a_pixel(edits)]))
     for figure in figures:
         say(figure.line())
     return figures
+
+
+def _bytes_a_pixel(edits: Path) -> float:
+    pixels = size = 0
+    for entry in Edits.open(edits, verify=False).entries[:100]:
+        data = entry.stored.read(EDITED)
+        width, height = images.size(data, EDITED)
+        pixels, size = pixels + width * height, size + len(data)
+    return size / pixels
 
 
 def _command(name: str, command: list[str], repeats: int, aim: float | None = None) -> list[Figure]:

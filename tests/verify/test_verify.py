@@ -274,7 +274,7 @@ def test_repair_keeps_all_that_is_whole(edits: EditPaths) -> None:
     flip(edits.shard(1), "social", "edited.png")
     with pytest.raises(Incomplete, match="lacks what was set aside") as caught:
         verify([edits.root], repair=True)
-    assert "the same `editbench edit` again" in caught.value.remedy
+    assert "the command that made it once more" in caught.value.remedy
     names = sorted(path.name for path in edits.root.iterdir() if path.name.startswith(("edits-", "manifest")))
     assert names == ["edits-00000.tar", "edits-00001.tar.damaged", "edits-00002.tar", "manifest.json.damaged"]
     assert edits.shard(0).read_bytes() == before
