@@ -6,22 +6,22 @@ from pathlib import Path
 from editbench.edits import Edits
 from editbench.records import EXPECTED
 from editbench.score import cost, rubric
-from editbench.score.items import Cases
+from editbench.score.items import JudgedItems
 from editbench.score.settings import ScoreSettings
 
 
 def test_every_vote_about_every_edit_is_a_question(make_edits: Callable[..., Path]) -> None:
     five = rubric.load("five")
-    cases = Cases.of(Edits.open(make_edits(failed=("causal",))).entries, (), five)
-    assert cost.question_count(cases, five, ScoreSettings()) == 4
-    assert cost.question_count(cases, five, ScoreSettings(votes=3)) == 12
+    items = JudgedItems.of(Edits.open(make_edits(failed=("causal",))).entries, (), five)
+    assert cost.question_count(items, five, ScoreSettings()) == 4
+    assert cost.question_count(items, five, ScoreSettings(votes=3)) == 12
     assert cost.question_count([], five, ScoreSettings()) == 0
 
 
 def test_bytes_grow_with_the_replies(make_edits: Callable[..., Path]) -> None:
     five = rubric.load("five")
-    cases = Cases.of(Edits.open(make_edits()).entries, (), five)
-    sizes = [cost.disk_bytes(cases, five, ScoreSettings(max_new_tokens=tokens)) for tokens in (100, 200)]
+    items = JudgedItems.of(Edits.open(make_edits()).entries, (), five)
+    sizes = [cost.disk_bytes(items, five, ScoreSettings(max_new_tokens=tokens)) for tokens in (100, 200)]
     assert sizes[1] - sizes[0] == 5 * 100 * 3
-    without = cost.disk_bytes(cases, five, ScoreSettings(readout=EXPECTED))
+    without = cost.disk_bytes(items, five, ScoreSettings(readout=EXPECTED))
     assert without == sizes[0] - 5 * 100 * 3
