@@ -23,6 +23,10 @@ from editbench import files
 from editbench.errors import UserError
 from editbench.paths import CheckpointPaths, PipelinePaths
 
+FEW = (CheckpointPaths(Path()).config.name, PipelinePaths(Path()).index.name)
+"""Files to ask the hub's cache for: a snapshot without those that `fetch` leaves out counts as incomplete, unless few are
+asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class _WeightsIndex:
@@ -191,9 +195,7 @@ def _commit(repository: str, revision: str | None) -> str:
     except HfHubHTTPError.__bases__ as error:  # OSError, and what its HTTP client raises (httpx, in some versions httpx2)
         reason = error
     try:
-        # A snapshot without the files that `fetch` leaves out counts as incomplete, unless these few are asked for.
-        few = [CheckpointPaths(Path()).config.name, PipelinePaths(Path()).index.name]
-        return Path(snapshot_download(repository, revision=revision, local_files_only=True, allow_patterns=few)).name
+        return Path(snapshot_download(repository, revision=revision, local_files_only=True, allow_patterns=[*FEW])).name
     except LocalEntryNotFoundError:
         remedy = "Mend the connection, or name a local folder."
         raise UserError(

@@ -79,8 +79,9 @@ def _folder(resolved: Model) -> Path | None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
+    wanted = {"revision": resolved.identity["revision"], "allow_patterns": [*models.FEW]}
     try:
-        folder = Path(snapshot_download(resolved.name, revision=resolved.identity["revision"], local_files_only=True))
+        folder = Path(snapshot_download(resolved.name, local_files_only=True, **wanted))
         _stages(folder)
     except (LocalEntryNotFoundError, UserError):
         return None

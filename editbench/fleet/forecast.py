@@ -31,32 +31,38 @@ class Pace:
 def pace(paths: RunPaths, wanted: Mapping[str, Any], devices: Devices) -> Pace | None:
     """Of earlier attempts in this folder; else of the newest run beside it of the same stage and model on the same kind of
     device. `wanted`: the identity of the run. None where there is no such run."""
-    for seconds in timings.pace(paths):
+    if (seconds := timings.pace(paths)) is not None:
         return Pace(seconds, paths.root)
     beside = sorted(_beside(paths.root), key=_began, reverse=True)
-    return next((found for run in beside for found in _like(run, wanted, devices)), None)
+    return next(filter(None, (_like(run, wanted, devices) for run in beside)), None)
 
 
 def _beside(root: Path) -> Iterator[RunPaths]:
-    parent = root.absolute().parent
-    if parent.is_dir():
-        yield from (RunPaths(folder) for folder in parent.iterdir() if (folder / root.name) != root and folder.is_dir())
+    """Runs in the same folder. What may not be looked into says nothing."""
+    with contextlib.suppress(OSError):
+        for folder in root.absolute().parent.iterdir():
+            run = RunPaths(folder)
+            with contextlib.suppress(OSError):
+                if folder.name != root.absolute().name and run.identity.is_file() and run.environment.is_file():
+                    yield run
 
 
 def _began(run: RunPaths) -> float:
-    return run.environment.stat().st_mtime if run.environment.is_file() else 0.0
+    return run.environment.stat().st_mtime
 
 
-def _like(run: RunPaths, wanted: Mapping[str, Any], devices: Devices) -> Iterator[Pace]:
+def _like(run: RunPaths, wanted: Mapping[str, Any], devices: Devices) -> Pace | None:
     """The pace of a run that can be compared. What can't be read says nothing."""
-    with contextlib.suppress(UserError):
-        if not (run.identity.is_file() and run.environment.is_file()):
-            return
+    try:
         there = identity.load(run.identity)
         kinds = {text.rpartition(" ")[2] for text in files.load(run.environment, Environment).devices}
-        if (there.get("stage"), there.get("model"), kinds) != (wanted["stage"], wanted["model"], {devices.kind}):
-            return
-        unlike = {name for name, _, _ in identity.differences(there.get("settings") or {}, wanted["settings"])}
-        unlike |= {name for name in ("benchmark", "rubric") if there.get(name) != wanted.get(name)}
-        for seconds in timings.pace(run):
-            yield Pace(seconds, run.root, tuple(sorted(unlike.difference(FREE))))
+        seconds = timings.pace(run)
+    except (UserError, OSError):
+        return None
+    if seconds is None or (there.get("stage"), there.get("model"), kinds) != (wanted["stage"], wanted["model"], {devices.kind}):
+        return None
+    names = {"settings": wanted["settings"], **{name: wanted.get(name) for name in ("benchmark", "rubric")}}
+    unlike = {
+        name.removeprefix("settings.") for name, _, _ in identity.differences({name: there.get(name) for name in names}, names)
+    }
+    return Pace(seconds, run.root, tuple(sorted(unlike.difference(FREE))))

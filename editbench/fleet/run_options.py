@@ -43,7 +43,7 @@ class RunOptions:
     rdzv_endpoint: Annotated[str, Option(metavar="HOST:PORT", help="A free port on the head.")] = ""
     rdzv_id: Annotated[str, Option(help="Name of the job, the same on all machines.")] = "editbench"
     progress: Progress = "auto"
-    dry_run: Annotated[bool, Option("--dry-run", help="Check everything, count, load nothing.")] = False
+    dry_run: Annotated[bool, Option("--dry-run", help="Check everything, count, estimate the cost; load nothing.")] = False
     fresh: Annotated[bool, Option("--fresh", help="Start over; what is there is moved aside, never deleted.")] = False
 
     def check(self) -> None:

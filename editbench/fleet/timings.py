@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
 
-import orjson
+from msgspec import Meta
 
-from editbench import atomic
+from editbench import atomic, files
+from editbench.errors import UserError
 from editbench.paths import RunPaths
+
+
+@dataclass(frozen=True, slots=True)
+class _Seconds:
+    compute: Annotated[float, Meta(ge=0)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """A row, as far as it is read back."""
+
+    keys: list[str]
+    seconds: _Seconds
 
 
 def merge(paths: RunPaths) -> None:
@@ -15,11 +32,14 @@ def merge(paths: RunPaths) -> None:
     atomic.write(paths.timings, (row + b"\n" for row in _rows(paths)))
 
 
-def pace(paths: RunPaths) -> Iterator[float]:
-    """Mean seconds a sample on the device, if some are known."""
-    rows = [orjson.loads(row) for row in _rows(paths)]
-    if rows:
-        yield sum(row["seconds"]["compute"] for row in rows) / sum(len(row["keys"]) for row in rows)
+def pace(paths: RunPaths) -> float | None:
+    """Mean seconds a sample on the device; None where no item has been timed. Rows that can't be read are left out."""
+    seconds, samples = 0.0, 0
+    for row in _rows(paths):
+        with contextlib.suppress(UserError):
+            timed = files.checked(files.parse(row, paths.timings.name), _Timed, paths.timings.name)
+            seconds, samples = seconds + timed.seconds.compute, samples + len(timed.keys)
+    return seconds / samples if samples else None
 
 
 def _rows(paths: RunPaths) -> Iterator[bytes]:

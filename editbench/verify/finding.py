@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+
+
+class Kind(StrEnum):
+    BENCHMARK = "benchmark"
+    EDITS = "edits"
+    SCORES = "scores"
+    UNKNOWN = "unknown"
+    """No folder of ours, or none at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +32,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`summary`: what is there, for people. `command`: what makes the folder. A folder without findings is whole."""
+    """`summary`: what is there, for people. A folder without findings is whole."""
 
     root: Path
-    command: str
+    kind: Kind
     summary: str
     findings: Sequence[Finding]

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,8 +27,15 @@ THREADS = min(8, os.cpu_count() or 1)
 """Shards looked at at a time: hashing and decoding let go of the interpreter. Each has one picture in memory."""
 
 Record = TypeVar("Record")
-Listing = tuple[str, list[Finding], list[str]]
-"""What there is, for people; what is wrong with it; and the keys of its samples, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What there is, for people; what is wrong with it; and the keys of its samples."""
+
+    summary: str
+    findings: Sequence[Finding]
+    keys: Sequence[str]
 
 
 def benchmark(root: Path, manifest: BenchmarkManifest | None, *, decode: bool) -> Listing:
@@ -41,7 +49,7 @@ def benchmark(root: Path, manifest: BenchmarkManifest | None, *, decode: bool) -
         message = f"{paths.manifest} counts other samples by category than there are"
         findings.append(Finding(paths.manifest, message, mendable=False))
     keys = [sample.key for sample in samples]
-    return f"{name}, {len(samples)} samples in {len(examined)} shards", findings, keys
+    return Listing(f"{name}, {len(samples)} samples in {len(examined)} shards", findings, keys)
 
 
 def edits_folder(root: Path, manifest: EditManifest | None, *, decode: bool) -> Listing:
@@ -55,7 +63,8 @@ def edits_folder(root: Path, manifest: EditManifest | None, *, decode: bool) -> 
         waiting = [*_examined_spool(paths, decode)]
         findings += _of(waiting)
         keys = sorted({*keys, *(key for shard in waiting for key in shard.records)})
-        return f"edits, {len(keys)} samples so far", findings, keys
+        findings += _unreadable(paths.failures, Failure)
+        return Listing(f"edits, {len(keys)} samples so far", findings, keys)
     findings += [_orphan(path) for path in (*sorted(paths.all_spooled()), *sorted(paths.all_failed()))]
     summary = f"edits, {manifest.edited} of {manifest.samples} samples in {len(manifest.shards)} shards{flagged(manifest)}"
     try:
@@ -65,7 +74,7 @@ def edits_folder(root: Path, manifest: EditManifest | None, *, decode: bool) -> 
             edits.merged(paths, [entry for shard in examined for entry in shard.records.values()], failures, "")
     except UserError as error:
         findings.append(Finding(paths.failures, str(error)))
-    return summary, findings, keys
+    return Listing(summary, findings, keys)
 
 
 def incomplete(paths: EditPaths) -> list[Path]:
@@ -87,7 +96,8 @@ def unlike_identity(paths: RunPaths, manifest: object) -> Iterator[Finding]:
         yield Finding(paths.identity, str(error), mendable=False)
         return
     if (digest := getattr(manifest, "identity", None)) is not None and settled["digest"] != digest:
-        yield Finding(paths.manifest, f"{paths.manifest} is of another run than {paths.identity.name}")
+        message = f"{paths.manifest} is of another run than {paths.identity.name}"
+        yield Finding(paths.manifest, message, mendable=False)
 
 
 def _examine(
@@ -130,7 +140,14 @@ def _examined_spool(paths: EditPaths, decode: bool) -> Iterator[Examined[Entry]]
         else:
             yield examined
     for path in sorted(paths.all_failed()):
-        try:
-            files.load(path, Failure)
-        except UserError as error:
-            yield Examined(path, [Finding(path, str(error))])
+        yield Examined(path, [*_unreadable(path, Failure)])
+
+
+def _unreadable(path: Path, kind: type) -> Iterator[Finding]:
+    """Of a file of rows, if there is one."""
+    try:
+        if path.exists():
+            for _ in files.rows(path, kind):
+                pass
+    except UserError as error:
+        yield Finding(path, str(error))

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
+from huggingface_hub import constants
 
 from editbench.doctor import room
 from editbench.doctor.accelerators import Device
@@ -90,6 +91,21 @@ def test_a_model_of_the_hub_is_measured_by_what_is_downloaded_of_it(monkeypatch:
         ("disk for the model", "fault"),
         ("memory for the model", "ok"),
     ]
+
+
+def test_a_model_of_the_cache_needs_no_hub(checkpoints: TinyPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = "0" * 40
+    repository = tmp_path / "hub" / "models--Org--Judge"
+    snapshot = shutil.copytree(checkpoints.judge, repository / "snapshots" / commit)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(room, "memory", lambda: (10**12, 10**12))
+    assert [(check.state, check.stages) for check in room.model("Org/Judge", [])] == 2 * [("ok", ("score",))]
+    CheckpointPaths(snapshot).weights()[0].unlink()
+    (check,) = room.model("Org/Judge", [])
+    assert "not whole in the cache, and the hub does not answer" in check.here
 
 
 def test_memory_is_that_of_the_machine() -> None:

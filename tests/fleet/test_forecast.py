@@ -54,6 +54,8 @@ def test_runs_that_can_not_be_compared_say_nothing(tmp_path: Path, other: dict[s
 def test_what_can_not_be_read_says_nothing(tmp_path: Path) -> None:
     run(tmp_path / "broken", 3.0).identity.write_bytes(b"{")
     run(tmp_path / "idle", 3.0).attempt(1).rank_timings(0).unlink()
+    garbage = run(tmp_path / "garbage", 3.0).attempt(1).rank_timings(0)
+    garbage.write_bytes(b'{"keys": 3}\n[}\n{"keys": [], "seconds": {"compute": 1}}\n')
     (tmp_path / "file").touch()
     assert forecast.pace(RunPaths(tmp_path / "mine"), about(), CPU) is None
     assert forecast.pace(RunPaths(tmp_path / "nowhere" / "mine"), about(), CPU) is None

@@ -9,7 +9,7 @@ import orjson
 from processes import Command, digests
 
 from editbench.paths import ScorePaths, TinyPaths
-from editbench.verify.stage import examine
+from editbench.verify.opening import examine
 
 DRAWN = ("--votes", "2", "--temperature", "1", "--max-new-tokens", "4", "--max-pixels", "65536", "--batch-tokens", "600")
 

@@ -17,7 +17,9 @@ from editbench.errors import Incomplete, UserError
 from editbench.fleet.run_options import RunOptions
 from editbench.manifests import BenchmarkManifest, EditManifest, EditsFacts, Named, RowsEntry, ScoreManifest
 from editbench.paths import BenchmarkPaths, EditPaths, ScorePaths
-from editbench.verify.stage import examine, mend, verify
+from editbench.verify.opening import examine
+from editbench.verify.repair import set_aside
+from editbench.verify.stage import verify
 
 ROWS = "".join(
     f'{{"key":"{key}","id":"i","category":"c","language":"en","group":"g","status":"ok","score":1.0}}\n' for key in "ab"
@@ -236,10 +238,12 @@ def test_a_folder_that_is_not_finished_is_looked_at_all_the_same(edits: EditPath
     assert told(scores.root) == [("manifest.json", ""), ("00001.jsonl", "")]
 
 
-def test_what_is_no_folder_of_ours_is_refused(tmp_path: Path) -> None:
-    for root in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(UserError, match="not a finished folder"):
-            verify([root])
+def test_what_is_no_folder_of_ours_is_told_and_left_alone(tmp_path: Path, benchmark: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with pytest.raises(UserError) as caught:
+        verify([tmp_path / "other", tmp_path / "missing", benchmark], repair=True)
+    assert str(caught.value).count("not a finished folder") == 2
+    assert [*(tmp_path / "other").iterdir()] == []
 
 
 def test_nothing_that_was_set_aside_is_written_over(tmp_path: Path) -> None:
@@ -254,10 +258,10 @@ def test_nothing_that_was_set_aside_is_written_over(tmp_path: Path) -> None:
 def test_a_folder_in_which_a_run_is_at_work_is_not_repaired(edits: EditPaths) -> None:
     from editbench import run_folder
 
-    edits.shard(0).unlink()
+    edits.shard(0).write_bytes(b"")
     verdict = examine([edits.root])[0]
     with run_folder.locked(edits), pytest.raises(UserError, match="another run is at work"):
-        mend(verdict)
+        set_aside(verdict)
     assert edits.manifest.exists()
 
 
