@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from tarfile import BLOCKSIZE
 
 from editbench import images
 from editbench.benchmarks.benchmark import Benchmark
@@ -36,10 +37,16 @@ def disk_bytes(benchmark: Benchmark, samples: Sequence[int], settings: EditSetti
     """About what the edits of these samples take: their members again, and the edited pictures."""
     if not samples:
         return 0
-    inputs = sum(span.size for index in samples for span in benchmark.stored[index].spans.values())
+    inputs = sum(_in_tar(span.size) for index in samples for span in benchmark.stored[index].spans.values())
     every = -(-len(samples) // LOOKED_AT)
     areas = [*_areas(benchmark, samples[::every], settings)]
-    return inputs + round(len(samples) * BYTES_A_PIXEL * sum(areas) / len(areas)) if areas else inputs
+    edited = round(BYTES_A_PIXEL * sum(areas) / len(areas)) if areas else 0
+    return inputs + len(samples) * _in_tar(edited)
+
+
+def _in_tar(size: int) -> int:
+    """A member has a header of one block, and fills whole blocks."""
+    return BLOCKSIZE * (1 - size // -BLOCKSIZE)
 
 
 def _areas(benchmark: Benchmark, samples: Sequence[int], settings: EditSettings) -> Iterator[int]:
