@@ -45,7 +45,7 @@ class Edits:
         if not paths.manifest.exists():
             remedy = "Run the same `editbench edit` command again; it goes on where it stopped."
             raise UserError(f"{root} has no {paths.manifest.name}: editing is not finished", remedy)
-        remedy = "Restore the folder, or remove its shards and run `editbench edit` again."
+        remedy = f"Restore the folder, or run `editbench verify --repair {root}` and then the command that made it."
         manifest = manifests.load(paths.manifest, EditManifest, remedy)
         failures = read_failures(paths, manifest, remedy)
         stored = shards.open_listed(paths, manifest.shards, verify=verify, remedy=remedy)

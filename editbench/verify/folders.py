@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,12 +42,13 @@ def benchmark(root: Path, manifest: BenchmarkManifest | None, *, decode: bool) -
     """`manifest`: None where it is missing or broken."""
     paths = BenchmarkPaths(root)
     examined = _examine(paths, manifest.shards if manifest else None, sample_of, decode)
-    findings = [*_of(examined), *_orphans(paths, manifest.shards if manifest else None)]
+    findings = [*_of(examined)]
     samples: list[Sample] = [record for shard in examined for record in shard.records.values()]
     name = f"benchmark {manifest.name}" if manifest else "benchmark"
     if manifest and not findings and Counter(sample.category for sample in samples) != manifest.categories:
         message = f"{paths.manifest} counts other samples by category than there are"
         findings.append(Finding(paths.manifest, message, mendable=False))
+    findings += _orphans(paths, manifest.shards if manifest else None)
     keys = [sample.key for sample in samples]
     return Listing(f"{name}, {len(samples)} samples in {len(examined)} shards", findings, keys)
 
@@ -55,9 +56,8 @@ def benchmark(root: Path, manifest: BenchmarkManifest | None, *, decode: bool) -
 def edits_folder(root: Path, manifest: EditManifest | None, *, decode: bool) -> Listing:
     """As `benchmark`. Without a manifest the run has not finished, and what waits in the spool is looked at too."""
     paths = EditPaths(root)
-    listed = manifest.shards if manifest else None
-    examined = _examine(paths, listed, entry_of, decode)
-    findings = [*_of(examined), *_orphans(paths, listed), *unlike_identity(paths, manifest)]
+    examined = _examine(paths, manifest.shards if manifest else None, entry_of, decode)
+    findings = [*_of(examined), *unlike_identity(paths, manifest)]
     keys = [key for shard in examined for key in shard.records]
     if manifest is None:
         waiting = [*_examined_spool(paths, decode)]
@@ -65,7 +65,6 @@ def edits_folder(root: Path, manifest: EditManifest | None, *, decode: bool) -> 
         keys = sorted({*keys, *(key for shard in waiting for key in shard.records)})
         findings += _unreadable(paths.failures, Failure)
         return Listing(f"edits, {len(keys)} samples so far", findings, keys)
-    findings += [_orphan(path) for path in (*sorted(paths.all_spooled()), *sorted(paths.all_failed()))]
     summary = f"edits, {manifest.edited} of {manifest.samples} samples in {len(manifest.shards)} shards{flagged(manifest)}"
     try:
         failures = edits.read_failures(paths, manifest, "")
@@ -74,14 +73,35 @@ def edits_folder(root: Path, manifest: EditManifest | None, *, decode: bool) -> 
             edits.merged(paths, [entry for shard in examined for entry in shard.records.values()], failures, "")
     except UserError as error:
         findings.append(Finding(paths.failures, str(error)))
+    findings += _orphans(paths, manifest.shards)
+    findings += [_orphan(path) for path in (*sorted(paths.all_spooled()), *sorted(paths.all_failed()))]
     return Listing(summary, findings, keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Settings of a run that say which samples it has, and which go into one shard."""
+
+    shard_size: int = 0
+    categories: list[str] = field(default_factory=list)
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    settings: Asked
+
+
+def asked(paths: EditPaths) -> Asked:
+    """What the run's identity says. Raises UserError for one that can't be read."""
+    return files.checked(identity.load(paths.identity), _Identity, str(paths.identity)).settings
 
 
 def incomplete(paths: EditPaths) -> list[Path]:
     """The shards of a run that hold fewer samples than a shard can. Those that can't be read are left out."""
     short: list[Path] = []
     with contextlib.suppress(UserError):
-        size = identity.load(paths.identity).get("settings", {}).get("shard_size", 0)
+        size = asked(paths).shard_size
         for path in paths.all_shards():
             with contextlib.suppress(UserError):
                 short += [path] if len(shards.index(path)) < size else []
@@ -107,13 +127,16 @@ def _examine(
     pairs: list[tuple[Path, ShardEntry | None]] = [(folder.listed(entry.name), entry) for entry in entries or ()]
     if entries is None:
         pairs = [(path, None) for path in folder.all_shards()]
-    with ThreadPoolExecutor(THREADS) as pool:
-        examined: list[Examined[Record]] = []
+    examined: list[Examined[Record]] = []
+    pool = ThreadPoolExecutor(THREADS)
+    try:
         with console.progress("shards looked at", len(pairs)) as advance:
             for shard in pool.map(lambda pair: tars.examine(pair[0], pair[1], read, decode=decode), pairs):
                 examined.append(shard)
                 advance()
-        return examined
+    finally:
+        pool.shutdown(cancel_futures=True)  # else an interrupt would wait for all shards
+    return examined
 
 
 def _of(examined: Sequence[Examined[Record]]) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from editbench import files, identity, manifests
+from editbench import files, manifests
 from editbench.benchmarks.benchmark import Benchmark
 from editbench.errors import UserError
 from editbench.manifests import BenchmarkManifest, EditManifest, ScoreManifest
@@ -112,8 +112,8 @@ def _unlike(one: _Opened, keys: Sequence[str], other: _Opened, path: Path, menda
 def _selected(edits: _Opened, benchmark: _Opened) -> Sequence[str]:
     """Keys of the samples that the run was to edit."""
     try:
-        settings = identity.load(RunPaths(edits.verdict.root).identity).get("settings", {})
-        chosen = Benchmark.open(benchmark.verdict.root, verify=False)
-        return [sample.key for sample in chosen.select(settings.get("categories") or (), settings.get("limit")).samples]
-    except (UserError, AttributeError, TypeError):  # an identity of another version, or a broken one, told elsewhere
+        asked = folders.asked(EditPaths(edits.verdict.root))
+        chosen = Benchmark.open(benchmark.verdict.root, verify=False).select(asked.categories, asked.limit)
+    except UserError:  # an identity that is broken, which is told elsewhere
         return edits.keys
+    return [sample.key for sample in chosen.samples]

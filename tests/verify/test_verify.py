@@ -265,6 +265,29 @@ def test_a_folder_in_which_a_run_is_at_work_is_not_repaired(edits: EditPaths) ->
     assert edits.manifest.exists()
 
 
+def test_nothing_is_moved_out_of_a_folder_that_is_a_link(edits: EditPaths, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "social.tar").write_bytes(b"")
+    edits.spool.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="is a link"):
+        verify([edits.root], repair=True)
+    assert (tmp_path / "elsewhere" / "social.tar").exists()
+
+
+def test_settings_that_can_not_be_are_no_crash(folders: Path, edits: EditPaths) -> None:
+    manifest = manifests.load(edits.manifest, EditManifest)
+    settled = identity.make("edit", settings={"shard_size": "two", "categories": 3})
+    edits.identity.unlink()
+    identity.settle(edits.identity, settled)
+    digest = manifests.load(BenchmarkPaths(folders / "bench").manifest, BenchmarkManifest).digest
+    named = replace(manifest.benchmark, digest=digest)
+    replace(manifest, identity=settled["digest"], benchmark=named).dump(edits.manifest)
+    assert told(folders / "bench", edits.root) == []
+    edits.failures.write_bytes(b"{")
+    with pytest.raises(Incomplete):
+        verify([edits.root], repair=True)
+
+
 def test_a_manifest_that_is_broken_is_made_again_from_what_is_there(edits: EditPaths) -> None:
     edits.manifest.write_bytes(orjson.dumps({"schema": 1, "edited": "many"}))
     assert told(edits.root) == [("manifest.json", "")]
