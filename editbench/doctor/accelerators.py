@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.filesize import decimal
 
-from editbench.doctor.check import FAULT, MODEL_STAGES, NOTE, Check
+from editbench.doctor.check import FAULT, NOTE, Check
 from editbench.fleet.devices import DEVICE_NODES
 
 
@@ -21,17 +21,21 @@ class Device(NamedTuple):
     free: int | None
 
 
-def checks(devices: list[Device]) -> Iterator[Check]:
-    """The devices are added to `devices`, for what else wants to know them."""
+def look() -> tuple[list[Check], list[Device]]:
+    """What there is to tell, and the devices. Nothing where torch is not installed: that is told of the packages."""
     try:
         import torch
+    except ModuleNotFoundError:
+        return [], []
     except (ImportError, OSError) as error:  # OSError: a library that it is linked with
-        if not isinstance(error, ModuleNotFoundError):
-            remedy = "torch does not load: install the build for this machine with pip install -c constraints.txt torch"
-            yield Check(what="torch", here=f"does not load: {_line(error)}", state=FAULT, stages=MODEL_STAGES, remedy=remedy)
-        return  # that it is missing is told of the packages
+        remedy = "torch does not load: install the build for this machine with pip install -c constraints.txt torch"
+        return [Check(what="torch", here=f"does not load: {_line(error)}", state=FAULT, remedy=remedy)], []
+    devices = _devices(torch)
+    return [*_checks(torch, devices)], devices
+
+
+def _checks(torch: Any, devices: Sequence[Device]) -> Iterator[Check]:
     yield Check(what="torch's build", here=_build(torch))
-    devices += _devices(torch)
     yield from (_device(device) for device in devices) if devices else [_none(torch)]
     if devices and devices[0].kind == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         remedy = f"{devices[0].name} has no bfloat16, which --dtype auto takes: give --dtype float16."

@@ -9,7 +9,6 @@ from rich.table import Table
 
 from editbench import console
 from editbench.doctor import accelerators, hub, packages
-from editbench.doctor.accelerators import Device
 from editbench.doctor.check import FAULT, NOTE, OK, STAGES, Check
 from editbench.errors import UserError
 
@@ -41,11 +40,9 @@ def doctor(wanted: Collection[str] = (), benchmark: Path | None = None, model: s
 
 def examine(benchmark: Path | None = None, model: str | None = None) -> list[Check]:
     """All probes, in the order of the table. None of them raises for what is missing."""
-    devices: list[Device] = []
     checks = [*packages.checks()]
-    missing = {check.what for check in checks if check.state == FAULT}
-    if "torch" not in missing:
-        checks += accelerators.checks(devices)
+    torch, devices = accelerators.look()
+    checks += torch
     checks += hub.checks()
     if any(check.stages == STAGES for check in checks if check.state == FAULT):
         return checks  # without what all stages need, the rest can't be looked at

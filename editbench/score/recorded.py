@@ -82,6 +82,9 @@ class RecordedStage(ScoreStage):
         for chunk in self.pending():
             self.chunks.put(chunk, [self._row(maker, items[row]) for row in self.chunks.rows_of(chunk)])
 
+    def model_calls(self, items: Sequence[int]) -> str:  # noqa: ARG002
+        return "0"
+
     def _row(self, maker: RowMaker, item: JudgedItem) -> Judgement:
         try:
             answers = self.answers(item)

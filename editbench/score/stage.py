@@ -205,7 +205,7 @@ class ScoreStage(FleetStage[ScoreManifest]):
 
     def _judged(self, items: Sequence[int]) -> list[JudgedItem]:
         """What becomes the rows of these chunks."""
-        judged = [*self.cases]
+        judged = [*self.items]
         return [judged[row] for chunk in items for row in self.chunks.rows_of(chunk)]
 
     def summary(self, manifest: ScoreManifest) -> Iterable[str]:

@@ -47,8 +47,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setitem(sys.modules, "torch", torch)
         monkeypatch.setattr(accelerators, "_flash_problem", lambda torch: flash)
         monkeypatch.setattr(accelerators, "_nodes", lambda: list(nodes))
-        devices: list[Device] = []
-        return [*accelerators.checks(devices)], devices
+        return accelerators.look()
 
     return checks
 
@@ -100,4 +99,4 @@ def test_a_torch_that_does_not_load_is_a_fault(error: Exception, faults: list[st
         return real(name, *arguments)
 
     monkeypatch.setattr(builtins, "__import__", broken)
-    assert [check.what for check in accelerators.checks([]) if check.state == "fault"] == faults
+    assert [check.what for check in accelerators.look()[0] if check.state == "fault"] == faults

@@ -14,7 +14,7 @@ def probes(monkeypatch: pytest.MonkeyPatch) -> list[Check]:
     """What the packages are found to be; the other probes find nothing."""
     checks: list[Check] = []
     monkeypatch.setattr(packages, "checks", lambda: iter(checks))
-    monkeypatch.setattr(accelerators, "checks", lambda devices: iter(()))
+    monkeypatch.setattr(accelerators, "look", lambda: ([], []))
     monkeypatch.setattr(hub, "checks", lambda: iter(()))
     return checks
 
@@ -32,12 +32,6 @@ def test_a_named_stage_that_can_not_run_is_an_error(probes: list[Check], capsys:
     with pytest.raises(UserError, match="can't run here: edit, score") as caught:
         stage.doctor(["score", "edit", "report"])
     assert caught.value.remedy == "torch: pip install it"
-
-
-def test_without_torch_its_devices_are_not_asked_for(probes: list[Check], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accelerators, "checks", lambda devices: pytest.fail("torch was asked"))
-    probes += [TORCH]
-    assert [check.what for check in stage.examine()] == ["torch", "disk"]
 
 
 def test_where_nothing_can_run_the_rest_is_not_looked_at(probes: list[Check], tmp_path: Path) -> None:
