@@ -9,7 +9,7 @@ from editbench.score import questions
 from editbench.score.batching import BYTES
 from editbench.score.items import JudgedItem
 from editbench.score.rubric import Rubric
-from editbench.score.rubric.question import Ask
+from editbench.score.rubric.prompts import Ask
 from editbench.score.settings import ScoreSettings
 
 
