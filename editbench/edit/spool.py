@@ -83,10 +83,10 @@ class Spool:
         self.set_aside([path for path in files if not shards.ends_well(path)])
 
     def set_aside(self, damaged: Iterable[Path]) -> None:
-        """Rename these files, where they are there, and say so."""
+        """Rename these files, where they are there, and say so. They are kept beside the shards: the spool goes at the end."""
         for path in damaged:
             if path.exists():
-                kept = atomic.set_aside(path)
+                kept = atomic.set_aside(path, self.paths.root)
                 warn(f"{path} is not whole; kept as {kept.name}, its samples are edited again")
 
     def pending(self) -> list[int]:

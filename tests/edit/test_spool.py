@@ -188,7 +188,7 @@ def test_a_spooled_edit_that_is_cut_short_is_set_aside_and_missing(
     path = spool.paths.spooled("b")
     path.write_bytes(path.read_bytes()[:length])
     assert spool.missing() == start(spool.paths.root).missing() == [1, 2, 3, 4, 5]
-    assert path.with_name("b.tar.damaged").stat().st_size == length
+    assert (spool.paths.root / "b.tar.damaged").stat().st_size == length
     assert "is not whole" in capsys.readouterr().err
 
 

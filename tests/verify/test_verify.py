@@ -296,6 +296,13 @@ def test_a_manifest_that_is_broken_is_made_again_from_what_is_there(edits: EditP
     assert not edits.manifest.exists()
 
 
+def test_a_benchmark_keeps_its_manifest_for_the_import_that_puts_shards_back(benchmark: Path) -> None:
+    flip(BenchmarkPaths(benchmark).shard(0), "social", "source.png")
+    with pytest.raises(Incomplete):
+        verify([benchmark], repair=True)
+    assert sorted(path.name for path in benchmark.iterdir()) == ["bench-00000.tar.damaged", "manifest.json"]
+
+
 def test_repair_keeps_all_that_is_whole(edits: EditPaths) -> None:
     before = edits.shard(0).read_bytes()
     flip(edits.shard(1), "social", "edited.png")
