@@ -55,14 +55,17 @@ def commands(work: Path, say: Say, *, rows: int, samples: int, repeats: int) -> 
 
 
 def verify(work: Path, say: Say, *, source: Path, samples: int, repeats: int) -> list[Figure]:
-    """Edits as large as those of `source`, a benchmark of photographs. Raises RuntimeError when a command fails."""
-    benchmark, edits = work / "photographs", work / "copies-of-photographs"
-    synthetic.repeated(source, benchmark, samples)
-    synthetic.copied(benchmark, edits)
-    size = sum(path.stat().st_size for path in edits.glob("*.tar")) / 1e9
-    figures = []
-    for options, aim in ((["--quick"], VERIFY_AIM), ([], None)):
-        title = " ".join(["verify", *options, f"of {samples:,} edits, {size:.1f} GB"])
+    """Edits as large as those of `source`, a benchmark of photographs; of a tenth of them all pictures are decoded.
+
+    Raises RuntimeError when a command fails.
+    """
+    figures: list[Figure] = []
+    for count, options, aim in ((samples, ["--quick"], VERIFY_AIM), (samples // 10, [], None)):
+        benchmark, edits = work / f"photographs-{count}", work / f"copies-{count}"
+        synthetic.repeated(source, benchmark, count)
+        synthetic.copied(benchmark, edits)
+        size = sum(path.stat().st_size for path in edits.glob("*.tar")) / 1e9
+        title = " ".join(["verify", *options, f"of {count:,} edits, {size:.1f} GB"])
         figures += _command(title, [*_EDITBENCH, "verify", str(edits), *options], repeats, aim)
     figures.append(Figure("bytes a pixel of an edit", "", [_bytes_a_pixel(edits)]))
     for figure in figures:
