@@ -6,8 +6,10 @@ read as Rich markup by the functions here, and no control character of it reache
 
 from __future__ import annotations
 
+import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -20,7 +22,7 @@ from rich.text import Text
 from editbench.errors import EditbenchError, IdentityError
 from editbench.printable import printable
 
-__all__ = ["Console", "crashed", "escaped_table", "fail", "out", "say", "show", "warn"]
+__all__ = ["Console", "crashed", "escaped_table", "fail", "out", "progress", "say", "show", "warn"]
 
 
 class Console(rich.console.Console):
@@ -47,6 +49,33 @@ _err = Console(stderr=True, highlight=False, emoji=False)
 def say(message: str, style: str | None = None) -> None:
     """Print one plain line, whole however narrow the terminal is."""
     out.print(printable(message), style=style, markup=False, soft_wrap=True)
+
+
+LINE = 30.0
+"""Seconds between two lines of progress where there is no terminal."""
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A function to call as each of `total` is done: it moves a bar in a terminal, and says a line now and then elsewhere."""
+    done, said = 0, time.monotonic()
+    if not out.is_terminal:
+
+        def advance() -> None:
+            nonlocal done, said
+            done += 1
+            if time.monotonic() - said >= LINE:
+                say(f"{what}: {done:,} of {total:,}")
+                said = time.monotonic()
+
+        yield advance
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=out, transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)
 
 
 def show(renderable: RenderableType) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from editbench.benchmarks import stage
+from editbench.benchmarks import checks, stage
 from editbench.benchmarks.benchmark import Benchmark
 from editbench.benchmarks.rows import KEY_LENGTH, keys_of
 from editbench.errors import UserError
@@ -118,7 +118,7 @@ def test_killed_import_leaves_nothing_under_the_final_name(table, tmp_path):
     code = f"""
 import os, signal
 from pathlib import Path
-from editbench.benchmarks import stage
+from editbench.benchmarks import checks, stage
 from editbench.manifests import BenchmarkManifest
 BenchmarkManifest.dump = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # when only the manifest is missing
 stage.import_benchmark(Path({str(table(ROW))!r}), format="jsonl", out=Path({str(tmp_path / "out")!r}))
@@ -158,7 +158,7 @@ def test_picture_that_changes_during_the_import_is_noticed(table, work, tmp_path
 
 def test_picture_of_many_rows_is_decoded_once(table, tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(stage, "decode", lambda data, name: seen.append(name))
+    monkeypatch.setattr(checks, "decode", lambda data, name: seen.append(name))
     load(table(*({**ROW, "id": str(number)} for number in range(9))), tmp_path / "out")
     assert len(seen) == 1
 

@@ -143,7 +143,7 @@ def test_name_of_the_benchmark_is_given_or_the_folders(table, work):
         ({**ROW, "image": ""}, "no image"),
         ({**ROW, "reference_image": "none.png"}, r"can't read \S*none\.png"),
         ({**ROW, "images": ["none.png"]}, r"can't read \S*none\.png"),
-        ({**ROW, "images": 3}, "images is not a list of paths but 3"),
+        ({**ROW, "images": 3}, "images is not a picture or its path but 3"),
         ({**ROW, "instruction": " "}, "no instruction"),
         ({**ROW, "instruction": ["x"]}, r'instruction is not text but \["x"\]'),
         ({**ROW, "id": None}, "no id"),
@@ -219,7 +219,7 @@ def test_missing_columns_come_with_the_way_to_map_them(table):
     [
         ({"mapping": {"prompt": "en"}}, "nothing to map is called prompt"),
         ({"mapping": {"instruction": "english"}}, "lacks a column that is mapped: instruction=english"),
-        ({"format": "nosuch"}, "no benchmark format nosuch\nKnown: jsonl"),
+        ({"format": "nosuch"}, "no benchmark format nosuch\nKnown: gedit, imgedit, kris, rise, folder, table, jsonl"),
         ({"images": Path("nowhere")}, "no picture folder nowhere"),
     ],
 )
