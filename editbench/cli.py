@@ -102,7 +102,7 @@ def import_(
         str | None,
         typer.Option(
             metavar="gedit|imgedit|kris|rise|table|folder",
-            help="What SOURCE is; default: what it is seen to be. table: JSON Lines, JSON, CSV, TSV or Parquet. folder: "
+            help="What SOURCE is; default: recognised. table: JSON Lines, JSON, CSV, TSV or Parquet. folder: "
             "pictures and one text or CSV file.",
         ),
     ] = None,

@@ -48,11 +48,11 @@ class Columnar:
             return cls.at(_only_split(path, names if isinstance(names, list) else []))
         if saved.state.is_file():
             return cls(tuple(_listed(saved)))
-        found = sorted(path.rglob(f"*{PARQUET}"))
-        splits = sorted({each.name.partition("-")[0] for each in found if "-of-" in each.name})
+        paths = sorted(path.rglob(f"*{PARQUET}"))
+        splits = sorted({each.name.partition("-")[0] for each in paths if "-of-" in each.name})
         if len(splits) > 1:
             raise UserError(f"{path} has several splits: {', '.join(splits)}", "Name one of its files, or move one split away.")
-        return cls(tuple(found)) if found else None
+        return cls(tuple(paths)) if paths else None
 
     @cached_property
     def schema(self) -> pyarrow.Schema:

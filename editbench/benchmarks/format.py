@@ -6,15 +6,15 @@ all formats alike.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from editbench import files
 from editbench.benchmarks import strict_json
+from editbench.benchmarks.release import Release
 from editbench.benchmarks.rows import Row
 from editbench.errors import UserError
 
@@ -51,11 +51,11 @@ class Source:
         Raises:
             UserError: none does, or several do.
         """
-        found = self.fitting(fits)
-        if len(found) == 1:
-            return found[0], self.documents[found[0]]
-        if found:
-            raise UserError(f"{self.path} has several lists of samples: {', '.join(map(str, found))}", "Name one of them.")
+        paths = self.fitting(fits)
+        if len(paths) == 1:
+            return paths[0], self.documents[paths[0]]
+        if paths:
+            raise UserError(f"{self.path} has several lists of samples: {', '.join(map(str, paths))}", "Name one of them.")
         broken = [value for value in self.documents.values() if isinstance(value, UserError)]
         if broken:
             raise broken[0]
@@ -77,63 +77,10 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
-    """How many rows the public release of a benchmark has."""
-
-    name: str
-    samples: int
-    categories: Mapping[str, int | None]
-    """Rows by category, and language if there are several; None where the number is not known."""
-    languages: tuple[str, ...] = ()
-    """Of a benchmark that has each category's rows once in each language."""
-    lacking: Callable[[set[str]], list[str]] = field(default=lambda ids: [])  # noqa: ARG005
-    """Ids that must be there, given those that are."""
-
-    def compare(self, counts: Mapping[tuple[str, str], int], ids: Iterable[str]) -> tuple[str, bool]:
-        """A sentence on how a benchmark differs from the release, and whether it does. `counts`: by category and language."""
-        total = sum(counts.values())
-        missing, more = [*self._missing(counts)], [*self._more(counts)]
-        if total == self.samples and not missing and not more:
-            return f"{total:,} of {self.samples:,} rows of {self.name}", False
-        names = self.lacking(set(ids))
-        shown = [*names[:5], f"and {len(names) - 5:,} more"] if len(names) > 5 else names
-        parts = [
-            f"{total:,} of {self.samples:,} rows of {self.name}",
-            *([f"missing: {', '.join([*missing, *shown])}"] if missing or shown else []),
-            *([f"not in the release: {', '.join(more)}"] if more else []),
-        ]
-        return "; ".join(parts), True
-
-    def _wanted(self) -> Iterator[tuple[str, str, int | None]]:
-        yield from ((category, spoken, n) for category, n in self.categories.items() for spoken in self.languages or ("",))
-
-    def _there(self, counts: Mapping[tuple[str, str], int]) -> Counter[tuple[str, str]]:
-        there = Counter[tuple[str, str]]()
-        for (category, spoken), count in counts.items():
-            there[category, spoken if self.languages else ""] += count
-        return there
-
-    def _missing(self, counts: Mapping[tuple[str, str], int]) -> Iterator[str]:
-        there = self._there(counts)
-        for category, spoken, wanted in self._wanted():
-            count = there[category, spoken]
-            if count < (1 if wanted is None else wanted):
-                of = "all" if wanted is None else f"{wanted - count:,} of {wanted:,}"
-                yield f"{of} {category}{f' ({spoken})' if spoken else ''}"
-
-    def _more(self, counts: Mapping[tuple[str, str], int]) -> Iterator[str]:
-        wanted = {(category, spoken): number for category, spoken, number in self._wanted()}
-        for (category, spoken), count in self._there(counts).items():
-            most = wanted.get((category, spoken), 0)
-            if most is not None and count > most:
-                yield f"{count - most:,} {category}{f' ({spoken})' if spoken else ''}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
     name: str
     recognise: Callable[[Source], str]
-    """What a source is seen to be, in a few words; "" when it is not of this format."""
+    """What in a source tells that it is of this format, in a few words; "" when it is not."""
     open: Callable[[Source], Rows]
     """Raises UserError for a source that can't be read as a whole."""
     release: Release | None = None

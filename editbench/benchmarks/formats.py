@@ -14,10 +14,10 @@ FORMATS: dict[str, Format] = {each.name: each for each in _ALL} | {"jsonl": tabl
 
 
 def recognise(source: Source) -> tuple[Format, str]:
-    """The format of a source, and what it is seen to be. Raises UserError for one of no format."""
+    """The format of a source, and by what it was recognised. Raises UserError for one of no format."""
     for each in _ALL:
-        if seen := each.recognise(source):
-            return each, seen
+        if evidence := each.recognise(source):
+            return each, evidence
     raise UserError(f"{source.path} is of no format that is known", f"Say which one with --format: {', '.join(FORMATS)}.")
 
 

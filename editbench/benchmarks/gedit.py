@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from editbench.benchmarks.cells import Cells
 from editbench.benchmarks.columnar import Columnar
-from editbench.benchmarks.format import Format, Release, Rows, Source
+from editbench.benchmarks.format import Format, Rows, Source
+from editbench.benchmarks.release import Release
 from editbench.benchmarks.rows import GROUP_LENGTH, Picture, Row
 from editbench.errors import UserError
 
@@ -34,25 +35,25 @@ CATEGORIES = {
 
 
 def _recognise(source: Source) -> str:
-    found = Columnar.at(source.path)
-    return "Parquet or Arrow files with the columns of GEdit-Bench" if found and set(found.columns) >= COLUMNS else ""
+    data = Columnar.at(source.path)
+    return "Parquet or Arrow files with the columns of GEdit-Bench" if data and set(data.columns) >= COLUMNS else ""
 
 
 def _open(source: Source) -> Rows:
-    found = Columnar.at(source.path)
-    if found is None:
+    data = Columnar.at(source.path)
+    if data is None:
         remedy = "Name a Parquet file of GEdit-Bench, the folder that has them, or one that `save_to_disk` has written."
         raise UserError(f"{source.path} has no Parquet or Arrow files", remedy)
-    if missing := sorted(COLUMNS - set(found.columns)):
+    if missing := sorted(COLUMNS - set(data.columns)):
         raise UserError(f"{source.path} lacks columns of GEdit-Bench: {', '.join(missing)}", "Is this GEdit-Bench?")
-    unread = [name for name in found.pictures if name != IMAGE]
-    wanted = [name for name in found.columns if name not in unread]
-    return Rows(found.total, lambda: _rows(found, wanted, source))
+    unread = [name for name in data.pictures if name != IMAGE]
+    wanted = [name for name in data.columns if name not in unread]
+    return Rows(data.total, lambda: _rows(data, wanted, source))
 
 
-def _rows(found: Columnar, columns: list[str], source: Source) -> Iterator[Row]:
+def _rows(data: Columnar, columns: list[str], source: Source) -> Iterator[Row]:
     groups: dict[str, str] = {}
-    for where, values in found.rows(columns):
+    for where, values in data.rows(columns):
         cells = Cells(where, values, source.bases(source.path.parent))
         key, category, language = cells.text("key"), cells.text("task_type"), cells.text("instruction_language")
         picture = cells.picture(IMAGE)

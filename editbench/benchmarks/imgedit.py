@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from editbench.benchmarks.cells import Cells
-from editbench.benchmarks.format import Format, Release, Rows, Source
+from editbench.benchmarks.format import Format, Rows, Source
+from editbench.benchmarks.release import Release
 from editbench.benchmarks.rows import Row
 
 CATEGORIES = {

@@ -14,7 +14,8 @@ from typing import Any
 from editbench import files
 from editbench.benchmarks import strict_json
 from editbench.benchmarks.cells import Cells
-from editbench.benchmarks.format import Format, Release, Rows, Source
+from editbench.benchmarks.format import Format, Rows, Source
+from editbench.benchmarks.release import Release
 from editbench.benchmarks.rows import Row
 from editbench.errors import UserError
 from editbench.paths import KrisPaths
@@ -54,15 +55,15 @@ def _recognise(source: Source) -> str:
     if source.fitting(_fits):
         return "a list with the fields of KRIS-Bench"
     try:
-        found = _annotations(source.path)
-        return "folders with the annotations of KRIS-Bench" if found and _entries(found[0]) else ""
+        annotations = _annotations(source.path)
+        return "folders with the annotations of KRIS-Bench" if annotations and _entries(annotations[0]) else ""
     except UserError:
         return ""
 
 
 def _open(source: Source) -> Rows:
-    if found := _annotations(source.path):
-        documents = [(path, _entries(path)) for path in found]
+    if annotations := _annotations(source.path):
+        documents = [(path, _entries(path)) for path in annotations]
         return Rows(sum(len(entries) for _, entries in documents), lambda: _by_category(documents, source))
     path, values = source.document(_fits, "KRIS-Bench")
     return Rows(len(values), lambda: _listed(path, values, source))

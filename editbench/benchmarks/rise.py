@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from editbench.benchmarks.cells import Cells
-from editbench.benchmarks.format import Format, Release, Rows, Source
+from editbench.benchmarks.format import Format, Rows, Source
+from editbench.benchmarks.release import Release
 from editbench.benchmarks.rows import Row
 
 CATEGORIES = {"temporal_reasoning": 85, "causal_reasoning": 90, "spatial_reasoning": 100, "logical_reasoning": 85}

@@ -70,8 +70,8 @@ def _format(source: Source, name: str | None) -> Format:
     if source.images and not source.images.is_dir():
         raise UserError(f"no picture folder {source.images}", "Name the folder that the table's picture paths start from.")
     if chosen is None:
-        chosen, seen = formats.recognise(source)
-        console.say(f"{source.path} is read as {chosen.name}: {seen}")
+        chosen, evidence = formats.recognise(source)
+        console.say(f"{source.path} is read as {chosen.name}: {evidence}")
     if source.mapping and not chosen.mapped:
         raise UserError(
             f"the columns of {chosen.name} are known, and can't be mapped", "Leave --map out, or add --format table."
