@@ -59,8 +59,6 @@ class Columnar:
         """Raises UserError for a file that can't be read, names a column twice, or has other columns than the first."""
         schemas = [_schema(path) for path in self.files]
         for path, schema in zip(self.files, schemas, strict=True):
-            if len(set(schema.names)) < len(schema.names):
-                raise UserError(f"{path} has columns with the same name", "Rename them.")
             if set(schema.names) != set(schemas[0].names):
                 raise UserError(f"{path} has other columns than {self.files[0]}", "Name one of the files.")
         return schemas[0]
@@ -150,7 +148,10 @@ class _Opened:
             raise UserError(f"can't read {self._path}: {reason}", "Download or save it again.") from None
 
     def schema(self) -> pyarrow.Schema:
-        return self._parquet().schema_arrow if self._is_parquet else self._stream(self._mapped()).schema
+        schema = self._parquet().schema_arrow if self._is_parquet else self._stream(self._mapped()).schema
+        if len(set(schema.names)) < len(schema.names):
+            raise UserError(f"{self._path} has columns with the same name", "Rename them.")
+        return schema
 
     def count(self) -> int:
         if self._is_parquet:

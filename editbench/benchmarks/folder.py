@@ -22,6 +22,7 @@ from editbench.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 _SEPARATOR = re.compile(r"\s*[\t,:：，|]\s*|\s+")
+_PICTURE = re.compile(rf"\S+({'|'.join(map(re.escape, SUFFIXES))})\b", re.IGNORECASE)
 _ABOUT = ("readme", "license", "licence")
 """How the names of texts begin that are about the folder."""
 _SHOWN = 5
@@ -86,7 +87,7 @@ def _by_text(path: Path, source: Source) -> Rows:
         raise UserError(f"{path} has no lines, or no pictures beside it", "Put the instructions beside the pictures.")
     names = {**{each.stem: each for each in pictures}, **{each.name: each for each in pictures}}
     rows = [(f"{path}:{number}", *_parted(line, names)) for number, line in lines]
-    if len(rows) == 1 and rows[0][1] is None:
+    if len(rows) == 1 and rows[0][1] is None and not _PICTURE.match(rows[0][2]):
         rows = [(str(each), each, rows[0][2]) for each in pictures]
     without = [each.name for each in pictures if each not in {picture for _, picture, _ in rows}]
     more = f" and {len(without) - _SHOWN} more" if len(without) > _SHOWN else ""
@@ -97,9 +98,10 @@ def _by_text(path: Path, source: Source) -> Rows:
 def _parted(line: str, names: dict[str, Path]) -> tuple[Path | None, str]:
     """The picture that a line begins with, and the rest of the line."""
     line = line.strip()
-    for separator in reversed([*_SEPARATOR.finditer(line)]):  # a name may have blanks: the longest that fits
-        if picture := names.get(line[: separator.start()]):
-            return picture, line[separator.end() :]
+    ends = [(each.start(), each.end()) for each in _SEPARATOR.finditer(line)]
+    for start, end in [(len(line), len(line)), *reversed(ends)]:  # a name may have blanks: the longest that fits
+        if picture := names.get(line[:start]):
+            return picture, line[end:]
     return None, line
 
 
