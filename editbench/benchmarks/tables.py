@@ -78,6 +78,16 @@ def open_table(source: Path) -> Table:
     return table
 
 
+def cells(source: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each row's file and line, and its cells by column. Raises UserError as `open_table` does, and for a row that can't be
+    read."""
+    table = open_table(source)
+    for line in table.read([name for name in table.columns if name not in table.pictures]):
+        if line.problem:
+            raise UserError(f"{line.where}: {line.problem}", "Mend the row, or take it out.")
+        yield line.where, line.cells
+
+
 def _columnar_lines(source: Columnar, columns: list[str]) -> Iterator[Line]:
     return (Line(where, cells) for where, cells in source.rows(columns))
 
