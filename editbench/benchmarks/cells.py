@@ -33,6 +33,7 @@ class Cells:
         self._read: set[str] = set()
 
     def text(self, column: str) -> str:
+        """Of a number, its digits."""
         value = self._take(column)
         if value is None:
             return ""
@@ -69,6 +70,8 @@ class Cells:
         return None if value == "" or (isinstance(value, float) and math.isnan(value)) else value
 
     def _picture(self, name: str, value: Any, column: str) -> Picture | None:
+        if isinstance(value, dict) and value.keys() <= {"bytes", "path"} and not any(value.values()):
+            return None
         data, path = (value.get("bytes"), value.get("path")) if isinstance(value, dict) else (value, value)
         if isinstance(data, bytes):
             return Picture.held(f"{self.where}: {name}", data)

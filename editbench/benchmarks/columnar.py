@@ -23,6 +23,7 @@ ROWS = 8
 """Rows that are in memory at a time, with their pictures. Of a Parquet file pyarrow holds a page of each column besides, of the
 100 rows of a group that `datasets` writes: 190 MB for pictures of 500 kB."""
 _READ_AHEAD = 1 << 20
+_SPLITS = ("train", "validation", "test")
 PARQUET, ARROW = ".parquet", ".arrow"
 
 
@@ -49,7 +50,7 @@ class Columnar:
         if saved.state.is_file():
             return cls(tuple(_listed(saved)))
         paths = sorted(path.rglob(f"*{PARQUET}"))
-        splits = sorted({each.name.partition("-")[0] for each in paths if "-of-" in each.name})
+        splits = sorted(set(filter(None, map(_split, paths))))
         if len(splits) > 1:
             raise UserError(f"{path} has several splits: {', '.join(splits)}", "Name one of its files, or move one split away.")
         return cls(tuple(paths)) if paths else None
@@ -82,6 +83,11 @@ class Columnar:
         for path in self.files:
             for number, values in enumerate(_values(path, columns), 1):
                 yield f"{path} row {number}", values
+
+
+def _split(path: Path) -> str:
+    """Of a Parquet file of the hub, `train-00000-of-00002.parquet` or `train/0000.parquet`; "" for others."""
+    return path.name.partition("-")[0] if "-of-" in path.name else path.parent.name if path.parent.name in _SPLITS else ""
 
 
 def _only_split(path: Path, names: list[Any]) -> Path:

@@ -71,10 +71,11 @@ def _open(source: Source) -> Rows:
 
 def _by_category(documents: list[tuple[Path, dict[str, Any]]], source: Source) -> Iterator[Row]:
     for path, entries in documents:
-        category = path.resolve().parent.name
+        name = path.parent.name  # not that of what a link leads to
+        category = path.resolve().parent.name if name in ("", "..") else name
         bases = (source.images / category, source.images) if source.images else (path.parent,)
-        for name, entry in entries.items():
-            yield _row(Cells(f"{path} entry {name}", entry, bases), category, name)
+        for key, entry in entries.items():
+            yield _row(Cells(f"{path} entry {key}", entry, bases), category, key)
 
 
 def _listed(path: Path, values: list[Any], source: Source) -> Iterator[Row]:

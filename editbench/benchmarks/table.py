@@ -1,8 +1,8 @@
 """Format `table`: a table of one's own.
 
 Columns: id, image, instruction; and if there are any: category, language, reference_text, reference_image, images (further
-input pictures: a list, or text separated by ";"), mask, group. A mapping {"instruction": "en"} says that the table calls the
-instruction "en". Other columns go into the sample's `extra`. A picture is a path, or as the `datasets` library has it,
+input pictures: a list, or text separated by ";"), mask_image, group. A mapping {"instruction": "en"} says that the table calls
+the instruction "en". Other columns go into the sample's `extra`. A picture is a path, or as the `datasets` library has it,
 {"bytes", "path"}. Numbers are taken as text, and an integer of more than 64 bits is text in `extra` too; null and an empty cell
 are absent.
 """
@@ -21,7 +21,7 @@ from editbench.errors import UserError
 
 REQUIRED = ("id", "image", "instruction")
 TEXTS = ("id", "instruction", "category", "language", "group", "reference_text")
-COLUMNS = (*TEXTS, "image", "reference_image", "images", "mask")
+COLUMNS = (*TEXTS, "image", "reference_image", "images", "mask_image")
 
 
 def _recognise(source: Source) -> str:
@@ -77,7 +77,7 @@ def _row(line: Line, columns: Mapping[str, str], bases: Sequence[Path]) -> Row:
         **texts,
         sources=(image, *further) if image else (),
         reference=cells.picture(columns["reference_image"]),
-        mask=cells.picture(columns["mask"]),
+        mask=cells.picture(columns["mask_image"]),
     )
 
 

@@ -58,11 +58,16 @@ def test_a_table_may_be_parquet_with_its_pictures(tmp_path: Path) -> None:
 def test_further_pictures_masks_references_and_paths(tmp_path: Path) -> None:
     public_layouts.put(tmp_path / "m.png")
     held = {"bytes": public_layouts.picture("JPEG"), "path": None}
-    more = {"images": [held, held], "reference_image": public_layouts.picture(), "mask": {"bytes": None, "path": "m.png"}}
-    types = {"images": pyarrow.list_(IMAGE), "reference_image": pyarrow.large_binary(), "mask": IMAGE}
+    more = {"images": [held, held], "reference_image": public_layouts.picture(), "mask_image": {"bytes": None, "path": "m.png"}}
+    types = {"images": pyarrow.list_(IMAGE), "reference_image": pyarrow.large_binary(), "mask_image": IMAGE}
     (stored,) = load(parquet(tmp_path / "my.parquet", [row(**more)], types)).stored
     assert [*stored.spans] == ["json", "mask.png", "reference.png", "source.png", "source2.jpg", "source3.jpg"]
     assert stored.read("mask.png") == (tmp_path / "m.png").read_bytes()
+
+
+def test_a_picture_without_bytes_and_path_is_absent(tmp_path: Path) -> None:
+    (stored,) = load(parquet(tmp_path / "my.parquet", [row(mask_image={})], {"mask_image": IMAGE})).stored
+    assert [*stored.spans] == ["json", "source.png"]
 
 
 def test_extra_columns_are_json_and_pictures_among_them_are_left_out_aloud(tmp_path: Path, capsys) -> None:
@@ -83,7 +88,9 @@ def test_files_of_a_folder_are_one_table(tmp_path: Path) -> None:
 def test_splits_are_not_mixed(tmp_path: Path) -> None:
     for name in ("train", "test"):
         parquet(tmp_path / "set" / f"{name}-00000-of-00001.parquet", [row()])
+        parquet(tmp_path / "converted" / name / "0000.parquet", [row()])
     assert "has several splits: test, train" in refusal(tmp_path / "set")
+    assert "has several splits: test, train" in refusal(tmp_path / "converted")
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved/dataset_dict.json").write_text('{"splits": ["train", "test"]}')
     assert "has several splits: train, test" in refusal(tmp_path / "saved")

@@ -59,7 +59,7 @@ def test_the_one_table_in_a_folder(table, work):
 
 
 def test_a_picture_as_the_datasets_library_writes_it(table, work):
-    row = {**ROW, "image": {"bytes": None, "path": "red.png"}, "mask": "blue.jpg"}
+    row = {**ROW, "image": {"bytes": None, "path": "red.png"}, "mask_image": "blue.jpg"}
     (entry,) = load(table(row)).stored
     assert (entry.read("source.png"), entry.images("mask")) == ((work / "red.png").read_bytes(), ["mask.jpg"])
 
