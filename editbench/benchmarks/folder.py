@@ -70,29 +70,34 @@ def _named(rows: Iterator[Row]) -> Iterator[Row]:
     for row in rows:
         name = Path(row.sources[0].name).stem if row.sources else ""
         times[name] += 1
-        yield replace(row, id=f"{name}-{times[name]}" if name and times[name] > 1 else name)
+        yield replace(row, id=f"{name}#{times[name]}" if name and times[name] > 1 else name)
 
 
 def _by_text(path: Path, source: Source) -> Rows:
     if source.mapping:
         raise UserError(f"{path} has no columns to map", "Leave --map out.")
-    pictures = _pictures(source.images or path.parent)
-    try:
-        lines = [
-            (number, line) for number, line in enumerate(files.read(path).decode("utf-8-sig").splitlines(), 1) if line.strip()
-        ]
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8: {error}", "Save it as UTF-8.") from None
+    lines, pictures = _lines(path), _pictures(source.images or path.parent)
     if not lines or not pictures:
         raise UserError(f"{path} has no lines, or no pictures beside it", "Put the instructions beside the pictures.")
-    names = {**{each.stem: each for each in pictures}, **{each.name: each for each in pictures}}
+    stems = Counter(each.stem for each in pictures)
+    names = {each.stem: each for each in pictures if stems[each.stem] == 1} | {each.name: each for each in pictures}
     rows = [(f"{path}:{number}", *_parted(line, names)) for number, line in lines]
     if len(rows) == 1 and rows[0][1] is None and not _PICTURE.match(rows[0][2]):
         rows = [(str(each), each, rows[0][2]) for each in pictures]
-    without = [each.name for each in pictures if each not in {picture for _, picture, _ in rows}]
+    named = {picture for _, picture, _ in rows}
+    without = [each.name for each in pictures if each not in named]
     more = f" and {len(without) - _SHOWN} more" if len(without) > _SHOWN else ""
     notes = (f"pictures without an instruction, left out: {', '.join(without[:_SHOWN])}{more}",) if without else ()
     return Rows(len(rows), lambda: _named(_row(*row) for row in rows), notes)
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
+    """Lines that say something, with their numbers. Raises UserError for a file that is not UTF-8."""
+    try:
+        lines = files.read(path).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8: {error}", "Save it as UTF-8.") from None
+    return [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
 
 
 def _parted(line: str, names: dict[str, Path]) -> tuple[Path | None, str]:

@@ -48,7 +48,13 @@ def test_one_line_is_for_all_pictures(load) -> None:
 
 
 def test_several_lines_of_one_picture_are_as_many_samples(load) -> None:
-    assert load("cat: a\ncat: b\ncat.png: c\ntree: d") == {"cat": "a", "cat-2": "b", "cat-3": "c", "tree": "d"}
+    assert load("cat: a\ncat: b\ncat.png: c\ntree: d") == {"cat": "a", "cat#2": "b", "cat#3": "c", "tree": "d"}
+
+
+def test_a_name_without_its_suffix_is_not_guessed(folder, load) -> None:
+    public_layouts.put(folder / "tree.png")
+    with pytest.raises(UserError, match=r"prompts\.txt:2: it begins with the name of no picture"):
+        load("tree.png: a\ntree: b")
 
 
 def test_pictures_without_a_line_are_told(load, capsys) -> None:
