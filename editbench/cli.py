@@ -126,6 +126,8 @@ def import_(
     manifest = import_benchmark(source, format=format, out=out, images=images, mapping=mapping, name=name)
     counts = ", ".join(f"{count} {category}" for category, count in manifest.categories.items())
     console.say(f"{manifest.samples} samples ({counts}): {out}")
+    if manifest.rubric:
+        console.say(f"The benchmark's own protocol: editbench score EDITS --rubric {manifest.rubric}")
 
 
 @app.command()

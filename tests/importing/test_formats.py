@@ -315,6 +315,8 @@ def test_every_format_goes_through_to_a_report(kind, headline, gedit_rows, tmp_p
     ]
     said = ""
     for command in commands:
+        if command[0] == "edit":
+            assert (f"--rubric {Benchmark.open(Path(bench)).manifest.rubric}\n" in said) == (kind not in ("table", "folder"))
         if command[0] == "score":
             command += ["--rubric", Benchmark.open(Path(bench)).manifest.rubric or "viescore"]
         status, said = Command(command).run()
