@@ -53,6 +53,8 @@ def import_benchmark(
     kind = _format(source, format)
     _check_out(out)
     rows = kind.open(source)
+    if not rows.total:
+        raise UserError(f"{path} has no rows", "Name a benchmark that lists samples.")
     for note in rows.notes:
         console.warn(note)
     with console.progress("checking", rows.total) as advance:

@@ -12,6 +12,7 @@ from editbench.errors import UserError
 
 _SHOWN = 40
 _BOM = b"\xef\xbb\xbf"
+_DEEP = "values are nested too deeply"
 
 
 def document(data: bytes, name: str, *, nan: bool = False) -> Any:
@@ -34,23 +35,17 @@ def loads(data: bytes, *, nan: bool = False) -> Any:
         ValueError: an object names a value twice (parsers take the last), values are nested too deeply to be written again, or
             a text is no Unicode.
     """
-    if not nan:
-        orjson.loads(
-            data
-        )  # stricter than the standard library (NaN, halves of surrogate pairs), and with offsets in its messages
+    if not nan:  # stricter than the standard library (NaN, halves of surrogate pairs), and with offsets in its messages
+        orjson.loads(data)
+    numbers: dict[str, Any] = {"parse_int": _integer, "parse_float": _finite, "parse_constant": lambda _: None}
     try:
-        value = json.loads(
-            data.decode(), object_pairs_hook=_object, parse_int=_integer, parse_constant=lambda _: None, parse_float=_finite
-        )
+        value = json.loads(data.decode(), object_pairs_hook=_object, **numbers)
         orjson.dumps([[value]])  # two levels deeper, since a record has it inside others
     except orjson.JSONEncodeError as error:
         raise ValueError("a text has half a surrogate pair" if "surrogates" in str(error) else _DEEP) from None
     except RecursionError:
         raise ValueError(_DEEP) from None
     return value
-
-
-_DEEP = "values are nested too deeply"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -63,7 +58,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int | str:
-    value = int(digits)
+    value = int(digits) if len(digits) <= 20 else 2**64  # Python refuses to read more than 4,300 digits
     return value if -(2**63) <= value < 2**64 else digits
 
 

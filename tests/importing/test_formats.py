@@ -282,6 +282,11 @@ def test_a_gedit_without_a_column_says_which(gedit_rows, tmp_path) -> None:
     assert "lacks columns of GEdit-Bench: task_type" in refusal(tmp_path / "x.parquet", tmp_path / "out", format="gedit")
 
 
+def test_a_gedit_without_rows_is_refused(gedit_rows, tmp_path) -> None:
+    public_layouts.gedit_dataset(gedit_rows[:1]).select([]).to_parquet(tmp_path / "x.parquet")
+    assert "x.parquet has no rows" in refusal(tmp_path / "x.parquet", tmp_path / "out")
+
+
 def test_a_broken_picture_in_a_parquet_file_is_named_by_its_row(gedit_rows, tmp_path) -> None:
     rows = [*gedit_rows[:2], {**gedit_rows[2], "input_image": {"bytes": b"no picture", "path": None}}]
     public_layouts.gedit_dataset(rows).to_parquet(tmp_path / "x.parquet")
