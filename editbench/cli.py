@@ -96,16 +96,26 @@ def _globals(
 
 @app.command("import")
 def import_(
-    source: Annotated[Path, PathArgument(help="The benchmark's table: .jsonl, .json or .csv.")],
+    source: Annotated[Path, PathArgument(help="A public benchmark, a table of your own, or a folder of pictures.")],
     out: Annotated[Path, PathOption(help="Folder for the benchmark's shards.")],
-    format: Annotated[str, typer.Option(help="Format of SOURCE: jsonl (also .json and .csv).")] = "jsonl",  # noqa: A002
+    format: Annotated[  # noqa: A002
+        str | None,
+        typer.Option(
+            metavar="gedit|imgedit|kris|rise|table|folder",
+            help="What SOURCE is; default: recognised. table: JSON Lines, JSON, CSV, TSV or Parquet. folder: "
+            "pictures and one text or CSV file.",
+        ),
+    ] = None,
     images: Annotated[Path | None, PathOption(help="Where relative picture paths start; default: beside SOURCE.")] = None,
     map: Annotated[  # noqa: A002
         list[str] | None, typer.Option(metavar="NAME=COLUMN", help="Take NAME from another column; repeatable.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="The benchmark's name; default: SOURCE's.")] = None,
 ) -> None:
-    """Turn a public benchmark or a table of your own into benchmark shards. Writes nothing if anything is wrong."""
+    """Turn a public benchmark, a table of your own or a folder of pictures into benchmark shards.
+
+    Writes nothing if anything is wrong.
+    """
     from editbench import console
     from editbench.benchmarks.stage import import_benchmark
 
@@ -116,6 +126,8 @@ def import_(
     manifest = import_benchmark(source, format=format, out=out, images=images, mapping=mapping, name=name)
     counts = ", ".join(f"{count} {category}" for category, count in manifest.categories.items())
     console.say(f"{manifest.samples} samples ({counts}): {out}")
+    if manifest.rubric:
+        console.say(f"The benchmark's own protocol: editbench score EDITS --rubric {manifest.rubric}")
 
 
 @app.command()

@@ -22,6 +22,9 @@ from rich.text import Text
 from editbench.errors import EditbenchError, IdentityError
 from editbench.printable import printable
 
+LINE = 30.0
+"""Seconds between two lines of progress where there is no terminal."""
+
 __all__ = ["Console", "crashed", "escaped_table", "fail", "out", "progress", "say", "show", "warn"]
 
 
@@ -49,10 +52,6 @@ _err = Console(stderr=True, highlight=False, emoji=False)
 def say(message: str, style: str | None = None) -> None:
     """Print one plain line, whole however narrow the terminal is."""
     out.print(printable(message), style=style, markup=False, soft_wrap=True)
-
-
-LINE = 30.0
-"""Seconds between two lines of progress where there is no terminal."""
 
 
 @contextmanager

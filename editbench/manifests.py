@@ -23,7 +23,7 @@ from editbench.shards import ShardEntry
 
 Count = Annotated[int, Meta(ge=0)]
 
-_OMITTED = {"kind", "digest", "revision", "edits", "audit", "anchors"}
+_OMITTED = {"kind", "digest", "revision", "edits", "audit", "anchors", "rubric"}
 """Fields that are left out of the file when they are None."""
 
 
@@ -91,11 +91,15 @@ class BenchmarkManifest(_Manifest):
     categories: dict[str, Count]
     shards: list[ShardEntry]
     digest: str
+    rubric: str | None = None
+    """Name of the rubric with the protocol of a public benchmark."""
 
     @classmethod
-    def of(cls, name: str, categories: Mapping[str, int], shards: Sequence[ShardEntry]) -> BenchmarkManifest:
+    def of(
+        cls, name: str, categories: Mapping[str, int], shards: Sequence[ShardEntry], rubric: str | None = None
+    ) -> BenchmarkManifest:
         samples, digest = sum(entry.samples for entry in shards), benchmark_digest(shards)
-        return cls(name=name, samples=samples, categories=dict(categories), shards=[*shards], digest=digest)
+        return cls(name=name, samples=samples, categories=dict(categories), shards=[*shards], digest=digest, rubric=rubric)
 
     def problem(self) -> str:
         counted, shard = sum(entry.samples for entry in self.shards), BenchmarkPaths(Path()).shard

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from editbench.errors import UserError
 
@@ -16,6 +17,7 @@ RECORD = "json"  # the member `KEY.json` of a tar shard
 EDITED = "edited.png"
 SOURCE = "source"  # KEY.source.png, further inputs KEY.source2.png ...
 REFERENCE = "reference"
+MASK = "mask"
 IMAGE_SUFFIXES = ("png", "jpg", "webp")
 TEMPORARY = ".tmp"
 DAMAGED = ".damaged"
@@ -34,6 +36,11 @@ _SHARD = re.compile(r"(?:bench|edits)-[0-9]{5,9}\.tar")
 def is_shard(name: str) -> bool:
     """Whether `name` is the file name of a shard."""
     return _SHARD.fullmatch(name) is not None
+
+
+def is_file_name(name: object) -> TypeGuard[str]:
+    """Whether `name` can be the name of a file in a folder, and nothing elsewhere."""
+    return isinstance(name, str) and name not in ("", ".", "..") and not set("/\\\0") & set(name)
 
 
 def elsewhere(root: Path, stored: str) -> Path:
@@ -369,3 +376,36 @@ class PipelinePaths:
     @property
     def processor(self) -> Path:
         return self.root / "processor"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedDatasetPaths:
+    """A folder that `save_to_disk` of the `datasets` library has written; the names are that library's."""
+
+    root: Path
+
+    @property
+    def state(self) -> Path:
+        """Lists the Arrow files beside it."""
+        return self.root / "state.json"
+
+    @property
+    def splits(self) -> Path:
+        """Lists the folders beside it, one a split."""
+        return self.root / "dataset_dict.json"
+
+
+@dataclass(frozen=True, slots=True)
+class KrisPaths:
+    """KRIS-Bench as it is published; the names are that benchmark's."""
+
+    root: Path
+
+    @property
+    def annotation(self) -> Path:
+        """Of a category: its samples. Their pictures lie beside it."""
+        return self.root / "annotation.json"
+
+    def annotations(self) -> list[Path]:
+        """Those of the categories in this folder."""
+        return sorted(self.root.glob(f"*/{self.annotation.name}"))

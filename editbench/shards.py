@@ -22,7 +22,7 @@ from msgspec import Meta
 
 from editbench import atomic, files
 from editbench.errors import UserError
-from editbench.paths import IMAGE_SUFFIXES, RECORD, REFERENCE, SOURCE, Folder, is_key
+from editbench.paths import IMAGE_SUFFIXES, MASK, RECORD, REFERENCE, SOURCE, Folder, is_key
 
 Members = Mapping[str, bytes]
 """A sample's files by extension, such as {"json": ..., "source.png": ...}."""
@@ -88,7 +88,7 @@ class Stored:
 
 def source_extension(suffix: str, number: int = 1, kind: str = SOURCE) -> str:
     """`source.png`, `source2.png`, `reference.jpg`: the name of a sample's picture member."""
-    if suffix not in IMAGE_SUFFIXES or kind not in (SOURCE, REFERENCE):
+    if suffix not in IMAGE_SUFFIXES or kind not in (SOURCE, REFERENCE, MASK):
         raise ValueError(f"no picture member for {kind} with suffix {suffix}")
     return f"{kind}{number if number > 1 else ''}.{suffix}"
 

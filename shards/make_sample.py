@@ -4,7 +4,7 @@
 
 It is also a worked example of an import: a table with one JSON object a line, pictures beside it, and
 
-    editbench import table.jsonl --format jsonl --out FOLDER --name sample
+    editbench import table.jsonl --out FOLDER --name sample
 
 The photographs come with scikit-image; each is CC0 or in the public domain by scikit-image's own documentation. With the
 same versions of scikit-image and Pillow, every run gives the same bytes.
@@ -239,7 +239,7 @@ def make(folder: Path) -> dict:
         for photograph in PHOTOGRAPHS:
             _save(photograph.name, table.parent)
         table.write_bytes(b"".join(orjson.dumps(_row(task), option=orjson.OPT_APPEND_NEWLINE) for task in TASKS))
-        return import_benchmark(table, format="jsonl", out=folder, name="sample")
+        return import_benchmark(table, out=folder, name="sample")
 
 
 def _save(name: str, folder: Path) -> None:

@@ -89,3 +89,18 @@ def test_a_traceback_is_shown_so_too(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stderr.startswith("Traceback")
     assert (done.returncode, r"\x1b[2J" in done.stderr, "\x1b" in done.stderr) == (1, True, False)
+
+
+def test_progress_is_a_bar_in_a_terminal_and_now_and_then_a_line_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = []
+    for terminal in (True, False):
+        out = console.Console(file=io.StringIO(), force_terminal=terminal, width=80)
+        monkeypatch.setattr(console, "out", out)
+        monkeypatch.setattr(console, "LINE", 0.0)
+        with console.progress("checking", 3) as advance:
+            for _ in range(3):
+                advance()
+        shown.append(out.file.getvalue())
+    assert "checking" in shown[0]
+    assert "3/3" in shown[0]
+    assert shown[1].splitlines() == [f"checking: {number} of 3" for number in (1, 2, 3)]

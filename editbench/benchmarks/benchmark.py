@@ -41,7 +41,7 @@ class Benchmark:
                 picture, no samples at all. Names the file, the key and what to do.
         """
         if not root.is_dir():
-            raise UserError(f"no benchmark folder {root}", "Make one with: editbench import SOURCE --format jsonl --out FOLDER")
+            raise UserError(f"no benchmark folder {root}", "Make one with: editbench import SOURCE --out FOLDER")
         paths, remedy = BenchmarkPaths(root), "Restore the benchmark's shards, or import it again."
         if not paths.manifest.exists():
             raise UserError(f"{root} is not a benchmark: it has no {paths.manifest.name}", "Make one with: editbench import")
@@ -76,10 +76,13 @@ class Benchmark:
         return replace(self, samples=[self.samples[index] for index in chosen], stored=[self.stored[index] for index in chosen])
 
 
-def write_benchmark(root: Path, name: str, samples: Iterable[tuple[Sample, shards.Members]]) -> BenchmarkManifest:
+def write_benchmark(
+    root: Path, name: str, samples: Iterable[tuple[Sample, shards.Members]], rubric: str | None = None
+) -> BenchmarkManifest:
     """Write a benchmark into the empty or new folder `root` and return its manifest; the manifest comes last.
 
-    `samples`: records, and their pictures by extension (`source.png`, `source2.jpg`, `reference.png`).
+    `samples`: records, and their pictures by extension (`source.png`, `source2.jpg`, `reference.png`, `mask.png`). `rubric`:
+    the one with the benchmark's own protocol, if it has one.
     """
     paths = BenchmarkPaths(root)
     root.mkdir(parents=True, exist_ok=True)
@@ -97,7 +100,7 @@ def write_benchmark(root: Path, name: str, samples: Iterable[tuple[Sample, shard
         files.append(paths.shard(number))
         counts.append(0)
         shards.write_shard(files[-1], packed(batch))
-    manifest = BenchmarkManifest.of(name, dict(sorted(categories.items())), shards.describe(files, counts))
+    manifest = BenchmarkManifest.of(name, dict(sorted(categories.items())), shards.describe(files, counts), rubric)
     manifest.dump(paths.manifest)
     return manifest
 

@@ -1,6 +1,6 @@
 """A row of a public benchmark: what a reader understood of it, before any of it is checked.
 
-Readers (`jsonl` and the formats of public benchmarks) make rows; `stage` checks them and makes samples of them.
+The formats make rows, mostly with `cells`; `stage` checks them and makes samples of them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from editbench import images
 from editbench.paths import KEY_LENGTH, is_key
 
 UNCATEGORIZED = "uncategorized"
+GROUP_LENGTH = 16
+"""Digits of a picture's sha256 that name the group of its samples."""
 _NOT_IN_KEY = re.compile(r"[^A-Za-z0-9_-]+")
 _CJK = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 
@@ -32,6 +34,10 @@ class Picture:
     @classmethod
     def file(cls, path: Path) -> Self:
         return cls(str(path), partial(images.read, path))
+
+    @classmethod
+    def held(cls, name: str, data: bytes) -> Self:
+        return cls(name, lambda: data)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +54,15 @@ class Row:
     sources: tuple[Picture, ...] = ()
     """The source picture, then further input pictures."""
     reference: Picture | None = None
+    mask: Picture | None = None
+    """Where the edit belongs, white on black."""
     extra: dict[str, Any] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     """What is wrong with a row that could not be read; its other fields are then empty."""
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
-        return self.sources if self.reference is None else (*self.sources, self.reference)
+        return (*self.sources, *(picture for picture in (self.reference, self.mask) if picture))
 
 
 def language_of(row: Row) -> str:

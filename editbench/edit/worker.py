@@ -19,7 +19,7 @@ from editbench.edit.spool import Spool
 from editbench.fleet.status import Event
 from editbench.fleet.worker import Pulse, Worker
 from editbench.models import Kind, Model
-from editbench.paths import EDITED, RECORD, REFERENCE, SOURCE, EditPaths
+from editbench.paths import EDITED, MASK, RECORD, REFERENCE, SOURCE, EditPaths
 from editbench.records import Failure
 
 
@@ -96,7 +96,7 @@ class EditWorker(Worker):
     def store(self, item: int, result: Edited, seconds: float) -> list[Event]:
         index = self._plan[item]
         stored, sample = self._benchmark.stored[index], self._benchmark.samples[index]
-        kept = {name: stored.read(name) for kind in (SOURCE, REFERENCE) for name in stored.images(kind)}
+        kept = {name: stored.read(name) for kind in (SOURCE, REFERENCE, MASK) for name in stored.images(kind)}
         edit = self._describe(result)
         record = {**stored.record(), "edit": edit}
         self._spool.put(sample.key, {**kept, EDITED: images.encode_png(result.picture.image), RECORD: orjson.dumps(record)})

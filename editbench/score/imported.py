@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from editbench import identity, shards
-from editbench.benchmarks import jsonl
+from editbench.benchmarks import tables
 from editbench.benchmarks.rows import keys_of
 from editbench.edits import Edits, Entry
 from editbench.errors import UserError
@@ -90,7 +90,7 @@ def _rows(table: Path, mapping: Mapping[str, str], where: Mapping[str, str]) -> 
     """The rows by the name of their sample, their columns by our names."""
     ours = {column: name for name, column in mapping.items()}
     rows: dict[str, Row] = {}
-    for at, cells in jsonl.cells(table):
+    for at, cells in tables.cells(table):
         if any(str(cells.get(column)) != value for column, value in where.items()):
             continue
         row = {ours.get(column, column): value for column, value in cells.items()}

@@ -132,17 +132,21 @@ def test_settings_that_the_editor_does_not_know_are_noted(worker: Any) -> None:
     assert worker().load("cpu") == []
 
 
-def test_all_inputs_and_the_reference_come_along(tmp_path: Path, out: EditPaths) -> None:
+def test_all_inputs_the_reference_and_the_mask_come_along(tmp_path: Path, out: EditPaths) -> None:
     pictures = {
         name: images.encode_png(Image.new("RGB", (size, 8))) for size, name in enumerate(("source.png", "source2.png"), 20)
     }
     record = Sample(key="a", id="a", instruction="i", category="c")
-    write_benchmark(tmp_path / "two", "two", [(record, {**pictures, "reference.png": pictures["source.png"]})])
+    write_benchmark(
+        tmp_path / "two",
+        "two",
+        [(record, {**pictures, **dict.fromkeys(("mask.png", "reference.png"), pictures["source.png"])})],
+    )
     made = make(tmp_path / "two", out, plan=(0,))
     assert [image.size for image in made.prepare(0).images] == [(20, 8), (21, 8)]
     run(made, 0)
     (stored,) = shards.index(out.spooled("a"))
-    assert sorted(stored.spans) == ["edited.png", "json", "reference.png", "source.png", "source2.png"]
+    assert sorted(stored.spans) == ["edited.png", "json", "mask.png", "reference.png", "source.png", "source2.png"]
 
 
 def test_a_broken_source_names_shard_and_member(tmp_path: Path, out: EditPaths) -> None:

@@ -6,6 +6,7 @@ What they do can't be seen with a real model on a CPU in seconds; the real pipel
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import signal
@@ -93,3 +94,13 @@ class Scorer(Judge):
             _misbehave(question.key)
         numbers = [hashlib.sha256(question.images[1].tobytes()).digest()[0] % 11 for question in prepared]
         return [Reply(f'{{"reason": "as its bytes say", "score": {number}}}') for number in numbers]
+
+
+class Content(Judge):
+    """A judge of any rubric: it gives every criterion of every question a 4."""
+
+    def __init__(self, settings) -> None:
+        pass
+
+    def answer(self, prepared):
+        return [Reply(json.dumps({criterion.name: 4 for criterion in question.criteria})) for question in prepared]

@@ -30,7 +30,7 @@ def work(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def table(work: Path):
-    """Write rows (objects, or the text of a line) as table.jsonl, .json or .csv."""
+    """Write rows (objects, or the text of a line) as table.jsonl, .json, .csv or .tsv."""
 
     def write(*rows: dict | str, suffix: str = ".jsonl") -> Path:
         path = work / f"table{suffix}"
@@ -40,7 +40,7 @@ def table(work: Path):
             path.write_text(json.dumps(rows))
         else:
             with open(path, "w", encoding="utf-8-sig", newline="") as file:
-                writer = csv.DictWriter(file, list(rows[0]))
+                writer = csv.DictWriter(file, list(rows[0]), delimiter="\t" if suffix == ".tsv" else ",")
                 writer.writeheader()
                 writer.writerows(rows)
         return path

@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import public_layouts
 import pytest
 
-from editbench.benchmarks import stage
+from editbench.benchmarks import checks, formats, stage
 from editbench.benchmarks.benchmark import Benchmark
-from editbench.benchmarks.rows import KEY_LENGTH, keys_of
+from editbench.benchmarks.format import Format, Rows
+from editbench.benchmarks.rows import KEY_LENGTH, Picture, Row, keys_of
 from editbench.errors import UserError
 
 ROW = {"id": "a", "image": "red.png", "instruction": "Make it blue."}
@@ -124,7 +126,7 @@ def test_killed_import_leaves_nothing_under_the_final_name(table, tmp_path):
     code = f"""
 import os, signal
 from pathlib import Path
-from editbench.benchmarks import stage
+from editbench.benchmarks import checks, formats, stage
 from editbench.manifests import BenchmarkManifest
 BenchmarkManifest.dump = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # when only the manifest is missing
 stage.import_benchmark(Path({str(table(ROW))!r}), format="jsonl", out=Path({str(tmp_path / "out")!r}))
@@ -162,9 +164,49 @@ def test_picture_that_changes_during_the_import_is_noticed(table, work, tmp_path
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("changed", [[ROW], [ROW, {**ROW, "id": "b"}, {**ROW, "id": "c"}], [ROW, {**ROW, "id": "b", "n": 1}]])
+def test_table_that_changes_during_the_import_is_noticed(table, work, tmp_path, monkeypatch, changed):
+    source, write = table(ROW, {**ROW, "id": "b"}), stage.write_benchmark
+
+    def late(*arguments):
+        table(*changed)
+        return write(*arguments)
+
+    monkeypatch.setattr(stage, "write_benchmark", late)
+    with pytest.raises(UserError, match=r"table\.jsonl:\d changed while it was imported"):
+        load(source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_rows_are_let_go_as_the_import_goes_on(tmp_path, monkeypatch):
+    alive = most = 0
+    one = public_layouts.picture()
+
+    class Held(bytes):
+        def __new__(cls, data):
+            nonlocal alive, most
+            alive += 1
+            most = max(most, alive)
+            return super().__new__(cls, data)
+
+        def __del__(self):
+            nonlocal alive
+            alive -= 1
+
+    def read():
+        for number in range(300):
+            pictures = (Picture.held(f"picture {number}", Held(one)),)
+            yield Row(where=str(number), id=str(number), instruction="x", sources=pictures)
+
+    given = Format(name="given", recognise=lambda _: "", open=lambda _: Rows(300, read))
+    monkeypatch.setitem(formats.FORMATS, "given", given)
+    assert stage.import_benchmark(tmp_path, format="given", out=tmp_path / "out").samples == 300
+    assert most < 30
+
+
 def test_picture_of_many_rows_is_decoded_once(table, tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(stage, "decode", lambda data, name: seen.append(name))
+    monkeypatch.setattr(checks, "decode", lambda data, name: seen.append(name))
     load(table(*({**ROW, "id": str(number)} for number in range(9))), tmp_path / "out")
     assert len(seen) == 1
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import public_layouts
 import pytest
 
 from editbench import images
@@ -33,12 +34,34 @@ def refusal(source: Path, **options) -> str:
     return f"{caught.value}\n{caught.value.remedy}"
 
 
-@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv"])
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv", ".tsv"])
 def test_every_kind_of_table_gives_the_same_sample(table, suffix):
     row = {**ROW, "category": "color", "reference_text": "Blue.", "group": "g", "language": "en", "note": "n"}
     sample = load(table(row, suffix=suffix)).samples[0]
     assert (sample.key, sample.id, sample.instruction, sample.category) == ("a", "a", "Make it blue.", "color")
     assert (sample.reference_text, sample.group, sample.language, sample.extra) == ("Blue.", "g", "en", {"note": "n"})
+
+
+def test_table_with_chinese_columns(tmp_path):
+    source = public_layouts.own_csv(tmp_path / "own")
+    stage.import_benchmark(source, out=tmp_path / "out", mapping=public_layouts.OWN_COLUMNS)
+    sample = Benchmark.open(tmp_path / "out").samples[0]
+    assert (sample.id, sample.category, sample.language, sample.extra) == ("样本1", "环境", "zh", {"备注": "第1行"})
+    assert sample.instruction == "把背景换成雪山"
+
+
+def test_the_one_table_in_a_folder(table, work):
+    table(ROW)
+    for path in work.glob("*.bmp"):
+        path.unlink()
+    stage.import_benchmark(work, format="table", out=work / "new" / "out")
+    assert Benchmark.open(work / "new" / "out").samples[0].id == "a"
+
+
+def test_a_picture_as_the_datasets_library_writes_it(table, work):
+    row = {**ROW, "image": {"bytes": None, "path": "red.png"}, "mask_image": "blue.jpg"}
+    (entry,) = load(table(row)).stored
+    assert (entry.read("source.png"), entry.images("mask")) == ((work / "red.png").read_bytes(), ["mask.jpg"])
 
 
 def test_json_object_with_one_list_is_a_table(work):
@@ -143,7 +166,7 @@ def test_name_of_the_benchmark_is_given_or_the_folders(table, work):
         ({**ROW, "image": ""}, "no image"),
         ({**ROW, "reference_image": "none.png"}, r"can't read \S*none\.png"),
         ({**ROW, "images": ["none.png"]}, r"can't read \S*none\.png"),
-        ({**ROW, "images": 3}, "images is not a list of paths but 3"),
+        ({**ROW, "images": 3}, "images is not a picture or its path but 3"),
         ({**ROW, "instruction": " "}, "no instruction"),
         ({**ROW, "instruction": ["x"]}, r'instruction is not text but \["x"\]'),
         ({**ROW, "id": None}, "no id"),
@@ -219,7 +242,7 @@ def test_missing_columns_come_with_the_way_to_map_them(table):
     [
         ({"mapping": {"prompt": "en"}}, "nothing to map is called prompt"),
         ({"mapping": {"instruction": "english"}}, "lacks a column that is mapped: instruction=english"),
-        ({"format": "nosuch"}, "no benchmark format nosuch\nKnown: jsonl"),
+        ({"format": "nosuch"}, "no benchmark format nosuch\nKnown: gedit, imgedit, kris, rise, folder, table, jsonl"),
         ({"images": Path("nowhere")}, "no picture folder nowhere"),
     ],
 )
