@@ -9,7 +9,7 @@ from pathlib import Path
 from editbench import files, manifests, shards
 from editbench.errors import UserError
 from editbench.manifests import EditManifest
-from editbench.paths import EDITED, RECORD, SOURCE, EditPaths
+from editbench.paths import RECORD, SOURCE, EditPaths
 from editbench.records import Edit, Failure, Sample
 
 
@@ -84,8 +84,9 @@ def merged(paths: EditPaths, edits: Sequence[Entry], failures: Sequence[Failure]
 
 def entry_of(stored: shards.Stored) -> Entry:
     """A sample of an edit shard. Raises UserError for a wrong record, and where a picture is missing."""
-    if EDITED not in stored.spans:
-        raise UserError(f"{stored.shard}: sample {stored.key} has no {EDITED}", "Is this a folder of edits?")
+    if stored.edited is None:
+        message = f"{stored.shard}: sample {stored.key} has no {shards.EDITED_KIND} picture"
+        raise UserError(message, "Is this a folder of edits?")
     if not stored.images(SOURCE):
         raise UserError(f"{stored.shard}: sample {stored.key} has no source picture", "Is this a folder of edits?")
     record = Edit.from_dict(stored.record(), f"{stored.shard}: {stored.key}.{RECORD}")

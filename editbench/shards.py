@@ -22,10 +22,13 @@ from msgspec import Meta
 
 from editbench import atomic, files
 from editbench.errors import UserError
-from editbench.paths import IMAGE_SUFFIXES, MASK, RECORD, REFERENCE, SOURCE, Folder, is_key
+from editbench.paths import EDITED, IMAGE_SUFFIXES, MASK, RECORD, REFERENCE, SOURCE, Folder, is_key
 
 Members = Mapping[str, bytes]
 """A sample's files by extension, such as {"json": ..., "source.png": ...}."""
+
+EDITED_KIND = EDITED.partition(".")[0]
+"""KEY.edited.png; an edit that was imported may be KEY.edited.jpg or .webp."""
 
 _EXTENSION = re.compile(r"[a-z_]{1,32}[0-9]{0,3}(?:\.[a-z0-9]{1,8})?")
 
@@ -85,10 +88,15 @@ class Stored:
             numbered[number] = extension
         return [numbered[number] for number in sorted(numbered)]
 
+    @property
+    def edited(self) -> str | None:
+        """Extension of the member with the edited picture; None where there is none. Raises UserError when there are two."""
+        return next(iter(self.images(EDITED_KIND)), None)
+
 
 def source_extension(suffix: str, number: int = 1, kind: str = SOURCE) -> str:
-    """`source.png`, `source2.png`, `reference.jpg`: the name of a sample's picture member."""
-    if suffix not in IMAGE_SUFFIXES or kind not in (SOURCE, REFERENCE, MASK):
+    """`source.png`, `source2.png`, `reference.jpg`, `edited.webp`: the name of a sample's picture member."""
+    if suffix not in IMAGE_SUFFIXES or kind not in (SOURCE, REFERENCE, MASK, EDITED_KIND):
         raise ValueError(f"no picture member for {kind} with suffix {suffix}")
     return f"{kind}{number if number > 1 else ''}.{suffix}"
 

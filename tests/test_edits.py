@@ -84,4 +84,16 @@ def test_a_shard_without_edited_pictures_is_refused(make_edits: Make) -> None:
     entries, manifest = shards.describe([paths.shard(0)], [1]), manifests.load(paths.manifest, EditManifest)
     counts = {"samples": 1, "edited": 1, "shards": entries, "digest": edits_digest(entries, [])}
     replace(manifest, **counts).dump(paths.manifest)
-    refused(paths.root, r"sample physical has no edited\.png")
+    refused(paths.root, r"sample physical has no edited picture")
+
+
+def test_an_edit_may_be_of_any_kind_of_picture_that_shards_hold_and_is_one(make_edits: Make) -> None:
+    paths = EditPaths(make_edits())
+    (first, *_) = shards.index(paths.shard(0))
+    members = {name: data for name, data in first.members().items() if name != "edited.png"}
+    for edited in ("edited.jpg", "edited.webp"):
+        shards.write_shard(paths.shard(0), [(first.key, {**members, edited: b"x"})])
+        assert [stored.edited for stored in shards.index(paths.shard(0))] == [edited]
+    shards.write_shard(paths.shard(0), [(first.key, {**members, "edited.jpg": b"x", "edited.png": b"x"})])
+    with pytest.raises(UserError, match=f"{first.key} has two pictures of one number"):
+        _ = shards.index(paths.shard(0))[0].edited

@@ -123,7 +123,8 @@ def test_one_packed_sample_is_a_shard(tmp_path: Path) -> None:
 def test_a_picture_member_has_a_kind_and_a_suffix_that_are_known() -> None:
     assert shards.source_extension("jpg") == "source.jpg"
     assert shards.source_extension("png", 2, "reference") == "reference2.png"
-    for suffix, kind in (("bmp", "source"), ("png", "edited")):
+    assert shards.source_extension("webp", kind="edited") == "edited.webp"
+    for suffix, kind in (("bmp", "source"), ("png", "mask")):
         with pytest.raises(ValueError, match="no picture member"):
             shards.source_extension(suffix, kind=kind)
 

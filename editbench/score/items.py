@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from editbench.edits import Entry
-from editbench.paths import EDITED as EDITED_MEMBER
 from editbench.paths import REFERENCE as REFERENCE_MEMBER
 from editbench.paths import SOURCE as SOURCE_MEMBER
 from editbench.records import GENERATE, REPEAT, STRANGER, SWAPPED, UNEDITED, Sample
@@ -91,7 +90,7 @@ def _own_edit(entry: Entry, index: int, title: str = "") -> JudgedItem:
         return JudgedItem(entry, index, title=title)
     images = {
         SOURCE: [StoredImage(entry.stored, member) for member in entry.stored.images(SOURCE_MEMBER)],
-        EDITED: [StoredImage(entry.stored, EDITED_MEMBER)],
+        EDITED: [StoredImage(entry.stored, entry.stored.edited)] if entry.stored.edited else [],
         REFERENCE: [StoredImage(entry.stored, member) for member in entry.stored.images(REFERENCE_MEMBER)],
     }
     return JudgedItem(entry, index, {kind: stored for kind, stored in images.items() if stored}, title=title)

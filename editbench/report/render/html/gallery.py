@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from editbench.errors import UserError
-from editbench.paths import EDITED, REFERENCE, SOURCE, ScorePaths
+from editbench.paths import REFERENCE, SOURCE, ScorePaths
 from editbench.records import EDIT_FAILED, Judgement, Sample
 from editbench.report.records import rows
 from editbench.report.render.html.pictures import EditShards, RunPictures, StoredPicture, counted, open_edits
@@ -126,7 +126,7 @@ def _result(row: Judgement, sample: GallerySample, edits: EditShards | None) -> 
         return JudgedEdit(row)
     if sample.instruction is None:
         _describe(sample, stored)
-    return JudgedEdit(row, StoredPicture(stored, EDITED) if EDITED in stored.spans else None)
+    return JudgedEdit(row, StoredPicture(stored, stored.edited) if stored.edited else None)
 
 
 def _describe(sample: GallerySample, stored: Stored) -> None:
