@@ -119,15 +119,54 @@ def import_(
     from editbench import console
     from editbench.benchmarks.stage import import_benchmark
 
-    pairs = [entry.partition("=") for entry in map or []]
-    if wrong := [left for left, equals, right in pairs if not (left and equals and right)]:
-        raise UserError(f"--map {wrong[0]} is not NAME=COLUMN", "Write for example --map instruction=en")
-    mapping = {left: right for left, _, right in pairs}
-    manifest = import_benchmark(source, format=format, out=out, images=images, mapping=mapping, name=name)
+    manifest = import_benchmark(source, format=format, out=out, images=images, mapping=_mapping(map), name=name)
     counts = ", ".join(f"{count} {category}" for category, count in manifest.categories.items())
     console.say(f"{manifest.samples} samples ({counts}): {out}")
     if manifest.rubric:
         console.say(f"The benchmark's own protocol: editbench score EDITS --rubric {manifest.rubric}")
+
+
+def _mapping(entries: list[str] | None) -> dict[str, str]:
+    """What `--map` says. Raises UserError for what is not NAME=COLUMN."""
+    pairs = [entry.partition("=") for entry in entries or []]
+    if wrong := [left for left, equals, right in pairs if not (left and equals and right)]:
+        raise UserError(f"--map {wrong[0]} is not NAME=COLUMN", "Write for example --map instruction=en")
+    return {left: right for left, _, right in pairs}
+
+
+@app.command("import-edits")
+def import_edits(
+    benchmark: Annotated[Path, PathArgument(help="Folder of benchmark shards.")],
+    pictures: Annotated[Path, PathArgument(help="Folder of one model's edited pictures, or a table of their paths.")],
+    layout: Annotated[str, typer.Option(metavar="files|table|gedit|imgedit|kris|rise", help="How PICTURES are named.")],
+    name: Annotated[str, typer.Option(help="What made the pictures: the name in the report.")],
+    out: Annotated[Path, PathOption(help="Folder for the edits.")],
+    map: Annotated[  # noqa: A002
+        list[str] | None, typer.Option(metavar="NAME=COLUMN", help="Columns of a table: id, image_path; repeatable.")
+    ] = None,
+    max_failures: Annotated[
+        str, typer.Option(metavar="N|P%", help="Samples without an edit up to which the import counts as complete.")
+    ] = "0",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over; what is there is moved aside, never deleted.")] = False,
+) -> None:
+    """Take pictures that another tool made as edits, to be scored like any others. Writes nothing if anything is wrong."""
+    from editbench.layouts.importing import import_edits as run_import
+
+    mapping = _mapping(map)
+    run_import(benchmark, pictures, layout=layout, name=name, out=out, mapping=mapping, max_failures=max_failures, fresh=fresh)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, PathArgument(help="Edits, or scores.")],
+    layout: Annotated[str, typer.Option(metavar="files|gedit|imgedit|kris|rise", help="Whose scripts shall read them.")],
+    out: Annotated[Path, PathOption(help="New folder; some scripts take its name for the model's.")],
+) -> None:
+    """Write edits, or scores, as a public benchmark's own scripts expect them, or as plain files with a CSV."""
+    from editbench import console
+    from editbench.layouts.exporting import export as run_export
+
+    console.say(f"{run_export(folder, layout=layout, out=out)}: {out}")
 
 
 @app.command()

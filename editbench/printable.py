@@ -16,6 +16,10 @@ _VISIBLE = {"\u200c", "\u200d", *map(chr, _SIGNS)}
 """The first two join or part letters: words of Persian and Indic scripts and families of emoji are spelled with them."""
 
 
+_FORMULA = tuple("=+-@＝＋－＠")
+"""What a formula begins with (OWASP, "CSV Injection"); tabs and line breaks, which may stand before it, are shown by number."""
+
+
 class _Escapes(dict[int, str]):
     """For `str.translate`: hidden characters become their escapes, but for the characters that are keys."""
 
@@ -36,3 +40,9 @@ def printable(text: str, *, lines: bool = False) -> str:
 def clean(text: str) -> str:
     """`text` with each run of blanks and line breaks as one blank, and otherwise as `printable` shows it."""
     return printable(" ".join(text.split()))
+
+
+def spreadsheet_text(text: str) -> str:
+    """`text` for a cell of CSV: `printable`, and with an apostrophe before what a spreadsheet would compute."""
+    shown = printable(text)
+    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown

@@ -171,3 +171,8 @@ class Judgement(_Record):
     """Of the rubric's subsets, those that the sample's `extra` says it belongs to."""
     audit: str = ""
     """In audit.jsonl the kind of control that was shown; else empty."""
+
+    def sample(self) -> Sample:
+        """The sample, as far as a row of scores knows it: without its instruction and `extra`."""
+        common = {name: getattr(self, name) for name in ("key", "id", "category", "language", "group")}
+        return Sample(**common, instruction="")

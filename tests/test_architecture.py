@@ -50,14 +50,15 @@ def inside(package: str, *rooms: str) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("layer", "forbidden"),
     [
-        ("edit/", ("editbench.score", "editbench.report", "editbench.cli")),
-        ("score/", ("editbench.edit", "editbench.report", "editbench.cli")),
+        ("edit/", ("editbench.score", "editbench.report", "editbench.layouts", "editbench.cli")),
+        ("score/", ("editbench.edit", "editbench.report", "editbench.layouts", "editbench.cli")),
+        ("layouts/", ("editbench.score", "editbench.report", "editbench.cli", *MODELS)),
         ("score/rubric/", inside("score", "qwen3vl", "replies", "judge", "stage", "worker", "items")),
         ("score/replies/", inside("score", "qwen3vl", "rubric", "judge", "stage", "worker", "items")),
         ("score/qwen3vl/", inside("score", "rubric", "stage", "worker", "items", "votes")),
         ("score/judge.py", inside("score", "qwen3vl", "rubric", "judges", "stage", "worker")),
         ("fleet/stage.py", inside("fleet", "attempts", "launch", "panel", "status")),
-        ("report/", ("editbench.edit", "editbench.score", "editbench.fleet", "editbench.cli", *MODELS)),
+        ("report/", ("editbench.edit", "editbench.score", "editbench.fleet", "editbench.layouts", "editbench.cli", *MODELS)),
         ("fleet/", ("editbench.edit", "editbench.score", "editbench.report", "editbench.benchmarks", "editbench.cli")),
         ("benchmarks/", ("editbench.edit", "editbench.score", "editbench.report", "editbench.fleet", *MODELS)),
         ("report/records/", ("editbench.report.statistics", *ABOVE_STATISTICS)),

@@ -33,6 +33,8 @@ COMMANDS = {
     "--html --pictures --full-pictures --edits",
     "rubric": "",
     "verify": "folders --quick --repair",
+    "import-edits": "benchmark pictures --layout --name --out --map --max-failures --fresh",
+    "export": "folder --layout --out",
     "watch": "folder --progress --once",
     "doctor": "--stage --benchmark --model",
     "tiny": "folder",

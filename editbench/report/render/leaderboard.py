@@ -9,7 +9,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 
-from editbench.printable import printable
+from editbench.printable import spreadsheet_text
 from editbench.report.document import Standing
 from editbench.report.statistics.aggregate import RunSummary
 
@@ -21,10 +21,6 @@ COLUMNS = (
 """`headline_low` and `headline_high` are the headline's 95 % interval, `ci_low` and `ci_high` the micro mean's, of which
 `mean_failures_lowest` is too. Followed by `mean:CATEGORY` for each category of any run, `flags` (such as
 `identical=20; uniform=1`) and `warnings`."""
-
-
-_FORMULA = tuple("=+-@＝＋－＠")
-"""What a formula begins with (OWASP, "CSV Injection"); tabs and line breaks, which may stand before it, are shown by number."""
 
 
 def render(standings: Sequence[Standing], run_warnings: Mapping[str, Sequence[str]]) -> str:
@@ -53,10 +49,7 @@ def render(standings: Sequence[Standing], run_warnings: Mapping[str, Sequence[st
 
 
 def _cell(value: float | str | None) -> float | str | None:
-    if not isinstance(value, str):
-        return value
-    text = printable(value)
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+    return spreadsheet_text(value) if isinstance(value, str) else value
 
 
 def _facts(run: RunSummary) -> tuple[str, ...]:
