@@ -82,3 +82,14 @@ def test_a_table_of_paths_that_lead_nowhere_is_refused(three: Path, pictures: Pa
     with pytest.raises(UserError, match=r"no picture can be used; the first: can't read \S*work/0\.png"):
         load(three, pictures / "table.jsonl", tmp_path / "edits")
     assert not (tmp_path / "edits").exists()
+
+
+def test_a_parquet_table_may_hold_the_pictures_themselves(three: Path, tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    rows = [
+        {"id": "cat", "image_path": {"bytes": picture(1), "path": "x.png"}},
+        {"id": "emu", "image_path": {"bytes": picture(2)}},
+    ]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "table.parquet")
+    assert load(three, tmp_path / "table.parquet", tmp_path / "edits") == {"cat": picture(1), "emu": picture(2)}
