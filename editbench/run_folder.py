@@ -48,6 +48,16 @@ def refuse_links(paths: Folder) -> None:
         raise UserError(f"{links[0]} is a link to another folder", "Remove the link, or choose another --out.")
 
 
+def refuse_running(paths: RunPaths) -> None:
+    """Raises UserError when a run is at work in the folder."""
+    if paths.lock.exists():
+        lock = os.open(paths.lock, os.O_RDWR)
+        try:
+            _lock(lock, paths.root)
+        finally:
+            os.close(lock)
+
+
 def await_head(paths: RunPaths, wanted: dict[str, Any]) -> None:
     """On another node than the head: wait until the head has taken the folder, and make sure it is for the same run.
 

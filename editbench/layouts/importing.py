@@ -58,7 +58,7 @@ def import_edits(
 
     `layout`: one of LAYOUTS, or `table`, whose columns `mapping` names. Bytes of PNG, JPEG and WebP are kept, other pictures
     become PNG. A sample without a picture is a failure, `missing`, and one whose picture is broken, `bad_input`. When `out`
-    already holds exactly these edits, nothing is touched; when it holds others, `fresh` moves them aside.
+    already holds exactly these edits, nothing is touched. Others are moved aside with `fresh`, and these if they are not whole.
 
     Raises:
         UserError: an unknown layout, a benchmark or pictures that can't be read, no usable picture of any sample, or an `out`
@@ -160,15 +160,18 @@ class _Import:
     def publish(self, out: Path, *, fresh: bool) -> EditManifest:
         """The finished folder's manifest, whether it was there or was made now."""
         paths = EditPaths(out)
-        if paths.manifest.exists() and not fresh:
+        if paths.identity.exists() and not fresh:
             remedy = "Choose another --out, or start over here with --fresh (the old is kept)."
             identity.compare(paths.identity, self.identity, remedy=remedy)
-            return Edits.open(out).manifest
+            if paths.manifest.exists():
+                return Edits.open(out).manifest
         out.parent.mkdir(parents=True, exist_ok=True)
         with atomic.building(out) as staging:
             manifest = self._write(EditPaths(staging))
-            if fresh and out.exists():
-                out.rename(_aside(out))
+            if paths.identity.exists():
+                run_folder.refuse_running(paths)
+                kept = out.rename(_aside(out))
+                console.warn(f"what was in {out} is kept as {kept.name}")
             os.replace(staging, out)
         return manifest
 
@@ -237,5 +240,5 @@ def _check_out(out: Path) -> None:
     """Refuse a path that can't become the folder of edits, before the work begins."""
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file", "Choose another folder with --out.")
-    if out.is_dir() and not EditPaths(out).manifest.exists() and any(out.iterdir()):
-        raise UserError(f"{out} is not empty and holds no finished edits", "Choose another folder with --out.")
+    if out.is_dir() and not EditPaths(out).identity.exists() and any(out.iterdir()):
+        raise UserError(f"{out} is not empty and holds no edits", "Choose another folder with --out.")

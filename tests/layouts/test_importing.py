@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import signal
 import subprocess
@@ -203,10 +204,29 @@ def test_starting_over_keeps_what_was_there(three: Path, tmp_path: Path) -> None
     assert edited(tmp_path / "edits.old-2") == edited(out)
 
 
+def test_a_folder_that_is_no_longer_whole_is_made_again(three: Path, tmp_path: Path) -> None:
+    sent, out = fill(tmp_path / "sent", THREE), tmp_path / "edits"
+    load(three, sent, out)
+    EditPaths(out).manifest.rename(out / "manifest.json.damaged")
+    load(three, sent, out)
+    assert "3 of 3 samples" in verify(out)
+    assert (tmp_path / "edits.old-1/manifest.json.damaged").exists()
+
+
+def test_a_folder_that_a_run_is_at_work_in_is_left_alone(three: Path, tmp_path: Path) -> None:
+    sent, out = fill(tmp_path / "sent", THREE), tmp_path / "edits"
+    load(three, sent, out)
+    with open(EditPaths(out).lock, "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(UserError, match="another run is at work in"):
+            load(three, sent, out, fresh=True)
+    load(three, sent, out, fresh=True)
+
+
 def test_a_folder_of_other_things_is_left_alone(three: Path, tmp_path: Path) -> None:
     fill(tmp_path / "edits", {"precious.txt": b"mine"})
     for fresh in (False, True):
-        with pytest.raises(UserError, match="not empty and holds no finished edits"):
+        with pytest.raises(UserError, match="not empty and holds no edits"):
             load(three, fill(tmp_path / "sent", THREE), tmp_path / "edits", fresh=fresh)
     assert contents(tmp_path / "edits") == {"precious.txt": b"mine"}
 
