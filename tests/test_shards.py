@@ -124,7 +124,7 @@ def test_a_picture_member_has_a_kind_and_a_suffix_that_are_known() -> None:
     assert shards.source_extension("jpg") == "source.jpg"
     assert shards.source_extension("png", 2, "reference") == "reference2.png"
     assert shards.source_extension("webp", kind="edited") == "edited.webp"
-    for suffix, kind in (("bmp", "source"), ("png", "mask")):
+    for suffix, kind in (("bmp", "source"), ("png", "thumbnail")):
         with pytest.raises(ValueError, match="no picture member"):
             shards.source_extension(suffix, kind=kind)
 
