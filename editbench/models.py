@@ -21,7 +21,7 @@ from typing import Any
 
 from editbench import files
 from editbench.errors import UserError
-from editbench.paths import CheckpointPaths, PipelinePaths
+from editbench.foreign_paths import CheckpointPaths, PipelinePaths
 
 FEW = (CheckpointPaths(Path()).config.name, PipelinePaths(Path()).index.name)
 """Files to ask the hub's cache for: a snapshot without those that `fetch` leaves out counts as incomplete, unless few are

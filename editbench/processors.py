@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from editbench import files
-from editbench.paths import CheckpointPaths
+from editbench.foreign_paths import CheckpointPaths
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, ProcessorMixin

@@ -22,7 +22,8 @@ import orjson
 
 from editbench import atomic
 from editbench.errors import UserError
-from editbench.paths import CheckpointPaths, PipelinePaths, TinyPaths
+from editbench.foreign_paths import CheckpointPaths, PipelinePaths
+from editbench.paths import TinyPaths
 from editbench.processors import still_images_only
 
 if TYPE_CHECKING:

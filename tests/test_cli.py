@@ -16,7 +16,8 @@ import typer.main
 from editbench import cli, console, files, identity, options, rubric_cli
 from editbench.benchmarks.benchmark import write_benchmark
 from editbench.errors import BUG, INCOMPLETE, OK, USAGE, Incomplete, Interrupted
-from editbench.paths import BenchmarkPaths, CheckpointPaths, EditPaths, PipelinePaths, TinyPaths
+from editbench.foreign_paths import CheckpointPaths, PipelinePaths
+from editbench.paths import BenchmarkPaths, EditPaths, TinyPaths
 
 RUN = (
     "--max-failures --retries --nproc --devices --stall-timeout --load-parallel --sync-every --nnodes --node-rank "

@@ -8,7 +8,8 @@ import pytest
 
 from editbench import tiny
 from editbench.errors import UserError
-from editbench.paths import PipelinePaths, TinyPaths
+from editbench.foreign_paths import PipelinePaths
+from editbench.paths import TinyPaths
 from editbench.processors import load_processor
 
 

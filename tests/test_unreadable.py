@@ -10,7 +10,8 @@ import pytest
 from processes import Command, edit, wait_for
 
 from editbench.errors import USAGE
-from editbench.paths import BenchmarkPaths, CheckpointPaths, EditPaths, ScorePaths, TinyPaths
+from editbench.foreign_paths import CheckpointPaths
+from editbench.paths import BenchmarkPaths, EditPaths, ScorePaths, TinyPaths
 
 # Root reads everything, unless it may not override permissions.
 ORDINARY = () if os.getuid() else ("setpriv", "--bounding-set=-dac_override,-dac_read_search")

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from editbench import files
 from editbench.errors import UserError
-from editbench.paths import SavedDatasetPaths, is_file_name
+from editbench.foreign_paths import SavedDatasetPaths
+from editbench.paths import is_file_name
 
 if TYPE_CHECKING:
     import pyarrow

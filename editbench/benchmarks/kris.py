@@ -18,7 +18,7 @@ from editbench.benchmarks.format import Format, Rows, Source
 from editbench.benchmarks.release import Release
 from editbench.benchmarks.rows import Row
 from editbench.errors import UserError
-from editbench.paths import KrisPaths
+from editbench.foreign_paths import KrisPaths
 
 CATEGORIES = (
     *("count_change", "color_change", "size_adjustment", "part_completion", "anomaly_correction"),

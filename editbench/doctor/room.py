@@ -19,8 +19,8 @@ from editbench.edit import cost, model_index
 from editbench.edit.editors import CONTROLS
 from editbench.edit.settings import EditSettings
 from editbench.errors import UserError
+from editbench.foreign_paths import PipelinePaths
 from editbench.models import Kind, Model
-from editbench.paths import PipelinePaths
 from editbench.score.judge import DOWNLOAD, check_local
 
 

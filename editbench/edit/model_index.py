@@ -6,8 +6,8 @@ from pathlib import Path
 
 from editbench import files
 from editbench.errors import UserError
+from editbench.foreign_paths import CheckpointPaths, PipelinePaths
 from editbench.models import check_weights
-from editbench.paths import CheckpointPaths, PipelinePaths
 
 # What a pipeline needs of a hub repository: top-level files hold no weights of a diffusers pipeline, subfolders do.
 DOWNLOAD = ("*.json", "*.txt", "*.jinja", "*/*")

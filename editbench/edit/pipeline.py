@@ -20,7 +20,7 @@ from editbench import files
 from editbench.edit.editor import Request, Result, Step, accepted
 from editbench.edit.settings import EditSettings
 from editbench.errors import UserError
-from editbench.paths import PipelinePaths
+from editbench.foreign_paths import PipelinePaths
 from editbench.processors import load_processor
 
 

@@ -20,8 +20,8 @@ from PIL import Image
 
 from editbench import files
 from editbench.errors import UserError
+from editbench.foreign_paths import CheckpointPaths
 from editbench.models import check_weights
-from editbench.paths import CheckpointPaths
 from editbench.records import GENERATE, READOUTS, Readout
 from editbench.score.criteria import Criterion
 

@@ -29,7 +29,8 @@ from editbench import images
 from editbench.benchmarks.benchmark import Benchmark
 from editbench.edit import size
 from editbench.edit.worker import seed_of
-from editbench.paths import SOURCE, PipelinePaths
+from editbench.foreign_paths import PipelinePaths
+from editbench.paths import SOURCE
 from editbench.processors import load_processor
 
 

@@ -11,8 +11,9 @@ from huggingface_hub import constants
 
 from editbench.doctor import room
 from editbench.doctor.accelerators import Device
+from editbench.foreign_paths import CheckpointPaths
 from editbench.models import Kind, Model
-from editbench.paths import BenchmarkPaths, CheckpointPaths, TinyPaths
+from editbench.paths import BenchmarkPaths, TinyPaths
 
 Usage = namedtuple("Usage", "total used free")
 

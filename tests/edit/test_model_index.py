@@ -9,7 +9,8 @@ import pytest
 
 from editbench.edit.model_index import pipeline_class
 from editbench.errors import UserError
-from editbench.paths import CheckpointPaths, PipelinePaths, TinyPaths
+from editbench.foreign_paths import CheckpointPaths, PipelinePaths
+from editbench.paths import TinyPaths
 
 
 @pytest.fixture

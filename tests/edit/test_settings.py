@@ -14,8 +14,9 @@ from editbench.edit.settings import EditSettings
 from editbench.edit.stage import EditStage
 from editbench.fleet.devices import Devices
 from editbench.fleet.run_options import RunOptions
+from editbench.foreign_paths import PipelinePaths
 from editbench.models import Kind, Model
-from editbench.paths import EditPaths, PipelinePaths
+from editbench.paths import EditPaths
 
 KEYS = ("physical", "environmental", "social", "causal", "referential")
 CPU, GPU = Devices("cpu", 1, {}), Devices("cuda", 8, {})

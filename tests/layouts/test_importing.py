@@ -20,7 +20,7 @@ from editbench.layouts.exporting import export
 from editbench.layouts.importing import import_edits
 from editbench.layouts.matches import nearest
 from editbench.paths import EditPaths
-from editbench.verify import verify
+from editbench.verify.stage import verify
 
 from .small import PATHS, fill, picture, write_bench
 
@@ -48,7 +48,7 @@ def test_pictures_are_looked_for_where_the_public_scripts_keep_them(bench: Path,
     assert edited(tmp_path / "edits") == {
         name: (f"edited.{suffix}", sent[path]) for (name, _, _), path in PATHS[layout].items()
     }
-    assert "3 of 3 samples" in verify(tmp_path / "edits")
+    verify([tmp_path / "edits"])
 
 
 def test_what_is_exported_comes_back_as_it_was(bench: Path, layout: str, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_sample_without_a_picture_is_a_failure_and_the_others_are_imported(thr
     (failure,) = [json.loads(line) for line in EditPaths(tmp_path / "edits").failures.read_text().splitlines()]
     assert (failure["id"], failure["reason"], failure["error"]) == ("cat", "missing", "no picture cat.png")
     assert [entry.stored is None for entry in Edits.open(tmp_path / "edits").entries] == [True, False, False]
-    assert "2 of 3 samples" in verify(tmp_path / "edits")
+    verify([tmp_path / "edits"])
 
 
 def test_failures_can_be_allowed(three: Path, tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_a_folder_that_is_no_longer_whole_is_made_again(three: Path, tmp_path: P
     load(three, sent, out)
     EditPaths(out).manifest.rename(out / "manifest.json.damaged")
     load(three, sent, out)
-    assert "3 of 3 samples" in verify(out)
+    verify([out])
     assert (tmp_path / "edits.old-1/manifest.json.damaged").exists()
 
 

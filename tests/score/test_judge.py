@@ -10,7 +10,8 @@ import orjson
 import pytest
 
 from editbench.errors import UserError
-from editbench.paths import CheckpointPaths, TinyPaths
+from editbench.foreign_paths import CheckpointPaths
+from editbench.paths import TinyPaths
 from editbench.score.judge import JudgeSettings, check_local
 
 

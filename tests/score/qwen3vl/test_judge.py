@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 
 from editbench.errors import UserError
-from editbench.paths import CheckpointPaths, TinyPaths
+from editbench.foreign_paths import CheckpointPaths
+from editbench.paths import TinyPaths
 from editbench.processors import load_processor
 from editbench.score.criteria import Criterion
 from editbench.score.judge import JudgeSettings, Question
