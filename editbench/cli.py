@@ -123,7 +123,7 @@ def import_(
     counts = ", ".join(f"{count} {category}" for category, count in manifest.categories.items())
     console.say(f"{manifest.samples} samples ({counts}): {out}")
     if manifest.rubric:
-        console.say(f"The benchmark's own protocol: editbench score EDITS --rubric {manifest.rubric}")
+        console.say(f"Edits of it are scored by its own protocol, --rubric {manifest.rubric}, unless another is asked for.")
 
 
 def _mapping(entries: list[str] | None) -> dict[str, str]:
@@ -198,7 +198,10 @@ def score(
         Path | None, PathOption(metavar="SCORES", help="In its place: the replies that an earlier run kept.")
     ] = None,
     out: Annotated[Path, PathOption(help="Folder for the scores.")],
-    rubric: Annotated[str, typer.Option(metavar="NAME|FILE.toml", help="What the judge is asked.")] = "five",
+    rubric: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE.toml", help="What the judge is asked; default: the public benchmark's own, else five."),
+    ] = None,
     settings: ScoreSettings,
     anchors: Annotated[Path | None, PathOption(metavar="EDITS", help="Other edits, judged along as anchors.")] = None,
     retry: Annotated[

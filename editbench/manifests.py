@@ -130,6 +130,8 @@ class EditManifest(_Manifest):
     """Digest of the run's identity."""
     shards: list[ShardEntry]
     digest: str
+    rubric: str | None = None
+    """Name of the rubric with the protocol of the benchmark, where that is a public one."""
 
     def problem(self) -> str:
         counted, failed = sum(entry.samples for entry in self.shards), sum(self.failures.values())

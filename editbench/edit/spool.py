@@ -120,8 +120,9 @@ class Spool:
             self.paths.spooled(key).unlink(missing_ok=True)
         return shards.index(self.paths.shard(shard))
 
-    def finish(self, benchmark: Named, model: Named, identity: str) -> EditManifest:
-        """Seal what is left and write failures.jsonl and, last, the manifest, which is returned. `identity`: its digest.
+    def finish(self, benchmark: Named, model: Named, identity: str, rubric: str | None = None) -> EditManifest:
+        """Seal what is left and write failures.jsonl and, last, the manifest, which is returned. `identity`: its digest;
+        `rubric`: that of the benchmark's own protocol.
 
         Raises:
             StageError: a sample has neither an edit nor a failure.
@@ -146,6 +147,7 @@ class Spool:
             benchmark=benchmark,
             model=model,
             identity=identity,
+            rubric=rubric,
             shards=entries,
             digest=edits_digest(entries, [(failure.index, failure.key, failure.reason) for failure in failures]),
         )

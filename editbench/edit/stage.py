@@ -146,7 +146,8 @@ class EditStage(FleetStage[EditManifest]):
 
     def finish(self) -> EditManifest:
         benchmark = Named(name=self.benchmark.name, digest=self.benchmark.digest)
-        return self.spool.finish(benchmark, Named(**self.model.identity), self.identity["digest"])
+        rubric = self.benchmark.manifest.rubric
+        return self.spool.finish(benchmark, Named(**self.model.identity), self.identity["digest"], rubric)
 
     def clear(self) -> None:
         self.spool.clear()

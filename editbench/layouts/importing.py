@@ -185,7 +185,8 @@ class _Import:
                 self._write_shard(spool, shard)
                 advance()
         about = Named(name=self.benchmark.name, digest=self.benchmark.digest)
-        return spool.finish(about, Named(**self.identity["model"]), self.identity["digest"])
+        rubric = self.benchmark.manifest.rubric
+        return spool.finish(about, Named(**self.identity["model"]), self.identity["digest"], rubric)
 
     def _write_shard(self, spool: Spool, shard: int) -> None:
         edited = []

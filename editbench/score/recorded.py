@@ -106,7 +106,9 @@ class RecordedReply:
     judge: str = ""
 
 
-def score_replies(edits: Path, file: Path, rubric_name: str, out: Path, settings: ScoreSettings, options: RunOptions) -> None:
+def score_replies(
+    edits: Path, file: Path, rubric_name: str | None, out: Path, settings: ScoreSettings, options: RunOptions
+) -> None:
     """Score edits by the replies in `file`, JSON Lines of `RecordedReply`. Several of one sample and question are votes.
 
     Raises:

@@ -29,7 +29,9 @@ from editbench.score.votes import Answer
 REMEDY = "Give a finished folder of scores, and the edits that it is of."
 
 
-def reread(edits: Path, scores: Path, rubric_name: str, out: Path, options: RunOptions, anchors: Path | None = None) -> None:
+def reread(
+    edits: Path, scores: Path, rubric_name: str | None, out: Path, options: RunOptions, anchors: Path | None = None
+) -> None:
     """Score edits by the replies that the rows in `scores` keep, with that run's judge and settings.
 
     Raises:

@@ -29,6 +29,7 @@ from editbench.score.judge import DOWNLOAD, check_local
 from editbench.score.rubric import Rubric
 from editbench.score.settings import ScoreSettings
 
+DEFAULT_RUBRIC = "five"
 RETRIED: tuple[Status, ...] = (UNPARSED, OUT_OF_RANGE, REFUSED)
 """What `--retry` takes. Rows of status `error` need no asking for."""
 
@@ -36,7 +37,7 @@ RETRIED: tuple[Status, ...] = (UNPARSED, OUT_OF_RANGE, REFUSED)
 def score(
     edits: Path,
     model: str,
-    rubric_name: str,
+    rubric_name: str | None,
     out: Path,
     settings: ScoreSettings,
     options: RunOptions,
@@ -80,7 +81,7 @@ class ScoreStage(FleetStage[ScoreManifest]):
         cls,
         edits: Path,
         name: str,
-        rubric_name: str,
+        rubric_name: str | None,
         out: Path,
         settings: ScoreSettings,
         options: RunOptions,
@@ -257,8 +258,14 @@ def score_identity(
     )
 
 
-def checked_rubric(name: str, settings: ScoreSettings, edits: Edits, anchors: Edits | None = None) -> Rubric:
-    """The rubric, which takes these samples and has the language asked for. Raises UserError."""
+def checked_rubric(name: str | None, settings: ScoreSettings, edits: Edits, anchors: Edits | None = None) -> Rubric:
+    """The rubric, which takes these samples and has the language asked for. Raises UserError.
+
+    None: that of the benchmark's own protocol, else `five`.
+    """
+    if name is None and edits.manifest.rubric:
+        console.say(f"rubric {edits.manifest.rubric}, the protocol of {edits.manifest.benchmark.name}")
+    name = name or edits.manifest.rubric or DEFAULT_RUBRIC
     chosen = rubric.load(name)
     chosen.check_samples(entry.sample for entry in (*edits.entries, *(anchors.entries if anchors else ())))
     if settings.language is not None and settings.language not in chosen.languages:
