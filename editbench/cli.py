@@ -19,7 +19,7 @@ from editbench import __version__, options, rubric_cli
 from editbench.edit.settings import EditSettings
 from editbench.errors import BUG, EditbenchError, Interrupted, UserError, status_of
 from editbench.fleet.run_options import Progress, RunOptions, Style, check_progress
-from editbench.options import Config, PathArgument, PathOption
+from editbench.options import Config, FolderArgument, FolderOption, PathArgument, PathOption
 from editbench.score.settings import ScoreSettings
 
 app = typer.Typer(
@@ -97,7 +97,7 @@ def _globals(
 @app.command("import")
 def import_(
     source: Annotated[Path, PathArgument(help="A public benchmark, a table of your own, or a folder of pictures.")],
-    out: Annotated[Path, PathOption(help="Folder for the benchmark's shards.")],
+    out: Annotated[Path, FolderOption(help="Folder for the benchmark's shards.")],
     format: Annotated[  # noqa: A002
         str | None,
         typer.Option(
@@ -116,10 +116,11 @@ def import_(
 
     Writes nothing if anything is wrong.
     """
-    from editbench import console
+    from editbench import console, remote
     from editbench.benchmarks.stage import import_benchmark
 
-    manifest = import_benchmark(source, format=format, out=out, images=images, mapping=_mapping(map), name=name)
+    with remote.pushing(out):
+        manifest = import_benchmark(source, format=format, out=out, images=images, mapping=_mapping(map), name=name)
     counts = ", ".join(f"{count} {category}" for category, count in manifest.categories.items())
     console.say(f"{manifest.samples} samples ({counts}): {out}")
     if manifest.rubric:
@@ -136,11 +137,11 @@ def _mapping(entries: list[str] | None) -> dict[str, str]:
 
 @app.command("import-edits")
 def import_edits(
-    benchmark: Annotated[Path, PathArgument(help="Folder of benchmark shards.")],
+    benchmark: Annotated[Path, FolderArgument(help="Folder of benchmark shards.")],
     pictures: Annotated[Path, PathArgument(help="Folder of one model's edited pictures, or a table of their paths.")],
     layout: Annotated[str, typer.Option(metavar="files|table|gedit|imgedit|kris|rise", help="How PICTURES are named.")],
     name: Annotated[str, typer.Option(help="What made the pictures: the name in the report.")],
-    out: Annotated[Path, PathOption(help="Folder for the edits.")],
+    out: Annotated[Path, FolderOption(help="Folder for the edits.")],
     map: Annotated[  # noqa: A002
         list[str] | None, typer.Option(metavar="NAME=COLUMN", help="Columns of a table: id, image_path; repeatable.")
     ] = None,
@@ -150,15 +151,17 @@ def import_edits(
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over; what is there is moved aside, never deleted.")] = False,
 ) -> None:
     """Take pictures that another tool made as edits, to be scored like any others. Writes nothing if anything is wrong."""
+    from editbench import remote
     from editbench.layouts.importing import import_edits as run_import
 
-    mapping = _mapping(map)
-    run_import(benchmark, pictures, layout=layout, name=name, out=out, mapping=mapping, max_failures=max_failures, fresh=fresh)
+    about = {"layout": layout, "name": name, "mapping": _mapping(map), "max_failures": max_failures, "fresh": fresh}
+    with remote.pushing(out, fresh=fresh):
+        run_import(benchmark, pictures, out=out, **about)
 
 
 @app.command()
 def export(
-    folder: Annotated[Path, PathArgument(help="Edits, or scores.")],
+    folder: Annotated[Path, FolderArgument(help="Edits, or scores.")],
     layout: Annotated[str, typer.Option(metavar="files|gedit|imgedit|kris|rise", help="Whose scripts shall read them.")],
     out: Annotated[Path, PathOption(help="New folder; some scripts take its name for the model's.")],
 ) -> None:
@@ -172,9 +175,9 @@ def export(
 @app.command()
 @options.expanded
 def edit(
-    benchmark: Annotated[Path, PathArgument(help="Folder of benchmark shards.")],
+    benchmark: Annotated[Path, FolderArgument(help="Folder of benchmark shards.")],
     model: Annotated[str, typer.Option(help="Hub id, local folder, copy, or package.module:Class.")],
-    out: Annotated[Path, PathOption(help="Folder for the edits.")],
+    out: Annotated[Path, FolderOption(help="Folder for the edits.")],
     settings: EditSettings,
     run: RunOptions,
     config: Config = None,
@@ -188,22 +191,22 @@ def edit(
 @app.command()
 @options.expanded
 def score(
-    edits: Annotated[Path, PathArgument(help="Folder of edits.")],
+    edits: Annotated[Path, FolderArgument(help="Folder of edits.")],
     *,
     model: Annotated[str | None, typer.Option(help="The judge: hub id, local folder, or package.module:Class.")] = None,
     replies: Annotated[
         Path | None, PathOption(metavar="FILE.jsonl", help="In its place: recorded replies (key, question, reply, judge).")
     ] = None,
     reread: Annotated[
-        Path | None, PathOption(metavar="SCORES", help="In its place: the replies that an earlier run kept.")
+        Path | None, FolderOption(metavar="SCORES", help="In its place: the replies that an earlier run kept.")
     ] = None,
-    out: Annotated[Path, PathOption(help="Folder for the scores.")],
+    out: Annotated[Path, FolderOption(help="Folder for the scores.")],
     rubric: Annotated[
         str | None,
         typer.Option(metavar="NAME|FILE.toml", help="What the judge is asked; default: the public benchmark's own, else five."),
     ] = None,
     settings: ScoreSettings,
-    anchors: Annotated[Path | None, PathOption(metavar="EDITS", help="Other edits, judged along as anchors.")] = None,
+    anchors: Annotated[Path | None, FolderOption(metavar="EDITS", help="Other edits, judged along as anchors.")] = None,
     retry: Annotated[
         list[str] | None,
         typer.Option(metavar="STATUS", help="Ask again for unparsed, out_of_range or refused; repeatable. Errors always are."),
@@ -231,12 +234,12 @@ def score(
 @app.command()
 def import_scores(
     table: Annotated[Path, PathArgument(help="A table: a row a sample, a column a criterion.")],
-    out: Annotated[Path, PathOption(help="Folder for the scores.")],
+    out: Annotated[Path, FolderOption(help="Folder for the scores.")],
     rubric: Annotated[str, typer.Option(metavar="NAME|FILE.toml", help="What makes a score of the criteria.")],
     model: Annotated[str, typer.Option(help="Name of the editor.")] = "unknown",
     judge: Annotated[str, typer.Option(help="Name of the judge.")] = "unknown",
     benchmark: Annotated[str, typer.Option(help="Name of the benchmark, where no edits are given.")] = "imported",
-    edits: Annotated[Path | None, PathOption(help="Folder of the edits that were judged, if it is here.")] = None,
+    edits: Annotated[Path | None, FolderOption(help="Folder of the edits that were judged, if it is here.")] = None,
     map: Annotated[  # noqa: A002 - the option's name
         list[str] | None, typer.Option(metavar="NAME=COLUMN", help="Take key, category or a criterion from another column.")
     ] = None,
@@ -266,13 +269,13 @@ def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:
 
 @app.command()
 def report(
-    scores: Annotated[list[Path], PathArgument(help="Folders of scores; several are compared.")],
+    scores: Annotated[list[Path], FolderArgument(help="Folders of scores; several are compared.")],
     out: Annotated[Path, PathOption(help="Folder for the report.")],
     name: Annotated[
         list[str] | None, typer.Option(help="A name for each folder of scores, in their order; repeatable.")
     ] = None,
     baseline: Annotated[
-        Path | None, PathOption(help="Which of the folders the others are compared with; default: each with each.")
+        Path | None, FolderOption(help="Which of the folders the others are compared with; default: each with each.")
     ] = None,
     ratings: Annotated[
         list[str] | None,
@@ -282,7 +285,7 @@ def report(
         ),
     ] = None,
     reference: Annotated[
-        Path | None, PathOption(help="Folder of scores that the anchors are measured against; default: the first given.")
+        Path | None, FolderOption(help="Folder of scores that the anchors are measured against; default: the first given.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Compare what can't be compared, with a warning.")] = False,
     resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap.")] = 10_000,
@@ -293,7 +296,7 @@ def report(
     pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Show the edits in it.")] = True,
     full_pictures: Annotated[bool, typer.Option("--full-pictures", help="Show them large too, from files beside it.")] = False,
     edits: Annotated[
-        list[Path] | None, PathOption(help="Where the edits lie now, if they were moved since they were scored; repeatable.")
+        list[Path] | None, FolderOption(help="Where the edits lie now, if they were moved since they were scored; repeatable.")
     ] = None,
 ) -> None:
     """Aggregate and compare scores: report.html, .md and .json, leaderboard.csv, charts, and tables here."""
@@ -326,7 +329,7 @@ def report(
 
 @app.command()
 def verify(
-    folders: Annotated[list[Path], PathArgument(help="Benchmarks, edits or scores.")],
+    folders: Annotated[list[Path], FolderArgument(help="Benchmarks, edits or scores.")],
     quick: Annotated[
         bool, typer.Option("--quick", help="Checksums and records; decode pictures only where those are off.")
     ] = False,

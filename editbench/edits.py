@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from editbench import files, manifests, shards
+from editbench import files, manifests, remote, shards
 from editbench.errors import UserError
 from editbench.manifests import EditManifest
 from editbench.paths import RECORD, SOURCE, EditPaths
@@ -32,7 +32,8 @@ class Edits:
 
     @classmethod
     def open(cls, root: Path, *, verify: bool = True) -> Edits:
-        """Read a folder of edits; with `verify`, hash its shards against the manifest.
+        """Read a folder of edits; with `verify`, bring it up to date where it is in a store, and hash its shards against the
+        manifest.
 
         Raises:
             UserError: no such folder, editing is not finished, a manifest that contradicts itself, the shards or the failures;
@@ -40,6 +41,8 @@ class Edits:
                 fields, a sample without its pictures. Names the file and the key.
         """
         paths = EditPaths(root)
+        if verify:
+            remote.pull(root)
         if not root.is_dir():
             raise UserError(f"no folder of edits {root}", "Make one with: editbench edit BENCH --model MODEL --out FOLDER")
         if not paths.manifest.exists():

@@ -13,17 +13,32 @@ from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 import typer
 
 from editbench.errors import UserError
+from editbench.urls import is_url
 
 
 def path(text: str) -> Path:
-    """A path of the command line. Raises typer.BadParameter for an empty one, which Path takes for the current folder."""
+    """A path of the command line. Raises typer.BadParameter for an empty one, which Path takes for the current folder, and for
+    a URL."""
     if not text:
         raise typer.BadParameter("it is empty; for the current folder give .")
+    if is_url(text):
+        raise typer.BadParameter("it is a URL, and has to be a path")
     return Path(text)
 
 
+def folder(text: str) -> Path:
+    """The folder of a benchmark, edits or scores on the command line: a path, or the URL of one in a store, for which its local
+    copy stands (see `editbench.remote`). Raises typer.BadParameter as `path` does, and UserError for a URL that can't be."""
+    if not is_url(text):
+        return path(text)
+    from editbench import remote
+
+    return remote.folder(text)
+
+
 PathArgument, PathOption = partial(typer.Argument, parser=path), partial(typer.Option, parser=path)
-"""What every path of a command is declared with."""
+FolderArgument, FolderOption = partial(typer.Argument, parser=folder), partial(typer.Option, parser=folder)
+"""What every path of a command is declared with; the second two where a benchmark, edits or scores may be in a store."""
 
 
 def read_config(context: typer.Context, file: Path | None) -> Path | None:

@@ -17,6 +17,7 @@ from editbench import __version__, atomic, console, fencing, files, identity
 from editbench.errors import UserError
 from editbench.paths import Folder, RunPaths
 from editbench.records import Environment
+from editbench.urls import redacted
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "numpy", "pillow", "webdataset", "flash-attn")
 
@@ -121,7 +122,7 @@ def environment(command: list[str]) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: version for name, version in versions.items() if version},
-        "command": command,
+        "command": [redacted(word) for word in command],
     }
 
 

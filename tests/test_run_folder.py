@@ -201,3 +201,8 @@ def test_a_link_in_place_of_a_folder_is_refused(tmp_path: Path, name: str) -> No
     with pytest.raises(UserError, match=f"{name} is a link to another folder"), run_folder.taken(paths, WANTED, fresh=False):
         pass
     assert (precious / "x.tar").exists()
+
+
+def test_credentials_of_a_command_line_are_not_kept() -> None:
+    command = ["editbench", "edit", "sftp://anna:hush@host/bench", "--out=s3://key:hush@bucket/edits"]
+    assert run_folder.environment(command)["command"][2:] == ["sftp://host/bench", "--out=s3://bucket/edits"]

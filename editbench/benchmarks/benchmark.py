@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
-from editbench import manifests, shards
+from editbench import manifests, remote, shards
 from editbench.errors import UserError
 from editbench.manifests import BenchmarkManifest
 from editbench.paths import RECORD, SOURCE, BenchmarkPaths
@@ -33,13 +33,16 @@ class Benchmark:
 
     @classmethod
     def open(cls, root: Path, *, verify: bool = True) -> Benchmark:
-        """Read a benchmark folder; with `verify`, hash its shards against the manifest.
+        """Read a benchmark folder; with `verify`, bring it up to date where it is in a store, and hash its shards against the
+        manifest.
 
         Raises:
             UserError: no such folder, no manifest or one that contradicts itself or the shards; a shard missing, changed or cut
                 short; a key that comes twice or is not its record's, a record with wrong fields, a sample without a source
                 picture, no samples at all. Names the file, the key and what to do.
         """
+        if verify:
+            remote.pull(root)
         if not root.is_dir():
             raise UserError(f"no benchmark folder {root}", "Make one with: editbench import SOURCE --out FOLDER")
         paths, remedy = BenchmarkPaths(root), "Restore the benchmark's shards, or import it again."

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
-from editbench import console, run_folder
+from editbench import console, remote, run_folder
 from editbench.errors import Incomplete
 from editbench.fleet import forecast
 from editbench.fleet.devices import Devices
@@ -145,6 +145,7 @@ def run(stage: Stage[Manifest]) -> None:
     """
     options = stage.options
     if options.dry_run:
+        remote.pull(stage.paths.root, finished=False)
         run_folder.check(stage.paths, stage.identity, fresh=options.fresh)
         _explain(stage)
         return
@@ -153,11 +154,12 @@ def run(stage: Stage[Manifest]) -> None:
         if not _complete(stage):
             stage.join()
         return
-    with run_folder.taken(stage.paths, stage.identity, fresh=options.fresh):
+    fresh, root = options.fresh, stage.paths.root
+    with remote.pushing(root, fresh=fresh) as reopen_remote, run_folder.taken(stage.paths, stage.identity, fresh=fresh):
         if manifest := _complete(stage):
             stage.clear()
         else:
-            manifest = _work(stage)
+            manifest = _work(stage, reopen_remote)
     for line in stage.summary(manifest):
         console.say(line)
     if error := stage.shortfall(manifest):
@@ -173,8 +175,9 @@ def _complete(stage: Stage[Manifest]) -> Manifest | None:
     return manifest
 
 
-def _work(stage: Stage[Manifest]) -> Manifest:
+def _work(stage: Stage[Manifest], reopen_remote: Callable[[], None]) -> Manifest:
     if manifest := stage.finished():
+        reopen_remote()
         stage.reopen(manifest)
     if stage.begin():
         stage.work()

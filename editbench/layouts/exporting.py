@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from editbench import atomic, console, files, identity, images, manifests, shards
+from editbench import atomic, console, files, identity, images, manifests, remote, shards
 from editbench.edits import Edits
 from editbench.errors import UserError
 from editbench.layouts import LAYOUTS
@@ -35,6 +35,7 @@ def export(folder: Path, *, layout: str, out: Path) -> str:
         raise UserError(f"no layout {layout} to write", f"Known: {', '.join(LAYOUTS)}.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out} is there already", "Choose another --out, or remove it.")
+    remote.pull(folder)
     if not Folder(folder).manifest.exists():
         raise UserError(f"{folder} holds no finished edits or scores", "Run the command that makes it again.")
     manifest = manifests.load_any(Folder(folder).manifest)

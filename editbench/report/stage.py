@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from editbench import atomic, run_folder
+from editbench import atomic, remote, run_folder
 from editbench.errors import UserError
 from editbench.paths import ReportPaths
 from editbench.report.document import Report, ReportOptions, Standing
@@ -34,6 +34,8 @@ def report(scores: Sequence[Path], out: Path, options: ReportOptions | None = No
         raise UserError("no score folders to report on", "Give at least one.")
     options = options or ReportOptions()
     loaded = [runs.load(root) for root in scores]
+    for root in options.edits:
+        remote.pull(root)
     by_label = dict(zip(runs.labels(loaded, options.names), loaded, strict=True))
     warnings = standings.check(by_label, options.force)
     boards = standings.boards(by_label, options.force)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from editbench import files, identity, manifests, shards
+from editbench import files, identity, manifests, remote, shards
 from editbench.edits import Edits
 from editbench.errors import UserError
 from editbench.fleet import stage
@@ -72,6 +72,7 @@ class _Earlier:
 
     @classmethod
     def open(cls, root: Path) -> _Earlier:
+        remote.pull(root)
         paths = ScorePaths(root)
         told = identity.load(paths.identity)
         manifest = manifests.load(paths.manifest, ScoreManifest, REMEDY)

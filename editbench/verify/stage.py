@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from editbench import console
+from editbench import console, remote
 from editbench.errors import UserError
 from editbench.verify import repair as repairing
 from editbench.verify.finding import Verdict
@@ -19,6 +19,10 @@ def verify(roots: Sequence[Path], *, quick: bool = False, repair: bool = False) 
         UserError: without `repair` all that is wrong, in one message; with it what can't be mended.
         Incomplete: the folders can be made whole by the commands that made them.
     """
+    for root in roots:
+        if repair and remote.is_copy(root):
+            raise UserError("--repair is for folders on this machine", "Restore what is in the store, or make it again.")
+        remote.pull(root)
     verdicts = examine(roots, quick=quick)
     broken = [verdict for verdict in verdicts if verdict.findings]
     for verdict in verdicts:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
-from editbench import files, identity, manifests, shards
+from editbench import files, identity, manifests, remote, shards
 from editbench.errors import UserError
 from editbench.manifests import ScoreManifest
 from editbench.paths import ScorePaths
@@ -156,6 +156,7 @@ def load(root: Path) -> ScoredRun:
     Raises:
         UserError: no such folder, not one of scores, scoring not finished, a file changed since, or a bad row.
     """
+    remote.pull(root)
     if not root.is_dir():
         raise UserError(f"no folder {root}", "Give the folder that `editbench score --out` wrote.")
     paths = ScorePaths(root)
