@@ -154,9 +154,11 @@ def import_edits(
     from editbench import remote
     from editbench.layouts.importing import import_edits as run_import
 
-    about = {"layout": layout, "name": name, "mapping": _mapping(map), "max_failures": max_failures, "fresh": fresh}
+    columns = _mapping(map)
     with remote.pushing(out, fresh=fresh):
-        run_import(benchmark, pictures, out=out, **about)
+        run_import(
+            benchmark, pictures, layout=layout, name=name, out=out, mapping=columns, max_failures=max_failures, fresh=fresh
+        )
 
 
 @app.command()
