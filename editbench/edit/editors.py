@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -13,6 +14,7 @@ from editbench.edit.editor import Editor, Request, Result, Step, accepted
 from editbench.edit.settings import EditSettings
 from editbench.errors import UserError
 from editbench.models import Kind, Model
+from editbench.world.truth import EDITORS
 
 
 class CopyEditor:
@@ -22,6 +24,20 @@ class CopyEditor:
 
     def edit(self, request: Request, step: Step) -> Result:  # noqa: ARG002
         return Result(request.images[0])
+
+
+class WorldControl:
+    """An editor of known quality, for the pictures of shards/world alone (see `world.editors`)."""
+
+    ignored: list[str] = []  # noqa: RUF012 - it has no settings to ignore
+
+    def __init__(self, name: str) -> None:
+        from editbench.world.editors import WorldEditor
+
+        self._editor = WorldEditor(name)
+
+    def edit(self, request: Request, step: Step) -> Result:  # noqa: ARG002
+        return Result(self._editor.edit(request.images, request.instruction))
 
 
 class ClassEditor:
@@ -44,7 +60,7 @@ class ClassEditor:
         return Result(edited.convert("RGB"))
 
 
-CONTROLS: dict[str, Callable[[], Editor]] = {"copy": CopyEditor}
+CONTROLS: dict[str, Callable[[], Editor]] = {"copy": CopyEditor, **{name: partial(WorldControl, name) for name in EDITORS}}
 
 
 def load(model: Model, device: str, settings: EditSettings) -> Editor:

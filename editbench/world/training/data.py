@@ -1,0 +1,77 @@
+"""Batches to learn from, made while the network learns, each from a seed of its own: a run can go on where it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import IterableDataset
+
+from editbench.world.chance import Pool
+from editbench.world.training import lessons, photographs
+from editbench.world.training.lessons import Group, Pair
+from editbench.world.training.network import MERGE, SEEN, Batch, Sizes, processor
+from editbench.world.training.tokens import Prompts, stacked
+
+WIDTH_STEP = 16
+POOL_LIFE = 100
+"""Batches after which the photographs are changed for others."""
+CHANGED = 25
+"""Difference in a channel, 0..255, from which a pixel counts as changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons(IterableDataset):
+    """A batch a step, from `first` to before `last`: so many `groups` of so many `pairs`. `rank`: each learner has others."""
+
+    sizes: Sizes
+    seed: str
+    rank: int
+    first: int
+    last: int
+    groups: int
+    pairs: int
+
+    def __iter__(self) -> Iterator[Batch]:
+        prompts = Prompts(processor(self.sizes), self.sizes.tokens)
+        for step in range(self.first, self.last):
+            pool = _pool(f"{self.seed}/{self.rank}/{step // POOL_LIFE}")
+            found = lessons.groups(pool, f"{self.seed}/{self.rank}/{step}", self.groups, self.pairs)
+            yield batch([*found], prompts, self.sizes)
+
+
+@lru_cache(maxsize=1)
+def _pool(seed: str) -> Pool:
+    return Pool(photographs.pool(seed), held_out=False)
+
+
+def batch(groups: Sequence[Group], prompts: Prompts, sizes: Sizes) -> Batch:
+    pictures: list[Image.Image] = []
+    pairs: list[Pair] = []
+    for group in groups:
+        start = len(pictures)
+        pictures += group.pictures
+        pairs += [pair._replace(source=pair.source + start, edited=pair.edited + start) for pair in group.pairs]
+    pixels = np.stack([patches(picture, sizes.patch) for picture in pictures])
+    rows = stacked([prompts.row(pair) for pair in pairs], WIDTH_STEP)
+    numbers = np.array([(pair.source, pair.edited) for pair in pairs])
+    changed = _changed(pixels[numbers[:, 0]], pixels[numbers[:, 1]], sizes.tokens)
+    return Batch(*map(torch.from_numpy, (pixels, numbers, *rows, changed)))
+
+
+def patches(picture: Image.Image, patch: int) -> np.ndarray:
+    """(patches, 3 * patch ** 2), bytes: what the image processor makes of it, without the repetition along time."""
+    side = SEEN // patch // MERGE
+    values = np.asarray(picture.resize((SEEN, SEEN), Image.Resampling.BICUBIC))
+    cells = values.reshape(side, MERGE, patch, side, MERGE, patch, 3).transpose(0, 3, 1, 4, 6, 2, 5)
+    return cells.reshape((side * MERGE) ** 2, -1)
+
+
+def _changed(before: np.ndarray, after: np.ndarray, tokens: int) -> np.ndarray:
+    """Of each token the share of values that changed, times 4, at most 1: what a small thing covers counts in full."""
+    apart = np.abs(before.astype(np.int16) - after) > CHANGED
+    return (4 * apart.reshape(len(apart), tokens, -1).mean(-1, dtype=np.float32)).clip(max=1)

@@ -1,0 +1,112 @@
+"""How well a judge tells the small world's outcomes apart, through the project's own judge:
+
+    python -m editbench.world.training.evaluate JUDGE [--seed other --sources 3]
+
+The default seed is that of the committed benchmark; another one draws samples like it, for choosing between judges.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from PIL import Image
+from scipy.stats import spearmanr
+
+from editbench import console
+from editbench.records import Sample
+from editbench.score import rubric, verdict
+from editbench.score.judge import JudgeSettings, Question
+from editbench.score.question import EXPECTED, READOUTS
+from editbench.score.qwen3vl import Qwen3VLJudge
+from editbench.world.benchmark import LANGUAGES, SOURCES, WorldSample, drawn
+from editbench.world.editors import drawn as edited
+from editbench.world.families import NAMES
+from editbench.world.truth import EDITORS, TRUTH, Outcome
+
+BATCH = 16
+QUALITY = 88
+"""Of the source pictures, as JPEG."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """`score`: None where the reply could not be read."""
+
+    sample: WorldSample
+    outcome: Outcome
+    score: float | None
+
+
+def main(
+    judge: Annotated[Path, typer.Argument(help="Its folder.")],
+    seed: Annotated[str, typer.Option(help="Of the samples; that of the committed benchmark is world.")] = "world",
+    sources: Annotated[int, typer.Option(help="Pictures a family.")] = SOURCES,
+    dtype: str = "float32",
+) -> None:
+    samples = drawn(seed, sources)
+    for readout in READOUTS:
+        for line in summary(judged(judge, readout, samples, dtype)):
+            console.say(f"{readout:9s} {line}")
+
+
+def judged(folder: Path, readout: str, samples: Sequence[WorldSample], dtype: str = "float32") -> list[Judged]:
+    """Every outcome of every sample."""
+    judge = Qwen3VLJudge(folder, JudgeSettings(device="cpu", dtype=dtype, readout=readout, max_new_tokens=48))
+    read = verdict.distributed if readout == EXPECTED else verdict.written
+    shown = [(sample, outcome) for sample in samples for outcome in Outcome]
+    found = []
+    for start in range(0, len(shown), BATCH):
+        some = shown[start : start + BATCH]
+        questions = [_question(sample, outcome, samples, readout) for sample, outcome in some]
+        for one, question, reply in zip(some, questions, judge.answer(judge.prepare(questions)), strict=True):
+            found.append(Judged(*one, read("edit", question.criteria, reply).criteria.get("score")))
+    return found
+
+
+def _question(sample: WorldSample, outcome: Outcome, samples: Sequence[WorldSample], readout: str) -> Question:
+    buffer = io.BytesIO()
+    sample.task.source.render().save(buffer, "JPEG", quality=QUALITY)
+    source = Image.open(buffer).convert("RGB")
+    record = Sample(
+        key=sample.id, id=sample.id, instruction=sample.instruction, category=sample.category, language=sample.language
+    )
+    (ask,) = rubric.load("world").asks(record, None, readout)
+    pictures = (source, edited(outcome, sample, samples, source))
+    return Question(sample.id, pictures, ask.text, ask.answer_prefix, ask.criteria)
+
+
+def summary(found: Sequence[Judged]) -> list[str]:
+    """Correlation with the truth, how often a right edit beats none, and means, in lines."""
+    unread = sum(one.score is None for one in found)
+    lines = [f"{len(found)} pairs, {unread} unread; Spearman with the truth {_correlation(found):.3f}"]
+    lines += [_part(language, found, lambda one: one.sample.language) for language in LANGUAGES]
+    lines += [_part(family, found, lambda one: one.sample.family) for family in NAMES]
+    by_outcome = {outcome: [one.score for one in found if one.outcome == outcome] for outcome in Outcome}
+    right, nothing = by_outcome[Outcome.RIGHT], by_outcome[Outcome.NOTHING]
+    wins = np.mean([(a or 0) > (b or 0) for a, b in zip(right, nothing, strict=True)])
+    lines.append(f"a right edit beats none in {wins:.1%}")
+    for outcome, scores in by_outcome.items():
+        read = [score for score in scores if score is not None]
+        near = np.mean([score is not None and abs(score - TRUTH[outcome]) <= 0.5 for score in scores])
+        editors = ", ".join(name for name, made in EDITORS.items() if made == outcome)
+        lines.append(f"{outcome:9s} truth {TRUTH[outcome]:2d}, mean {np.mean(read):5.2f}, within 0.5 {near:.0%} {editors}")
+    return lines
+
+
+def _part(name: str, found: Sequence[Judged], of: Callable[[Judged], str]) -> str:
+    return f"{name:9s} {_correlation([one for one in found if of(one) == name]):.3f}"
+
+
+def _correlation(found: Sequence[Judged]) -> float:
+    read = [(TRUTH[one.outcome], one.score) for one in found if one.score is not None]
+    return float(spearmanr(*zip(*read, strict=True)).statistic) if read else float("nan")
+
+
+if __name__ == "__main__":
+    typer.run(main)

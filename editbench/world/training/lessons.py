@@ -1,0 +1,124 @@
+"""Pairs of pictures to learn from, with what was asked and what became of it.
+
+A group of pairs shares its source: pictures that differ in one thing alone are seen side by side. Among them are pairs that
+must not be believed: the two pictures exchanged, another instruction, another picture.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from PIL import Image
+
+from editbench.world import task
+from editbench.world.benchmark import LANGUAGES
+from editbench.world.chance import Chance, Pool
+from editbench.world.families import NAMES
+from editbench.world.scene import kept
+from editbench.world.task import Task
+from editbench.world.truth import Outcome
+
+OFTEN: dict[Outcome, float] = {
+    Outcome.RIGHT: 0.2,
+    Outcome.OVER: 0.14,
+    Outcome.HALF: 0.14,
+    Outcome.VALUE: 0.14,
+    Outcome.PLACE: 0.14,
+    Outcome.ELSE: 0.07,
+    Outcome.NOTHING: 0.1,
+    Outcome.STRANGER: 0.07,
+}
+"""How often each outcome is shown."""
+EXCHANGED, MISASKED = 0.12, 0.05
+"""Of the right edits, how many are shown before their source; of other edits, how many with another family's instruction. Both
+are something else than what was asked."""
+
+
+class Pair(NamedTuple):
+    """`source`, `edited`: numbers of the group's pictures."""
+
+    source: int
+    edited: int
+    instruction: str
+    language: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    pictures: list[Image.Image]
+    pairs: list[Pair]
+
+
+def groups(pool: Pool, seed: str, count: int, pairs: int) -> Iterator[Group]:
+    """`count` groups of so many `pairs`, half in each language."""
+    before = _group(pool, f"{seed}/first", pairs, None)
+    for number in range(count):
+        group = _group(pool, f"{seed}/{number}", pairs, before)
+        yield group
+        before = group
+
+
+def _group(pool: Pool, seed: str, size: int, before: Group | None) -> Group:
+    chance, ask = random.Random(f"{seed}/what"), Chance(pool, f"{seed}/ask")
+    family = chance.choice(NAMES)
+    made = task.make(family, Chance(pool, f"{seed}/draw"), ask)
+    outcomes = _outcomes(chance, size, strangers=before is not None)
+    source = made.source.render()
+    given = _compressed(source, chance.randint(75, 95)) if chance.random() < 0.7 else source
+    pictures, pairs = [given], []
+    for number, outcome in enumerate(outcomes):
+        language = LANGUAGES[number % len(LANGUAGES)]
+        if outcome == Outcome.STRANGER:
+            pictures.append(chance.choice(before.pictures))
+        else:
+            pictures.append(_edited(chance, made, outcome, source, given))
+        sentence = made.sentence(language, ask)
+        pairs.append(_pair(chance, Pair(0, number + 1, sentence, language, outcome), family, pool, f"{seed}/{number}"))
+    return Group(pictures, pairs)
+
+
+def _outcomes(chance: random.Random, size: int, *, strangers: bool) -> list[Outcome]:
+    """Different ones."""
+    left = {outcome: share for outcome, share in OFTEN.items() if strangers or outcome != Outcome.STRANGER}
+    chosen: list[Outcome] = []
+    for _ in range(size):
+        chosen += chance.choices([*left], [*left.values()])
+        del left[chosen[-1]]
+    return chosen
+
+
+def _edited(chance: random.Random, made: Task, outcome: Outcome, source: Image.Image, given: Image.Image) -> Image.Image:
+    """As an editor might save it: the untouched as it was given, or all of it drawn or compressed afresh."""
+    picture = made.outcomes[outcome].render()
+    kind = chance.random()
+    if kind < 0.6:
+        return kept(source, picture, given)
+    return _compressed(picture, chance.randint(80, 95)) if kind < 0.8 else picture
+
+
+def _compressed(picture: Image.Image, quality: int) -> Image.Image:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality)
+    return Image.open(buffer).convert("RGB")
+
+
+def _pair(chance: random.Random, pair: Pair, family: str, pool: Pool, seed: str) -> Pair:
+    """The pair, or a false one made of it."""
+    kind = chance.random()
+    if pair.outcome == Outcome.RIGHT and kind < EXCHANGED:
+        return pair._replace(source=pair.edited, edited=pair.source, outcome=Outcome.ELSE)
+    if pair.outcome in _CHANGED and kind > 1 - MISASKED:
+        other = chance.choice([name for name in NAMES if name != family])
+        ask = Chance(pool, f"{seed}/ask")
+        asked = task.make(other, Chance(pool, f"{seed}/draw"), ask).sentence(pair.language, ask)
+        return pair._replace(instruction=asked, outcome=Outcome.ELSE)
+    return pair
+
+
+_CHANGED = (Outcome.RIGHT, Outcome.HALF, Outcome.VALUE, Outcome.PLACE)
+"""Outcomes that show an edit, and nothing that nobody would ask for."""

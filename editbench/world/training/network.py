@@ -1,0 +1,225 @@
+"""The tiny judge's network: transformers' own Qwen3-VL, small, and its forward pass over many pairs at once.
+
+`forward` gives what the class's own forward gives, for pictures of one size: pictures go through the vision tower in one batch
+instead of one by one, and both readouts of a prompt share what they have in common.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration, Qwen3VLProcessor
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+from transformers.models.qwen3_vl.modeling_qwen3_vl import apply_rotary_pos_emb_vision
+from transformers.vision_utils import get_vision_interpolation_indices_and_weights, get_vision_position_ids
+
+from editbench import tiny
+from editbench.processors import still_images_only
+from editbench.world.training.tokens import TRUNK, tokenizer
+
+if TYPE_CHECKING:
+    from transformers import ProcessorMixin
+
+MERGE = 2
+SEEN = 288
+"""Pixels that the image processor makes of a picture's SIDE: whole tokens, and no fewer pixels than a judge's least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """Of the network. `patch`: pixels of a patch's side."""
+
+    hidden: int = 128
+    layers: int = 6
+    inner: int = 256
+    heads: int = 4
+    vision_hidden: int = 64
+    vision_layers: int = 2
+    patch: int = 24
+
+    @property
+    def grid(self) -> int:
+        """Patches a side of a picture."""
+        return SEEN // self.patch
+
+    @property
+    def tokens(self) -> int:
+        """Of a picture."""
+        return (self.grid // MERGE) ** 2
+
+
+def processor(sizes: Sizes) -> ProcessorMixin:
+    normal = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    images = Qwen2VLImageProcessorPil(patch_size=sizes.patch, merge_size=MERGE, size=tiny.AREA, **normal)
+    return still_images_only(Qwen3VLProcessor)(images, tokenizer(), chat_template=tiny.CHAT_TEMPLATE)
+
+
+def network(sizes: Sizes, made: ProcessorMixin) -> Qwen3VLForConditionalGeneration:
+    """With random weights."""
+    config = Qwen3VLConfig(
+        text_config=_text(sizes, made.tokenizer),
+        vision_config=_vision(sizes),
+        tie_word_embeddings=True,
+        image_token_id=made.image_token_id,
+        video_token_id=made.video_token_id,
+        vision_start_token_id=made.vision_start_token_id,
+        vision_end_token_id=made.vision_end_token_id,
+    )
+    config._attn_implementation = "sdpa"  # noqa: SLF001 - what from_pretrained sets
+    return Qwen3VLForConditionalGeneration(config)
+
+
+def _text(sizes: Sizes, tokens: Any) -> dict[str, Any]:
+    half = sizes.hidden // sizes.heads // 2
+    place = half * 3 // 8
+    # Prompts have some 200 places, not some 100,000: slow rotations would tell nothing.
+    rope = {"rope_type": "default", "rope_theta": 1000.0, "mrope_interleaved": True}
+    return {
+        "hidden_size": sizes.hidden,
+        "intermediate_size": sizes.inner,
+        "num_hidden_layers": sizes.layers,
+        "num_attention_heads": sizes.heads,
+        "num_key_value_heads": sizes.heads,
+        "head_dim": sizes.hidden // sizes.heads,
+        "vocab_size": len(tokens),
+        "bos_token_id": None,
+        "eos_token_id": tokens.eos_token_id,
+        "pad_token_id": tokens.pad_token_id,
+        "rope_parameters": {**rope, "mrope_section": [half - 2 * place, place, place]},
+        "tie_word_embeddings": True,
+    }
+
+
+def _vision(sizes: Sizes) -> dict[str, Any]:
+    return {
+        "depth": sizes.vision_layers,
+        "hidden_size": sizes.vision_hidden,
+        "intermediate_size": 3 * sizes.vision_hidden,
+        "num_heads": 2,
+        "out_hidden_size": sizes.hidden,
+        "patch_size": sizes.patch,
+        "spatial_merge_size": MERGE,
+        "deepstack_visual_indexes": [0],
+        "num_position_embeddings": sizes.grid**2,
+    }
+
+
+class Batch(NamedTuple):
+    """`pixels`: (pictures, patches, 3 * patch ** 2), bytes. `pairs`: (rows, 2), the pictures of each row. The rest: (rows,
+    width), see `tokens.Rows`; `changed`: (rows, tokens of a picture), how much of each token's part of the picture changed."""
+
+    pixels: Tensor
+    pairs: Tensor
+    tokens: Tensor
+    labels: Tensor
+    branches: Tensor
+    places: Tensor
+    changed: Tensor
+
+
+class Learner(nn.Module):
+    """The network with the fast forward pass. `seer`: while learning, tells from the hidden states of the second picture what
+    changed; it is thrown away."""
+
+    def __init__(self, sizes: Sizes, *, seeing_layer: int = 2) -> None:
+        super().__init__()
+        self.sizes, self._seeing = sizes, seeing_layer
+        self.processor = processor(sizes)
+        self.net = network(sizes, self.processor)
+        self.seer = nn.Linear(sizes.hidden, 1)
+        grid = torch.tensor([[1, sizes.grid, sizes.grid]])
+        visual = self.net.model.visual
+        layout = {"num_grid_per_side": visual.num_grid_per_side, "mode": visual.interpolation_mode}
+        layout |= {"align_corners": visual.interpolation_align_corners, "spatial_merge_size": MERGE}
+        indices, weights = get_vision_interpolation_indices_and_weights(grid, **layout, kwargs={})
+        self._interpolation = indices, weights
+        self._turns = visual.rotary_pos_emb(torch.zeros(1), get_vision_position_ids(grid, MERGE, kwargs={}))
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Logits of the tokens before those that have labels, row by row, and those of what changed, as in `batch.changed`."""
+        features, deep = self._look(batch.pixels)
+        shown = (batch.tokens == self.net.config.image_token_id) & (batch.branches == TRUNK)
+        embedded = self.net.model.language_model.embed_tokens(batch.tokens)
+        embedded = embedded.masked_scatter(shown[..., None], features[batch.pairs].to(embedded.dtype))
+        deep = torch.zeros_like(embedded).masked_scatter(shown[..., None], deep[batch.pairs].to(embedded.dtype))
+        second = int(shown[0].nonzero()[self.sizes.tokens])
+        turns = self.net.model.language_model.rotary_emb(embedded, self._rotary_places(batch, second))
+        hidden, seen = self._read(embedded, deep, _mask(batch.branches), *turns, second)
+        rows, columns = (batch.labels >= 0).nonzero(as_tuple=True)
+        before = columns - 1
+        return self.net.lm_head(hidden[rows, before]), self.seer(seen)[..., 0]
+
+    def _look(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Each picture's tokens, and what DeepStack adds to them: (pictures, tokens, hidden) each."""
+        visual = self.net.model.visual
+        values = pixels.float() / 127.5 - 1
+        # The processor repeats a still picture along time, so both halves of the kernel see the same.
+        kernel = visual.patch_embed.proj.weight.sum(2).flatten(1)
+        hidden = functional.linear(values, kernel, visual.patch_embed.proj.bias)
+        indices, weights = self._interpolation
+        hidden = hidden + (visual.pos_embed(indices) * weights[..., None]).sum(1)
+        added = []
+        for number, block in enumerate(visual.blocks):
+            hidden = hidden + self._attend(block.attn, block.norm1(hidden))
+            hidden = hidden + block.mlp(block.norm2(hidden))
+            if number in visual.deepstack_visual_indexes:
+                merger = visual.deepstack_merger_list[visual.deepstack_visual_indexes.index(number)]
+                added.append(self._merged(merger, hidden))
+        return self._merged(visual.merger, hidden), added[0]
+
+    def _attend(self, attention: nn.Module, hidden: Tensor) -> Tensor:
+        pictures, patches, size = hidden.shape
+        states = attention.qkv(hidden).view(pictures, patches, 3, attention.num_heads, -1)
+        query, key, value = states.unbind(2)
+        query, key = apply_rotary_pos_emb_vision(query, key, *self._turns)
+        query, key, value = (state.transpose(1, 2) for state in (query, key, value))
+        found = functional.scaled_dot_product_attention(query, key, value)
+        return attention.proj(found.transpose(1, 2).reshape(pictures, patches, size))
+
+    def _merged(self, merger: nn.Module, hidden: Tensor) -> Tensor:
+        return merger(hidden.flatten(0, 1)).view(len(hidden), self.sizes.tokens, -1)
+
+    def _rotary_places(self, batch: Batch, second: int) -> Tensor:
+        """(3, rows, width). Pictures stand at the same places in all rows; text goes on behind them."""
+        begun = batch.tokens[:1, : second + self.sizes.tokens + 1]
+        grids = torch.tensor([[1, self.sizes.grid, self.sizes.grid]] * 2)
+        kinds = (begun == self.net.config.image_token_id).int()
+        layout, _ = self.net.model.get_rope_index(begun, kinds, image_grid_thw=grids)
+        offset = layout[0, 0, -1] + 1 - begun.shape[1]
+        places = (batch.places + offset).expand(3, -1, -1).clone()
+        places[:, :, : begun.shape[1]] = layout
+        return places
+
+    def _read(
+        self, hidden: Tensor, deep: Tensor, mask: Tensor, cosine: Tensor, sine: Tensor, second: int
+    ) -> tuple[Tensor, Tensor]:
+        """The last hidden states, and those of the second picture behind the seeing layer."""
+        language, seen = self.net.model.language_model, hidden
+        for number, layer in enumerate(language.layers):
+            hidden = layer(hidden, attention_mask=mask, position_embeddings=(cosine, sine))
+            hidden = hidden + deep if number == 0 else hidden
+            if number + 1 == self._seeing:
+                seen = hidden[:, second : second + self.sizes.tokens]
+        return language.norm(hidden), seen
+
+    def compile(self) -> None:
+        """About twice as quick where there is a C++ compiler."""
+        self._read = torch.compile(self._read, dynamic=False)
+
+    def save(self, folder: Path) -> None:
+        """As transformers saves it, with bfloat16 weights."""
+        state = {name: value.to(torch.bfloat16) for name, value in self.net.state_dict().items()}
+        self.net.save_pretrained(folder, state_dict=state)
+        self.processor.save_pretrained(folder)
+
+
+def _mask(branches: Tensor) -> Tensor:
+    """(rows, 1, width, width): a token sees the trunk and its own branch, as far as they stand before it."""
+    before = torch.ones(branches.shape[1], branches.shape[1], dtype=torch.bool).tril()
+    own = (branches[:, None, :] == TRUNK) | (branches[:, :, None] == branches[:, None, :])
+    return (before & own)[:, None]

@@ -1,0 +1,153 @@
+"""The tiny judge's tokens: Qwen's tokenizer class with a BPE of its own, learned from the prompts, and prompts as arrays.
+
+Every English word of the prompts is a token and every Chinese character of the instructions; digits stay single, as in Qwen's.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import zip_longest
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from editbench.records import Sample
+from editbench.score import rubric
+from editbench.score.question import EXPECTED, GENERATE, READOUTS
+from editbench.score.template import ChatTemplate
+from editbench.tiny import SPECIAL
+from editbench.world import referents
+from editbench.world.benchmark import LANGUAGES
+from editbench.world.chance import wordings
+from editbench.world.colours import ZH
+from editbench.world.training.lessons import Pair
+from editbench.world.truth import REASONS, TRUTH, Outcome
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase, ProcessorMixin
+
+LARGEST = 4096
+"""Tokens at most; there are fewer different words."""
+IGNORED = -100
+"""Label of a token that nothing is learned from."""
+TRUNK, PADDING = 0, 9
+"""Branch numbers of what all readouts share, and of nothing."""
+_CJK = re.compile("([\u3400-\u9fff])")
+
+
+def tokenizer() -> PreTrainedTokenizerBase:
+    from tokenizers import Tokenizer, models, trainers
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import Qwen2Tokenizer
+
+    alphabet = sorted(ByteLevel.alphabet())
+    learner = Tokenizer(models.BPE())
+    learner.pre_tokenizer = Qwen2Tokenizer(
+        vocab={byte: number for number, byte in enumerate(alphabet)}, merges=[]
+    ).backend_tokenizer.pre_tokenizer
+    trainer = trainers.BpeTrainer(vocab_size=LARGEST, min_frequency=1, initial_alphabet=alphabet, show_progress=False)
+    learner.train_from_iterator(_texts(), trainer)
+    learned = json.loads(learner.to_str())["model"]
+    merges = [tuple(merge) for merge in learned["merges"]]
+    made = Qwen2Tokenizer(vocab=learned["vocab"], merges=merges, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+    made.add_tokens(list(SPECIAL), special_tokens=True)
+    return made
+
+
+def _texts() -> Iterator[str]:
+    """All that a prompt may hold, no sentence of the benchmark among it; Chinese instructions character by character."""
+    for table in wordings().values():
+        for text in table["en"]:
+            yield from (f" {text}", text[:1].upper() + text[1:])
+        yield from itertools.chain.from_iterable(map(_CJK.split, table["zh"]))
+    for phrase in referents.everything("en"):
+        yield f" {phrase} {phrase.capitalize()}"
+    for phrase in referents.everything("zh"):
+        yield from phrase
+    for name, chinese in ZH.items():
+        yield from (f" {name}", *chinese)
+    for language, readout in itertools.product(LANGUAGES, READOUTS):
+        yield _ask("", language, readout).text
+        yield from (_reply(outcome, language, readout) for outcome in Outcome)
+    yield "user\nassistant\n"
+
+
+def _ask(instruction: str, language: str, readout: str) -> rubric.Ask:
+    sample = Sample(key="lesson", id="lesson", instruction=instruction, category="referential", language=language)
+    return _rubric().asks(sample, None, readout)[0]
+
+
+@lru_cache(maxsize=1)
+def _rubric() -> rubric.Rubric:
+    return rubric.load("world")
+
+
+def _reply(outcome: Outcome, language: str, readout: str) -> str:
+    """What the judge is to say behind the answer's prefix."""
+    if readout == EXPECTED:
+        return f"{TRUTH[outcome]}}}"
+    reply = {"reason": REASONS[language][outcome], "score": TRUTH[outcome]}
+    return f"{json.dumps(reply, ensure_ascii=False)}<|im_end|>"
+
+
+class Row(NamedTuple):
+    """One prompt as the judge would be sent it in either readout. `trunk`: the tokens that all readouts begin with; `branches`:
+    by readout, how each goes on, and its answer."""
+
+    trunk: list[int]
+    branches: list[tuple[list[int], list[int]]]
+
+    def __len__(self) -> int:
+        return len(self.trunk) + sum(len(asked) + len(answer) for asked, answer in self.branches)
+
+
+class Prompts:
+    """Makes rows with the project's own prompts and chat template. `picture`: tokens of a picture."""
+
+    def __init__(self, processor: ProcessorMixin, picture: int) -> None:
+        self._tokenizer, self._image = processor.tokenizer, processor.image_token
+        self._chat, self._picture = ChatTemplate(processor), picture
+
+    def row(self, pair: Pair) -> Row:
+        asked, answers = [], []
+        for readout in (EXPECTED, GENERATE):
+            ask = _ask(pair.instruction, pair.language, readout)
+            prompt = self._chat.prompt(len(ask.images), ask.text, ask.answer_prefix)
+            asked.append(self._tokenizer(prompt.replace(self._image, self._image * self._picture))["input_ids"])
+            answers.append(self._tokenizer(_reply(pair.outcome, pair.language, readout))["input_ids"])
+        same = next(place for place, pair in enumerate(zip_longest(*asked)) if len({*pair}) > 1)
+        return Row(asked[0][:same], [(prompt[same:], answer) for prompt, answer in zip(asked, answers, strict=True)])
+
+
+class Rows(NamedTuple):
+    """Rows as arrays, padded on the right to a common width: (rows, width) each."""
+
+    tokens: np.ndarray
+    labels: np.ndarray
+    """Of the token itself, not of the one before; IGNORED where nothing is learned."""
+    branches: np.ndarray
+    """0 the trunk, then one number a readout."""
+    places: np.ndarray
+    """Where each token stands in its own prompt."""
+
+
+def stacked(rows: Sequence[Row], multiple: int) -> Rows:
+    """`multiple`: of which the width is one, so that few widths turn up."""
+    width = -(-max(map(len, rows)) // multiple) * multiple
+    made = Rows(*(np.full((len(rows), width), value) for value in (0, IGNORED, PADDING, 0)))
+    for number, row in enumerate(rows):
+        parts = [(TRUNK, 0, row.trunk, [])]
+        parts += [(branch, len(row.trunk), *part) for branch, part in enumerate(row.branches, 1)]
+        column = 0
+        for branch, start, asked, answer in parts:
+            end = column + len(asked) + len(answer)
+            made.tokens[number, column:end] = asked + answer
+            made.labels[number, column + len(asked) : end] = answer
+            made.branches[number, column:end] = branch
+            made.places[number, column:end] = np.arange(start, start + end - column)
+            column = end
+    return made
