@@ -58,8 +58,9 @@ class Chance:
             if not is_held_out(shade):
                 return shade
 
-    def backdrop(self) -> Backdrop:
-        photograph = self.pick(self._pool.photographs)
+    def backdrop(self, besides: Image.Image | None = None) -> Backdrop:
+        """A piece of any photograph but one."""
+        photograph = self.pick([image for image in self._pool.photographs if image is not besides])
         shorter = min(photograph.size)
         side = self._random.randint(int(shorter * _SMALLEST), shorter)
         x, y = (self._random.randint(0, length - side) for length in photograph.size)

@@ -100,7 +100,7 @@ def _sprite(thing: Thing) -> Image.Image:
         half = (0, waist, sprite.width, sprite.height)
         sprite.paste(below.crop(half), half[:2])
     if thing.faded:
-        sprite.putalpha(sprite.getchannel("A").point([value * 3 // 8 for value in range(256)]))
+        sprite.putalpha(sprite.getchannel("A").point([value // 2 for value in range(256)]))
     return sprite
 
 
@@ -155,8 +155,8 @@ def _balloon(pen: _Pen, thing: Thing) -> None:
     """`size`: half its width. `state`: length of the string, 0 for none."""
     bottom = thing.size * 1.15
     if thing.state:
-        pen.box(-2.5, bottom, 2.5, bottom + thing.state, PALE)
-        pen.box(-1.5, bottom, 1.5, bottom + thing.state, DARK)
+        pen.box(-3.5, bottom, 3.5, bottom + thing.state, PALE)
+        pen.box(-2, bottom, 2, bottom + thing.state, DARK)
     pen.polygon([(0, bottom - 2), (-7, bottom + 8), (7, bottom + 8)], DARK)
     _sticker(pen, _round(0, 0, thing.size, thing.size * 1.15), thing.colour)
 

@@ -39,7 +39,7 @@ class Task:
 def make(family: str, draw: Chance, ask: Chance) -> Task:
     """`draw`: what the source shows; `ask`: what is asked of it, and how it goes wrong."""
     draft = _FAMILY[family](draw, ask)
-    harm = ask.pick(HARMS)(ask)
+    harm = ask.pick(HARMS)(ask, draft.source)
     outcomes = {
         Outcome.RIGHT: draft.right,
         Outcome.OVER: harm(draft.right),
@@ -55,19 +55,19 @@ def make(family: str, draw: Chance, ask: Chance) -> Task:
 Harm = Callable[[Scene], Scene]
 
 
-def _wash(ask: Chance) -> Harm:
+def _wash(ask: Chance, source: Scene) -> Harm:  # noqa: ARG001 - all of HARMS are called alike
     """One colour lies over the whole picture."""
     colour = ask.shade(ask.pick([*ZH]))
     return lambda scene: replace(scene, wash=colour)
 
 
-def _repaint(ask: Chance) -> Harm:
+def _repaint(ask: Chance, source: Scene) -> Harm:
     """Another background."""
-    backdrop = ask.backdrop()
+    backdrop = ask.backdrop(besides=source.backdrop.photograph)
     return lambda scene: replace(scene, backdrop=backdrop)
 
 
-def _intruder(ask: Chance) -> Harm:
+def _intruder(ask: Chance, source: Scene) -> Harm:  # noqa: ARG001 - all of HARMS are called alike
     """A thing more, that nobody asked for, between the others."""
     kind, x, y = ask.pick(("disc", "star", "square")), ask.between(SIDE // 2 - 6, SIDE // 2 + 6), ask.between(30, 44)
     thing = Thing(kind, x, y, ask.between(22, 28), ask.shade(ask.pick([*ZH])))

@@ -43,8 +43,8 @@ EDITORS: dict[str, Outcome | None] = {
     "wrong-place": Outcome.PLACE,
     "mixed": None,
 }
-"""Controls beside `copy`, and what each makes of every sample. `mixed` does some well and others badly, by a hash of the sample:
-its scores can be correlated with the truth."""
+"""Controls beside `copy`, and what each makes of every sample. `mixed` does some well and others badly, by a hash of each;
+hence its scores can be correlated with the truth."""
 
 REASONS: dict[str, dict[Outcome, str]] = {
     "en": {
