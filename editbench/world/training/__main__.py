@@ -28,8 +28,11 @@ from editbench.world.training.network import Batch, Learner, Sizes
 
 _log = logging.getLogger("training")
 
-WARMUP = 300
+WARMUP = 100
 """Steps in which the learning rate rises."""
+SEEING = 4.0
+"""Weight of what is seen beside the answers, of which it falls as the learning rate does: with 1 in its place, the loss of the
+answers after 1,000 steps of 16 pairs was 2.9 instead of 2.4."""
 COOLING = 0.3
 """Share of the steps, at the end, in which it falls to 0."""
 AVERAGED = 0.999
@@ -43,7 +46,7 @@ def main(
     steps: Annotated[int, typer.Option(help="How long; the learning rate falls over the last of them.")] = 30_000,
     groups: Annotated[int, typer.Option(help="Source pictures a step and process.")] = 4,
     pairs: Annotated[int, typer.Option(help="Edits of each.")] = 4,
-    rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
+    rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 3e-3,
     seed: Annotated[int, typer.Option(help="Of the weights and the lessons.")] = 0,
     stop: Annotated[int | None, typer.Option(help="Stop after this step; the same command without it goes on.")] = None,
     compiled: Annotated[bool, typer.Option(help="Compile the language model; needs a C++ compiler.")] = True,
@@ -85,7 +88,7 @@ class Run:
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
         parts = losses(self.learner, batch)
-        total = parts[0] + factor * parts[1]
+        total = parts[0] + SEEING * factor * parts[1]
         total.backward()
         self._shared_gradients()
         for optimizer in self._optimizers:
@@ -157,12 +160,13 @@ def schedule(step: int, steps: int) -> float:
 
 
 def losses(learner: Learner, batch: Batch) -> list[Tensor]:
-    """Of the answers, summed over a row's tokens; and of seeing what changed."""
+    """Of the answers, summed over a row's tokens; and of what is seen."""
     with torch.autocast("cpu", torch.bfloat16):
         logits, seen = learner(batch)
     labels = batch.labels[batch.labels >= 0]
     answers = functional.cross_entropy(logits.float(), labels, reduction="sum") / len(batch.tokens)
-    return [answers, functional.binary_cross_entropy_with_logits(seen.float(), batch.changed)]
+    share = functional.binary_cross_entropy_with_logits(seen[..., 0].float(), batch.seen[..., 0])
+    return [answers, share + functional.mse_loss(seen[..., 1:].float(), batch.seen[..., 1:])]
 
 
 def _optimizers(learner: Learner, rate: float) -> list[torch.optim.Optimizer]:

@@ -12,9 +12,10 @@ from PIL import Image
 from torch.utils.data import IterableDataset
 
 from editbench.world.chance import Pool
+from editbench.world.scene import SIDE
 from editbench.world.training import lessons, photographs
 from editbench.world.training.lessons import Group, Pair
-from editbench.world.training.network import MERGE, SEEN, Batch, Sizes, processor
+from editbench.world.training.network import MERGE, Batch, Sizes, processor
 from editbench.world.training.tokens import Prompts, stacked
 
 WIDTH_STEP = 16
@@ -59,19 +60,23 @@ def batch(groups: Sequence[Group], prompts: Prompts, sizes: Sizes) -> Batch:
     pixels = np.stack([patches(picture, sizes.patch) for picture in pictures])
     rows = stacked([prompts.row(pair) for pair in pairs], WIDTH_STEP)
     numbers = np.array([(pair.source, pair.edited) for pair in pairs])
-    changed = _changed(pixels[numbers[:, 0]], pixels[numbers[:, 1]], sizes.tokens)
-    return Batch(*map(torch.from_numpy, (pixels, numbers, *rows, changed)))
+    seen = _seen(*(pixels[numbers[:, which]].reshape(len(pairs), sizes.tokens, -1) for which in (0, 1)))
+    return Batch(*map(torch.from_numpy, (pixels, numbers, *rows, seen)))
 
 
 def patches(picture: Image.Image, patch: int) -> np.ndarray:
     """(patches, 3 * patch ** 2), bytes: what the image processor makes of it, without the repetition along time."""
-    side = SEEN // patch // MERGE
-    values = np.asarray(picture.resize((SEEN, SEEN), Image.Resampling.BICUBIC))
-    cells = values.reshape(side, MERGE, patch, side, MERGE, patch, 3).transpose(0, 3, 1, 4, 6, 2, 5)
+    side = SIDE // patch // MERGE
+    cells = np.asarray(picture).reshape(side, MERGE, patch, side, MERGE, patch, 3).transpose(0, 3, 1, 4, 6, 2, 5)
     return cells.reshape((side * MERGE) ** 2, -1)
 
 
-def _changed(before: np.ndarray, after: np.ndarray, tokens: int) -> np.ndarray:
-    """Of each token the share of values that changed, times 4, at most 1: what a small thing covers counts in full."""
+def _seen(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """(rows, tokens, values) twice, to (rows, tokens, SEEN). The share that changed counts fourfold: a small thing counts
+    in full."""
     apart = np.abs(before.astype(np.int16) - after) > CHANGED
-    return (4 * apart.reshape(len(apart), tokens, -1).mean(-1, dtype=np.float32)).clip(max=1)
+    share = (4 * apart.mean(-1, dtype=np.float32, keepdims=True)).clip(max=1)
+    # A patch has its channels one after the other.
+    split = (*before.shape[:2], MERGE**2, 3, -1)
+    colours = [part.reshape(split).mean((2, 4), dtype=np.float32) / 127.5 - 1 for part in (before, after)]
+    return np.concatenate([share, *colours], -1)

@@ -18,7 +18,7 @@ from editbench.world import task
 from editbench.world.benchmark import LANGUAGES
 from editbench.world.chance import Chance, Pool
 from editbench.world.families import NAMES
-from editbench.world.scene import kept
+from editbench.world.scene import SIDE, kept
 from editbench.world.task import Task
 from editbench.world.truth import Outcome
 
@@ -33,9 +33,10 @@ OFTEN: dict[Outcome, float] = {
     Outcome.STRANGER: 0.07,
 }
 """How often each outcome is shown."""
-EXCHANGED, MISASKED = 0.12, 0.05
-"""Of the right edits, how many are shown before their source; of other edits, how many with another family's instruction. Both
-are something else than what was asked."""
+EXCHANGED, MISASKED = 0.08, 0.05
+"""How many edits are shown before their source; how many with another family's instruction. Neither is what was asked."""
+NOISE = 0.2
+"""Of the strangers, how many show nothing at all."""
 
 
 class Pair(NamedTuple):
@@ -74,7 +75,7 @@ def _group(pool: Pool, seed: str, size: int, before: Group | None) -> Group:
     for number, outcome in enumerate(outcomes):
         language = LANGUAGES[number % len(LANGUAGES)]
         if outcome == Outcome.STRANGER:
-            pictures.append(chance.choice(before.pictures))
+            pictures.append(_noise(chance) if chance.random() < NOISE else chance.choice(before.pictures))
         else:
             pictures.append(_edited(chance, made, outcome, source, given))
         sentence = made.sentence(language, ask)
@@ -93,12 +94,27 @@ def _outcomes(chance: random.Random, size: int, *, strangers: bool) -> list[Outc
 
 
 def _edited(chance: random.Random, made: Task, outcome: Outcome, source: Image.Image, given: Image.Image) -> Image.Image:
-    """As an editor might save it: the untouched as it was given, or all of it drawn or compressed afresh."""
+    """As an editor might save it: the untouched as it was given, or all of it drawn, compressed or scaled afresh."""
     picture = made.outcomes[outcome].render()
     kind = chance.random()
     if kind < 0.6:
         return kept(source, picture, given)
-    return _compressed(picture, chance.randint(80, 95)) if kind < 0.8 else picture
+    if kind < 0.8:
+        return _compressed(picture, chance.randint(50, 95))
+    return _blurred(picture, chance.randint(SIDE // 2, SIDE)) if kind < 0.9 else picture
+
+
+def _blurred(picture: Image.Image, side: int) -> Image.Image:
+    """Made smaller and larger again, as a model's own coding of pictures does."""
+    small = picture.resize((side, side), Image.Resampling.BILINEAR)
+    return small.resize(picture.size, Image.Resampling.BICUBIC)
+
+
+def _noise(chance: random.Random) -> Image.Image:
+    """One colour, blots or grains."""
+    side = chance.choice((1, 4, 16, 64, SIDE))
+    image = Image.frombytes("RGB", (side, side), chance.randbytes(3 * side * side))
+    return image.resize((SIDE, SIDE), chance.choice((Image.Resampling.NEAREST, Image.Resampling.BICUBIC)))
 
 
 def _compressed(picture: Image.Image, quality: int) -> Image.Image:
@@ -110,7 +126,7 @@ def _compressed(picture: Image.Image, quality: int) -> Image.Image:
 def _pair(chance: random.Random, pair: Pair, family: str, pool: Pool, seed: str) -> Pair:
     """The pair, or a false one made of it."""
     kind = chance.random()
-    if pair.outcome == Outcome.RIGHT and kind < EXCHANGED:
+    if pair.outcome in _DONE and kind < EXCHANGED:
         return pair._replace(source=pair.edited, edited=pair.source, outcome=Outcome.ELSE)
     if pair.outcome in _CHANGED and kind > 1 - MISASKED:
         other = chance.choice([name for name in NAMES if name != family])
@@ -120,5 +136,7 @@ def _pair(chance: random.Random, pair: Pair, family: str, pool: Pool, seed: str)
     return pair
 
 
+_DONE = (Outcome.RIGHT, Outcome.OVER, Outcome.HALF)
+"""Outcomes that are undone when they are shown before their source."""
 _CHANGED = (Outcome.RIGHT, Outcome.HALF, Outcome.VALUE, Outcome.PLACE)
 """Outcomes that show an edit, and nothing that nobody would ask for."""

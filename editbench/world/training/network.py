@@ -20,14 +20,15 @@ from transformers.vision_utils import get_vision_interpolation_indices_and_weigh
 
 from editbench import tiny
 from editbench.processors import still_images_only
+from editbench.world.scene import SIDE
 from editbench.world.training.tokens import TRUNK, tokenizer
 
 if TYPE_CHECKING:
     from transformers import ProcessorMixin
 
 MERGE = 2
-SEEN = 288
-"""Pixels that the image processor makes of a picture's SIDE: whole tokens, and no fewer pixels than a judge's least."""
+SEEN = 7
+"""Numbers learned of each token of the second picture: how much changed there, and the mean colours before and after."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +41,12 @@ class Sizes:
     heads: int = 4
     vision_hidden: int = 64
     vision_layers: int = 2
-    patch: int = 24
+    patch: int = 16
 
     @property
     def grid(self) -> int:
         """Patches a side of a picture."""
-        return SEEN // self.patch
+        return SIDE // self.patch
 
     @property
     def tokens(self) -> int:
@@ -110,8 +111,8 @@ def _vision(sizes: Sizes) -> dict[str, Any]:
 
 
 class Batch(NamedTuple):
-    """`pixels`: (pictures, patches, 3 * patch ** 2), bytes. `pairs`: (rows, 2), the pictures of each row. The rest: (rows,
-    width), see `tokens.Rows`; `changed`: (rows, tokens of a picture), how much of each token's part of the picture changed."""
+    """`pixels`: (pictures, patches, 3 * patch ** 2), bytes. `pairs`: (rows, 2), the pictures of each row. `seen`: (rows, tokens
+    of a picture, SEEN), what there is to be seen. The rest: (rows, width), see `tokens.Rows`."""
 
     pixels: Tensor
     pairs: Tensor
@@ -119,19 +120,19 @@ class Batch(NamedTuple):
     labels: Tensor
     branches: Tensor
     places: Tensor
-    changed: Tensor
+    seen: Tensor
 
 
 class Learner(nn.Module):
-    """The network with the fast forward pass. `seer`: while learning, tells from the hidden states of the second picture what
-    changed; it is thrown away."""
+    """The network with the fast forward pass. `seer`: tells from the hidden states of the second picture what changed, so that
+    looking is learned before judging; it is thrown away."""
 
     def __init__(self, sizes: Sizes, *, seeing_layer: int = 2) -> None:
         super().__init__()
         self.sizes, self._seeing = sizes, seeing_layer
         self.processor = processor(sizes)
         self.net = network(sizes, self.processor)
-        self.seer = nn.Linear(sizes.hidden, 1)
+        self.seer = nn.Linear(sizes.hidden, SEEN)
         grid = torch.tensor([[1, sizes.grid, sizes.grid]])
         visual = self.net.model.visual
         layout = {"num_grid_per_side": visual.num_grid_per_side, "mode": visual.interpolation_mode}
@@ -141,7 +142,7 @@ class Learner(nn.Module):
         self._turns = visual.rotary_pos_emb(torch.zeros(1), get_vision_position_ids(grid, MERGE, kwargs={}))
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Logits of the tokens before those that have labels, row by row, and those of what changed, as in `batch.changed`."""
+        """Logits of the tokens before those that have labels, row by row, and what was seen, as in `batch.seen`."""
         features, deep = self._look(batch.pixels)
         shown = (batch.tokens == self.net.config.image_token_id) & (batch.branches == TRUNK)
         embedded = self.net.model.language_model.embed_tokens(batch.tokens)
@@ -152,7 +153,7 @@ class Learner(nn.Module):
         hidden, seen = self._read(embedded, deep, _mask(batch.branches), *turns, second)
         rows, columns = (batch.labels >= 0).nonzero(as_tuple=True)
         before = columns - 1
-        return self.net.lm_head(hidden[rows, before]), self.seer(seen)[..., 0]
+        return self.net.lm_head(hidden[rows, before]), self.seer(seen)
 
     def _look(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Each picture's tokens, and what DeepStack adds to them: (pictures, tokens, hidden) each."""
