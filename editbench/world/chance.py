@@ -70,8 +70,7 @@ class Chance:
         """An instruction: `request` names a table of wordings.toml, `phrases` fill its sentences."""
         table = wordings()[request]
         text = self.pick((table["held_out"] if self._pool.held_out else table)[language]).format(**phrases)
-        ending = self.pick(wordings()["endings"][language])
-        return f"{text}{ending}。" if language == "zh" else f"{text[0].upper()}{text[1:]}{ending}."
+        return f"{text[0].upper()}{text[1:]}{self.pick(wordings()['endings'][language])}"
 
 
 @lru_cache(maxsize=1)
