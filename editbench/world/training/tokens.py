@@ -71,12 +71,13 @@ def _texts() -> Iterator[str]:
     for name, chinese in ZH.items():
         yield from (f" {name}", *chinese)
     for language, readout in itertools.product(LANGUAGES, READOUTS):
-        yield _ask("", language, readout).text
+        yield ask_of("", language, readout).text
         yield from (_reply(outcome, language, readout) for outcome in Outcome)
     yield "user\nassistant\n"
 
 
-def _ask(instruction: str, language: str, readout: str) -> rubric.Ask:
+def ask_of(instruction: str, language: str, readout: str) -> rubric.Ask:
+    """What the rubric `world` asks; the same of all categories."""
     sample = Sample(key="lesson", id="lesson", instruction=instruction, category="referential", language=language)
     return _rubric().asks(sample, None, readout)[0]
 
@@ -115,11 +116,12 @@ class Prompts:
     def row(self, pair: Pair) -> Row:
         asked, answers = [], []
         for readout in (EXPECTED, GENERATE):
-            ask = _ask(pair.instruction, pair.language, readout)
+            ask = ask_of(pair.instruction, pair.language, readout)
             prompt = self._chat.prompt(len(ask.images), ask.text, ask.answer_prefix)
             asked.append(self._tokenizer(prompt.replace(self._image, self._image * self._picture))["input_ids"])
             answers.append(self._tokenizer(_reply(pair.outcome, pair.language, readout))["input_ids"])
-        same = next(place for place, pair in enumerate(zip_longest(*asked)) if len({*pair}) > 1)
+        same = next(place for place, tokens in enumerate(zip_longest(*asked)) if len({*tokens}) > 1)
+        same = min(same, *(len(prompt) - 1 for prompt in asked))  # an answer's first token is told from the one before it
         return Row(asked[0][:same], [(prompt[same:], answer) for prompt, answer in zip(asked, answers, strict=True)])
 
 
