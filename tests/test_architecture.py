@@ -51,25 +51,42 @@ def inside(package: str, *rooms: str) -> tuple[str, ...]:
     ("layer", "forbidden"),
     [
         ("edit/", ("editbench.score", "editbench.report", "editbench.layouts", "editbench.cli")),
-        ("score/", ("editbench.edit", "editbench.report", "editbench.layouts", "editbench.cli")),
+        ("score/", ("editbench.edit", "editbench.report", "editbench.layouts", "editbench.world", "editbench.cli")),
         ("layouts/", ("editbench.score", "editbench.report", "editbench.cli", *MODELS)),
         ("score/rubric/", inside("score", "qwen3vl", "replies", "judge", "stage", "worker", "items")),
         ("score/replies/", inside("score", "qwen3vl", "rubric", "judge", "stage", "worker", "items")),
         ("score/qwen3vl/", inside("score", "rubric", "stage", "worker", "items", "votes")),
         ("score/judge.py", inside("score", "qwen3vl", "rubric", "judges", "stage", "worker")),
         ("fleet/stage.py", inside("fleet", "attempts", "launch", "panel", "status")),
-        ("report/", ("editbench.edit", "editbench.score", "editbench.fleet", "editbench.layouts", "editbench.cli", *MODELS)),
+        (
+            "report/",
+            (
+                "editbench.edit",
+                "editbench.score",
+                "editbench.fleet",
+                "editbench.layouts",
+                "editbench.world",
+                "editbench.cli",
+                *MODELS,
+            ),
+        ),
         ("fleet/", ("editbench.edit", "editbench.score", "editbench.report", "editbench.benchmarks", "editbench.cli")),
         ("benchmarks/", ("editbench.edit", "editbench.score", "editbench.report", "editbench.fleet", *MODELS)),
         ("report/records/", ("editbench.report.statistics", *ABOVE_STATISTICS)),
         ("report/statistics/", ABOVE_STATISTICS),
         ("report/document.py", ABOVE_STATISTICS[1:]),
         ("report/render/", ("editbench.report.stage",)),
+        ("world/", ("editbench.edit", "editbench.report", "editbench.fleet", "editbench.benchmarks", "editbench.cli")),
     ],
 )
 def test_a_layer_knows_nothing_of_those_beside_and_above_it(layer: str, forbidden: tuple[str, ...]) -> None:
     assert any(name.startswith(layer) for name in FILES)
     assert breaches(layer, forbidden) == []
+
+
+def test_only_the_training_of_a_judge_knows_models_in_the_small_world() -> None:
+    found = breaches("world/", ("editbench.score", *MODELS))
+    assert [breach for breach in found if not breach.startswith("world/training/")] == []
 
 
 @pytest.mark.parametrize(

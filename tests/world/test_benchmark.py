@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from editbench import images
-from editbench.benchmarks.folder import Benchmark
+from editbench.benchmarks.benchmark import Benchmark
 from editbench.world.benchmark import samples
 from editbench.world.chance import LATTICE, Chance, Pool
 from editbench.world.colours import HELD_OUT, is_held_out

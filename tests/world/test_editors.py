@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from editbench.edit.editor import CONTROLS, Request
+from editbench.edit.editor import Request
+from editbench.edit.editors import CONTROLS
 from editbench.errors import UserError
 from editbench.world.benchmark import WorldSample, samples
 from editbench.world.editors import outcome_of, truth

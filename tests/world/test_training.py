@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("skimage")
 
+import torch
 from PIL import Image
 
 from editbench.score.judge import JudgeSettings, Question
-from editbench.score.qwen3vl import Qwen3VLJudge
+from editbench.score.qwen3vl.judge import Qwen3VLJudge
 from editbench.world.chance import Pool
 from editbench.world.training import lessons
 from editbench.world.training.__main__ import schedule

@@ -19,11 +19,10 @@ from PIL import Image
 from scipy.stats import spearmanr
 
 from editbench import console
-from editbench.records import Sample
-from editbench.score import rubric, verdict
+from editbench.records import EXPECTED, READOUTS, Sample
+from editbench.score import rubric, votes
 from editbench.score.judge import JudgeSettings, Question
-from editbench.score.question import EXPECTED, READOUTS
-from editbench.score.qwen3vl import Qwen3VLJudge
+from editbench.score.qwen3vl.judge import Qwen3VLJudge
 from editbench.world.benchmark import LANGUAGES, SOURCES, WorldSample, drawn
 from editbench.world.editors import drawn as edited
 from editbench.world.families import NAMES
@@ -58,7 +57,7 @@ def main(
 def judged(folder: Path, readout: str, samples: Sequence[WorldSample], dtype: str = "float32") -> list[Judged]:
     """Every outcome of every sample."""
     judge = Qwen3VLJudge(folder, JudgeSettings(device="cpu", dtype=dtype, readout=readout, max_new_tokens=48))
-    read = verdict.distributed if readout == EXPECTED else verdict.written
+    read = votes.distributed if readout == EXPECTED else votes.written
     shown = [(sample, outcome) for sample in samples for outcome in Outcome]
     found = []
     for start in range(0, len(shown), BATCH):

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from editbench.records import Sample
+from editbench.records import EXPECTED, GENERATE, READOUTS, Sample
 from editbench.score import rubric
-from editbench.score.question import EXPECTED, GENERATE, READOUTS
-from editbench.score.template import ChatTemplate
+from editbench.score.qwen3vl.chat_template import ChatTemplate
 from editbench.tiny import SPECIAL
 from editbench.world import referents
 from editbench.world.benchmark import LANGUAGES
