@@ -3,7 +3,7 @@
 # A stage that ends with status 3 (too many failures) has written its marker; without this the next make would go on past it.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench soak report clean chromium
+.PHONY: help demo test lint bench soak report check-judge clean chromium
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 
 MODEL ?=
 JUDGE ?=
-RUBRIC ?= five
+RUBRIC ?= $(if $(filter check-judge,$(MAKECMDGOALS)),world,five)
 SOURCE ?=
 RUNS ?= shards/runs
 BENCH ?= $(if $(SOURCE),$(RUNS)/$(basename $(notdir $(SOURCE)))/benchmark,shards/sample)
@@ -34,6 +34,10 @@ REPORT_CMD ?= $(EDITBENCH) report
 report: ## benchmark -> edits -> scores -> report, only what is not done yet: MODEL=... JUDGE=... [RUBRIC=five]
 	$(if $(and $(MODEL),$(JUDGE)),,$(error make report needs MODEL=... and JUDGE=..., for example MODEL=Qwen/Qwen-Image-Edit-2511 JUDGE=Qwen/Qwen3-VL-30B-A3B-Instruct))
 	@echo "report: $(SCORED)/report/report.html"
+
+check-judge: ## how far a judge agrees with the truth of the small world: JUDGE=... [RUBRIC=world]
+	$(if $(JUDGE),,$(error make check-judge needs JUDGE=..., for example JUDGE=Qwen/Qwen3-VL-30B-A3B-Instruct))
+	@$(EDITBENCH) world accuracy $(^D)
 
 ifneq ($(filter-out demo test lint bench soak clean help chromium,$(or $(MAKECMDGOALS),help)),)
 
@@ -70,7 +74,8 @@ sum = $(if $(strip $(1)),-$(shell printf '%s' $(call quoted,$(1)) | cksum | cut 
 rubric-sum = $(shell LC_ALL=C; export LC_ALL; cat $(RUBRIC) $(dir $(RUBRIC))*.toml $(dir $(RUBRIC))*.txt 2>/dev/null | cksum | cut -d' ' -f1)
 bench-name := $(if $(SOURCE),$(basename $(notdir $(SOURCE))),$(notdir $(patsubst %/,%,$(BENCH))))
 RUN := $(RUNS)/$(bench-name)/$(call slug,$(MODEL))$(call sum,$(EDIT_FLAGS))
-SCORED := $(RUN)/$(call slug,$(JUDGE))-$(basename $(notdir $(RUBRIC)))$(if $(wildcard $(RUBRIC)),-$(rubric-sum))$(call sum,$(SCORE_FLAGS))
+JUDGED := $(call slug,$(JUDGE))-$(basename $(notdir $(RUBRIC)))$(if $(wildcard $(RUBRIC)),-$(rubric-sum))$(call sum,$(SCORE_FLAGS))
+SCORED := $(RUN)/$(JUDGED)
 READY := $(if $(findstring $(BIN)/editbench,$(EDIT_CMD) $(SCORE_CMD) $(REPORT_CMD) $(IMPORT_CMD)),$(VENV)/all)
 
 ifneq ($(SOURCE),)
@@ -79,7 +84,20 @@ $(BENCH)/manifest.json: $(SOURCE) | $(READY)
 	@touch $@
 endif
 
-ifneq ($(and $(MODEL),$(JUDGE)),)
+ifneq ($(and $(JUDGE),$(filter check-judge,$(MAKECMDGOALS))),)
+KNOWN := perfect over-editing half-hearted wrong-place copy mixed
+WORLD := $(RUNS)/world
+check-judge: $(KNOWN:%=$(WORLD)/%/$(JUDGED)/scores/manifest.json)
+
+$(KNOWN:%=$(WORLD)/%/edits/manifest.json): $(WORLD)/%/edits/manifest.json: shards/world/manifest.json | $(READY)
+	$(EDIT_CMD) shards/world --model $* --out $(@D) $(EDIT_RUN)
+	@touch $@
+
+$(KNOWN:%=$(WORLD)/%/$(JUDGED)/scores/manifest.json): $(WORLD)/%/$(JUDGED)/scores/manifest.json: $(WORLD)/%/edits/manifest.json | $(READY)
+	$(SCORE_CMD) $(WORLD)/$*/edits --model $(JUDGE) --rubric $(RUBRIC) --out $(@D) $(SCORE_FLAGS) $(SCORE_RUN)
+	@touch $@
+
+else ifneq ($(and $(MODEL),$(JUDGE)),)
 report: $(SCORED)/report/report.json
 
 $(RUN)/edits/manifest.json: $(BENCH)/manifest.json | $(READY)
@@ -157,7 +175,7 @@ clean: ## remove the environment, the demo and caches; runs stay
 	find editbench tests shards -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 $(VENV)/all $(VENV)/dev: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

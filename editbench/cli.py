@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn, cast
 
 import typer
 
-from editbench import __version__, options, rubric_cli
+from editbench import __version__, options, rubric_cli, world_cli
 from editbench.edit.settings import EditSettings
 from editbench.errors import BUG, EditbenchError, Interrupted, UserError, status_of
 from editbench.fleet.run_options import Progress, RunOptions, Style, check_progress
@@ -31,6 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(rubric_cli.app, name="rubric")
+app.add_typer(world_cli.app, name="world")
 _debug = False
 
 

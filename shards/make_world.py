@@ -36,7 +36,7 @@ def make(folder: Path) -> dict:
 
 
 def _row(sample: WorldSample, folder: Path) -> dict[str, str]:
-    picture = f"{sample.id.rpartition('-')[0]}.jpg"  # both languages share it
+    picture = f"{sample.source}.jpg"
     sample.task.source.render().save(folder / picture, quality=JPEG_QUALITY)
     return {
         "id": sample.id,

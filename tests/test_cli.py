@@ -33,6 +33,7 @@ COMMANDS = {
     "report": "scores --out --name --baseline --ratings --reference --force --resamples --seed --figures --latex "
     "--html --pictures --full-pictures --edits",
     "rubric": "",
+    "world": "",
     "verify": "folders --quick --repair",
     "import-edits": "benchmark pictures --layout --name --out --map --max-failures --fresh",
     "export": "folder --layout --out",

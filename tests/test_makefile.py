@@ -12,14 +12,17 @@ from pathlib import Path
 import orjson
 import pytest
 
+from editbench.world.truth import COPY, EDITORS
+
 MAKEFILE = Path(__file__).parents[1] / "Makefile"
 RECORDER = """#!{python}
 import json, pathlib, sys
 with open("calls.jsonl", "a") as file:
     file.write(json.dumps(sys.argv[1:]) + "\\n")
-out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
-out.mkdir(parents=True)
-(out / ("report.json" if "report" in sys.argv else "manifest.json")).touch()
+if "--out" in sys.argv:
+    out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
+    out.mkdir(parents=True)
+    (out / ("report.json" if "report" in sys.argv else "manifest.json")).touch()
 """
 NAMES = ("MODEL", "JUDGE", "RUBRIC", "BENCH", "SOURCE", "RUNS")
 FLAGS = {"IMPORT_FLAGS": "import", "EDIT_FLAGS": "edit", "SCORE_FLAGS": "score", "EDIT_RUN": "edit", "SCORE_RUN": "score"}
@@ -158,6 +161,28 @@ def test_a_file_beside_the_rubric_is_no_command(make: Make, work: Path) -> None:
     (work / "rubrics/a;touch pwned;.toml").write_text("changed")
     assert make(RUBRIC="rubrics/mine.toml").returncode == 0
     assert len(list((work / "runs/bench/copy").iterdir())) == 3
+
+
+def test_a_judge_is_checked_on_edits_of_every_known_quality(work: Path) -> None:
+    (work / "shards/world").mkdir(parents=True)
+    (work / "shards/world/manifest.json").touch()
+    command = ["make", "-f", str(MAKEFILE), f"EDITBENCH={work}/command", "JUDGE=m:J", "SCORE_FLAGS=--x 'a b'", "check-judge"]
+    for _ in range(2):  # the second time only the figures are printed again
+        done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    ran = [orjson.loads(line) for line in (work / "calls.jsonl").read_bytes().splitlines()]
+    editors = [words[words.index("--model") + 1] for words in ran if words[0] == "edit"]
+    assert sorted(editors) == sorted((*EDITORS, COPY))
+    scored = [words for words in ran if words[0] == "score"]
+    assert {(words[3], words[5], words[-1]) for words in scored} == {("m:J", "world", "a b")}
+    printed = [words for words in ran if words[0] == "world"]
+    assert len(scored) == len(editors)
+    assert printed == [["world", "accuracy", *(words[words.index("--out") + 1] for words in scored)]] * 2
+
+
+def test_checking_no_judge_is_refused(work: Path) -> None:
+    done = subprocess.run(["make", "-f", str(MAKEFILE), "check-judge"], cwd=work, capture_output=True, text=True, check=False)
+    assert (done.returncode, "needs JUDGE=" in done.stderr) == (2, True)
 
 
 def test_other_goals_take_no_offence_at_the_environment(work: Path) -> None:

@@ -32,6 +32,11 @@ class WorldSample:
         return self.task.family
 
     @property
+    def source(self) -> str:
+        """The picture's name; the samples of both languages share it."""
+        return self.id.rpartition("-")[0]
+
+    @property
     def category(self) -> str:
         return CATEGORY[self.family]
 

@@ -36,14 +36,15 @@ TRUTH: dict[Outcome, int] = {
 }
 """The right score of each outcome, 0..10; the rubric `world` tells a judge the same."""
 
+PERFECT, COPY = "perfect", "copy"
 EDITORS: dict[str, Outcome | None] = {
-    "perfect": Outcome.RIGHT,
+    PERFECT: Outcome.RIGHT,
     "over-editing": Outcome.OVER,
     "half-hearted": Outcome.HALF,
     "wrong-place": Outcome.PLACE,
     "mixed": None,
 }
-"""Controls beside `copy`, and what each makes of every sample. `mixed` does some well and others badly, by a hash of each;
+"""Controls beside COPY, and what each makes of every sample. `mixed` does some well and others badly, by a hash of each;
 hence its scores can be correlated with the truth."""
 
 REASONS: dict[str, dict[Outcome, str]] = {
