@@ -75,7 +75,7 @@ def measure(folders: Sequence[Path]) -> Accuracy:
             one editor, or judge, rubric or readout differ.
     """
     loaded = [runs.load(folder) for folder in folders]
-    judges = dict.fromkeys(_judge(run) for run in loaded)
+    judges = list(dict.fromkeys(_judge(run) for run in loaded))
     if len(judges) > 1:
         raise UserError(f"the scores are not of one judge, rubric and readout: {'; '.join(judges)}", "Check one at a time.")
     by_editor: dict[str, list[_Judged]] = {}
@@ -85,7 +85,7 @@ def measure(folders: Sequence[Path]) -> Accuracy:
         by_editor[run.facts.editor.name] = _judged(run)
     judged = [one for edits in by_editor.values() for one in edits]
     return Accuracy(
-        *judges,
+        judge=judges[0],
         edits=len(judged),
         unscored=int(sum(np.isnan(one.score) for one in judged)),
         everything=_correlation("all", judged),
@@ -119,7 +119,7 @@ def _correlations(names: Iterable[str], judged: Sequence[_Judged], of: Callable[
 def _correlation(name: str, judged: Sequence[_Judged]) -> Correlation:
     scored = [one for one in judged if not np.isnan(one.score)]
     values = np.array([(one.score, one.truth) for one in scored], float).reshape(-1, 2)
-    found = agreement.agree(*values.T, _groups(one.sample for one in scored))
+    found = agreement.agree(values[:, 0], values[:, 1], _groups(one.sample for one in scored))
     return Correlation(name, len(scored), found.spearman)
 
 

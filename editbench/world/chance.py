@@ -54,9 +54,12 @@ class Chance:
         if self._pool.held_out:
             return HELD_OUT[colour]
         while True:
-            shade = tuple(min(255, max(0, tone + self._random.randint(-JITTER, JITTER))) for tone in self.pick(SHADES[colour]))
-            if not is_held_out(shade):
-                return shade
+            red, green, blue = (self._moved(tone) for tone in self.pick(SHADES[colour]))
+            if not is_held_out((red, green, blue)):
+                return red, green, blue
+
+    def _moved(self, tone: int) -> int:
+        return min(255, max(0, tone + self._random.randint(-JITTER, JITTER)))
 
     def backdrop(self, besides: Image.Image | None = None) -> Backdrop:
         """A piece of any photograph but one."""

@@ -308,10 +308,9 @@ def flag(draw: Chance, ask: Chance) -> Draft:
     source, side = Scene(draw.backdrop(), things), ask.pick((0, 1))
     request, wanted, wrong = ("mourn", LOWEST // 2, LOWEST) if now == FULL else ("celebrate", FULL, LOWEST // 4)
     half = (now + wanted) // 2
+    wrong_flag: dict[str, Any] = {"state": wrong}
     if now == LOWEST:
         wrong_flag = {"colour": ask.shade("black" if things[side].colour[0] > 127 else "white")}
-    else:
-        wrong_flag = {"state": wrong}
     return Draft(
         request=request,
         phrases={"it": sided("flag", side, ask)},

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 import torch
 import torch.distributed as dist
 import typer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
@@ -171,7 +171,8 @@ def losses(learner: Learner, batch: Batch) -> list[Tensor]:
 
 def _optimizers(learner: Learner, rate: float) -> list[torch.optim.Optimizer]:
     """Muon for the matrices within the network, which took half the steps of AdamW to the same loss; AdamW for the rest."""
-    matrices, others = [], []
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for name, value in learner.named_parameters():
         inner = value.ndim == 2 and "embed" not in name and "seer" not in name
         (matrices if inner else others).append(value)

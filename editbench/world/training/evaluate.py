@@ -19,7 +19,7 @@ from PIL import Image
 from scipy.stats import spearmanr
 
 from editbench import console
-from editbench.records import EXPECTED, READOUTS, Sample
+from editbench.records import EXPECTED, READOUTS, Readout, Sample
 from editbench.score import rubric, votes
 from editbench.score.judge import JudgeSettings, Question
 from editbench.score.qwen3vl.judge import Qwen3VLJudge
@@ -54,7 +54,7 @@ def main(
             console.say(f"{readout:9s} {line}")
 
 
-def judged(folder: Path, readout: str, samples: Sequence[WorldSample], dtype: str = "float32") -> list[Judged]:
+def judged(folder: Path, readout: Readout, samples: Sequence[WorldSample], dtype: str = "float32") -> list[Judged]:
     """Every outcome of every sample."""
     judge = Qwen3VLJudge(folder, JudgeSettings(device="cpu", dtype=dtype, readout=readout, max_new_tokens=48))
     read = votes.distributed if readout == EXPECTED else votes.written
@@ -68,7 +68,7 @@ def judged(folder: Path, readout: str, samples: Sequence[WorldSample], dtype: st
     return found
 
 
-def _question(sample: WorldSample, outcome: Outcome, samples: Sequence[WorldSample], readout: str) -> Question:
+def _question(sample: WorldSample, outcome: Outcome, samples: Sequence[WorldSample], readout: Readout) -> Question:
     buffer = io.BytesIO()
     sample.task.source.render().save(buffer, "JPEG", quality=QUALITY)
     source = Image.open(buffer).convert("RGB")

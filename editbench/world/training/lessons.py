@@ -68,14 +68,15 @@ def _group(pool: Pool, seed: str, size: int, before: Group | None) -> Group:
     chance, ask = random.Random(f"{seed}/what"), Chance(pool, f"{seed}/ask")
     family = chance.choice(NAMES)
     made = task.make(family, Chance(pool, f"{seed}/draw"), ask)
-    outcomes = _outcomes(chance, size, strangers=before is not None)
+    strangers = before.pictures if before else []
+    outcomes = _outcomes(chance, size, strangers=bool(strangers))
     source = made.source.render()
     given = _compressed(source, chance.randint(75, 95)) if chance.random() < 0.7 else source
     pictures, pairs = [given], []
     for number, outcome in enumerate(outcomes):
         language = LANGUAGES[number % len(LANGUAGES)]
         if outcome == Outcome.STRANGER:
-            pictures.append(_noise(chance) if chance.random() < NOISE else chance.choice(before.pictures))
+            pictures.append(_noise(chance) if chance.random() < NOISE else chance.choice(strangers))
         else:
             pictures.append(_edited(chance, made, outcome, source, given))
         sentence = made.sentence(language, ask)

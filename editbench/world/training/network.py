@@ -6,6 +6,7 @@ instead of one by one, and both readouts of a prompt share what they have in com
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -130,6 +131,7 @@ class Learner(nn.Module):
     def __init__(self, sizes: Sizes, *, seeing_layer: int = 2) -> None:
         super().__init__()
         self.sizes, self._seeing = sizes, seeing_layer
+        self._run: Callable[..., tuple[Tensor, Tensor]] = self._read
         self.processor = processor(sizes)
         self.net = network(sizes, self.processor)
         self.seer = nn.Linear(sizes.hidden, SEEN)
@@ -149,8 +151,8 @@ class Learner(nn.Module):
         embedded = embedded.masked_scatter(shown[..., None], features[batch.pairs].to(embedded.dtype))
         deep = torch.zeros_like(embedded).masked_scatter(shown[..., None], deep[batch.pairs].to(embedded.dtype))
         second = int(shown[0].nonzero()[self.sizes.tokens])
-        turns = self.net.model.language_model.rotary_emb(embedded, self._rotary_places(batch, second))
-        hidden, seen = self._read(embedded, deep, _mask(batch.branches), *turns, second)
+        cosine, sine = self.net.model.language_model.rotary_emb(embedded, self._rotary_places(batch, second))
+        hidden, seen = self._run(embedded, deep, _mask(batch.branches), cosine, sine, second)
         rows, columns = (batch.labels >= 0).nonzero(as_tuple=True)
         before = columns - 1
         return self.net.lm_head(hidden[rows, before]), self.seer(seen)
@@ -210,7 +212,7 @@ class Learner(nn.Module):
 
     def compile(self) -> None:
         """About twice as quick where there is a C++ compiler."""
-        self._read = torch.compile(self._read, dynamic=False)
+        self._run = torch.compile(self._read, dynamic=False)
 
     def save(self, folder: Path) -> None:
         """As transformers saves it, with bfloat16 weights."""

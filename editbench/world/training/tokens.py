@@ -18,6 +18,7 @@ import numpy as np
 from editbench.records import EXPECTED, GENERATE, READOUTS, Sample
 from editbench.score import rubric
 from editbench.score.qwen3vl.chat_template import ChatTemplate
+from editbench.score.rubric.question import Ask
 from editbench.tiny import SPECIAL
 from editbench.world import referents
 from editbench.world.benchmark import LANGUAGES
@@ -75,7 +76,7 @@ def _texts() -> Iterator[str]:
     yield "user\nassistant\n"
 
 
-def ask_of(instruction: str, language: str, readout: str) -> rubric.Ask:
+def ask_of(instruction: str, language: str, readout: str) -> Ask:
     """What the rubric `world` asks; the same of all categories."""
     sample = Sample(key="lesson", id="lesson", instruction=instruction, category="referential", language=language)
     return _rubric().asks(sample, None, readout)[0]
@@ -141,8 +142,8 @@ def stacked(rows: Sequence[Row], multiple: int) -> Rows:
     width = -(-max(map(len, rows)) // multiple) * multiple
     made = Rows(*(np.full((len(rows), width), value) for value in (0, IGNORED, PADDING, 0)))
     for number, row in enumerate(rows):
-        parts = [(TRUNK, 0, row.trunk, [])]
-        parts += [(branch, len(row.trunk), *part) for branch, part in enumerate(row.branches, 1)]
+        trunk: tuple[int, int, list[int], list[int]] = (TRUNK, 0, row.trunk, [])
+        parts = [trunk, *((branch, len(row.trunk), *part) for branch, part in enumerate(row.branches, 1))]
         column = 0
         for branch, start, asked, answer in parts:
             end = column + len(asked) + len(answer)
