@@ -375,7 +375,8 @@ def doctor(
 
 @app.command()
 def tiny(folder: Annotated[Path, PathArgument(help="Folder for the checkpoints.")]) -> None:
-    """Write a tiny editor and judge with random weights, for trying things out without a GPU. Their results mean nothing."""
+    """Write tiny checkpoints for trying things out without a GPU: with random weights, whose results mean nothing, and a judge
+    that was trained on the small world (see shards/README.md)."""
     from editbench import console
     from editbench.tiny import write
 
@@ -383,3 +384,4 @@ def tiny(folder: Annotated[Path, PathArgument(help="Folder for the checkpoints."
     console.say(f"editor: {paths.editor}")
     console.say(f"judge: {paths.judge}")
     console.say("Random weights: edits and scores made with them mean nothing.")
+    console.say(f"judge of shards/world, trained: {paths.judge_world}")

@@ -308,3 +308,7 @@ class TinyPaths:
     @property
     def judge_moe(self) -> Path:
         return self.root / "judge-moe"
+
+    @property
+    def judge_world(self) -> Path:
+        return self.root / "judge-world"

@@ -1,11 +1,14 @@
-"""Tiny checkpoints: an editor and two judges with random weights, in the real formats, for a machine without a GPU.
+"""Tiny checkpoints, in the real formats, for a machine without a GPU: an editor and two judges with random weights, and a judge
+that was trained on the small world.
 
-They show that a pipeline runs from end to end, on a CPU, in seconds and without a download. THE WEIGHTS ARE RANDOM: the
-pictures are noise, and the scores mean nothing.
+They show that a pipeline runs from end to end, on a CPU, in seconds and without a download. RANDOM WEIGHTS make pictures of
+noise and scores that mean nothing. The trained judge comes with the package; it knows the pictures and the rubric of the small
+world, and nothing else (see `world.training`).
 
     DIR/editor       QwenImageEditPlusPipeline (diffusers)
     DIR/judge        Qwen3VLForConditionalGeneration (transformers)
     DIR/judge-moe    Qwen3VLMoeForConditionalGeneration (transformers)
+    DIR/judge-world  Qwen3VLForConditionalGeneration (transformers), trained
 
 The same bytes each time, for one set of library versions. diffusers and transformers load them as they load published ones.
 """
@@ -15,6 +18,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +72,7 @@ def write(folder: Path) -> TinyPaths:
 
 def _complete(folder: Path) -> bool:
     paths = TinyPaths(folder)
-    markers = [CheckpointPaths(judge).config for judge in (paths.judge, paths.judge_moe)]
+    markers = [CheckpointPaths(judge).config for judge in (paths.judge, paths.judge_moe, paths.judge_world)]
     return all(marker.is_file() for marker in (PipelinePaths(paths.editor).index, *markers))
 
 
@@ -92,6 +96,7 @@ def _build(paths: TinyPaths) -> None:
         _write_judge(paths.judge, tokenizer, Qwen3VLForConditionalGeneration, _judge_config(tokenizer))
         torch.manual_seed(2)
         _write_judge(paths.judge_moe, tokenizer, Qwen3VLMoeForConditionalGeneration, _moe_config(tokenizer))
+    _copy_trained(paths.judge_world)
 
 
 @contextmanager
@@ -203,6 +208,13 @@ def _write_judge(folder: Path, tokenizer: PreTrainedTokenizerBase, model: type, 
     model(config).eval().save_pretrained(folder)
     images = Qwen2VLImageProcessorPil(patch_size=16, size=AREA)
     still_images_only(Qwen3VLProcessor)(images, tokenizer, chat_template=CHAT_TEMPLATE).save_pretrained(folder)
+    _write_video_processor(folder, "Qwen3VLVideoProcessor", patch_size=16)
+
+
+def _copy_trained(folder: Path) -> None:
+    folder.mkdir()
+    for file in resources.files("editbench.world").joinpath("judge").iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
     _write_video_processor(folder, "Qwen3VLVideoProcessor", patch_size=16)
 
 
