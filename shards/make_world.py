@@ -18,6 +18,7 @@ from PIL import Image
 from editbench import console, world
 from editbench.benchmarks.stage import import_benchmark
 from editbench.errors import UserError
+from editbench.manifests import BenchmarkManifest
 from editbench.world import benchmark, photographs
 from editbench.world.benchmark import WorldSample
 
@@ -26,7 +27,7 @@ LONGEST_SIDE = 448  # pixels
 JPEG_QUALITY = 88
 
 
-def make(folder: Path) -> dict:
+def make(folder: Path) -> BenchmarkManifest:
     """Write the benchmark into `folder` and return its manifest. Raises UserError as `import_benchmark` does."""
     with TemporaryDirectory() as temporary:
         table = Path(temporary) / "table.jsonl"
@@ -67,4 +68,4 @@ if __name__ == "__main__":
     except UserError as error:
         console.fail(error)
         sys.exit(error.status)
-    console.say(f"{manifest['samples']} samples, {sum(shard['bytes'] for shard in manifest['shards']):,} bytes")
+    console.say(f"{manifest.samples} samples, {sum(shard.bytes for shard in manifest.shards):,} bytes")

@@ -43,14 +43,14 @@ class WorldSample:
 
 @lru_cache(maxsize=1)
 def samples() -> tuple[WorldSample, ...]:
-    """In the benchmark's order. Both samples of a source show the same picture, to the pixel."""
+    """In the benchmark's order: every family in turn. Both samples of a source show the same picture, to the pixel."""
     return drawn("world", SOURCES)
 
 
 def drawn(seed: str, sources: int) -> tuple[WorldSample, ...]:
     """Samples like those of the benchmark, whose own seed is "world"."""
     pool = Pool(photographs.held_out(), held_out=True)
-    names = [(family, f"{family}-{number}") for family in NAMES for number in range(sources)]
+    names = [(family, f"{family}-{number}") for number in range(sources) for family in NAMES]
     return tuple(_sample(pool, seed, family, name, language) for family, name in names for language in LANGUAGES)
 
 

@@ -42,7 +42,7 @@ from editbench.world.truth import TRUTH, Outcome
 
 PULSE = Pulse(step=lambda step, steps: None, ahead=lambda: None)
 SHOWN = 60
-"""Pairs: every third sample, each once edited right and once in one of the other ways."""
+"""Pairs: a sample of each family in each language, once edited right and once in one of the other ways."""
 SOUND, FAULTY = 0.8, 0.7
 """What the judge reaches at least, and what a fault leaves at most."""
 
@@ -65,9 +65,9 @@ Patch = pytest.MonkeyPatch
 
 @pytest.fixture(scope="module")
 def pairs() -> list[tuple[str, WorldSample, Outcome]]:
-    """Key, sample and outcome. A language's samples and the outcomes take turns."""
+    """Key, sample and outcome."""
     wrong = [outcome for outcome in Outcome if outcome != Outcome.RIGHT]
-    chosen = samples()[::3][: SHOWN // 2]
+    chosen = [samples()[2 * number + number % 2] for number in range(SHOWN // 2)]
     return [
         entry
         for number, sample in enumerate(chosen)
