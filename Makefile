@@ -113,40 +113,49 @@ $(SCORED)/report/report.json: $(SCORED)/scores/manifest.json | $(READY)
 endif
 endif
 
-# ---- the demo: the sample benchmark, a tiny editor with random weights beside the unedited control, on the CPU
+# ---- the demo: the small world, whose truth is known, on the CPU. Editors of known quality beside a tiny Qwen-Image-Edit with random
+# weights, all judged by the tiny Qwen3-VL that was trained on such pictures.
 
 DEMO := shards/demo
 CPU := CUDA_VISIBLE_DEVICES= $(BIN)/editbench
+TINY := $(DEMO)/models/judge-world/config.json
+CONTROLS := perfect mixed copy
+SHOWN := $(CONTROLS) tiny-editor
 
-demo: $(DEMO)/report/report.json ## set up and run the main job on the sample benchmark, with tiny models (no GPU, no download)
+demo: $(DEMO)/report/report.json $(DEMO)/truth/report.json ## set up and run the main job on the small world, with tiny models (no GPU, no download)
 	@echo
-	@echo "Edits:  $(DEMO)/edits     Scores: $(DEMO)/scores"
-	@echo "Report: $(DEMO)/report/report.html"
-	@echo "The demo's models have random weights: these scores mean nothing. The real ones, on this machine's GPUs:"
+	@echo "Edits:   $(SHOWN:%=$(DEMO)/%/edits)"
+	@echo "Report:  $(DEMO)/report/report.html   the leaderboard, and every edit with its score"
+	@echo "         $(DEMO)/truth/report.html    the same judge beside the truth: how far can it be trusted?"
+	@echo "The small world is a toy: things on photographs, programmed edits whose right score is known, and a judge of 1.5 million"
+	@echo "weights that has learned this world and no other. tiny-editor has random weights. Real models, on this machine's GPUs:"
 	@echo "  make report MODEL=Qwen/Qwen-Image-Edit-2511 JUDGE=Qwen/Qwen3-VL-30B-A3B-Instruct"
-	@echo "  make report MODEL=copy JUDGE=Qwen/Qwen3-VL-30B-A3B-Instruct    # the unedited control"
+	@echo "  make check-judge JUDGE=Qwen/Qwen3-VL-30B-A3B-Instruct    # how far that judge agrees with the truth of the small world"
 
-$(DEMO)/models/editor/model_index.json: | $(VENV)/all
+$(TINY): | $(VENV)/all
 	$(BIN)/editbench tiny $(DEMO)/models
 
-$(DEMO)/edits/manifest.json: shards/sample/manifest.json $(DEMO)/models/editor/model_index.json
-	$(CPU) edit shards/sample --model $(DEMO)/models/editor --out $(@D) --steps 4 --size 65536 --nproc 2
+$(DEMO)/tiny-editor/edits/manifest.json: shards/world/manifest.json $(TINY)
+	$(CPU) edit shards/world --model $(DEMO)/models/editor --out $(@D) --limit 30 --steps 4 --size 65536 --nproc 2
 	@touch $@
 
-$(DEMO)/control/manifest.json: shards/sample/manifest.json | $(VENV)/all
-	$(CPU) edit shards/sample --model copy --out $(@D) --nproc 2
+$(CONTROLS:%=$(DEMO)/%/edits/manifest.json): $(DEMO)/%/edits/manifest.json: shards/world/manifest.json | $(VENV)/all
+	$(CPU) edit shards/world --model $* --out $(@D) --limit 30 --nproc 1
 	@touch $@
 
-$(DEMO)/scores/manifest.json: $(DEMO)/edits/manifest.json
-	$(CPU) score $(<D) --model $(DEMO)/models/judge --rubric five --readout expected --audit 50% --out $(@D) --nproc 2
+$(DEMO)/perfect/scores/manifest.json: AUDIT := --audit 50%
+
+$(SHOWN:%=$(DEMO)/%/scores/manifest.json): $(DEMO)/%/scores/manifest.json: $(DEMO)/%/edits/manifest.json $(TINY)
+	$(CPU) score $(<D) --model $(DEMO)/models/judge-world --rubric world $(AUDIT) --out $(@D) --nproc 1
 	@touch $@
 
-$(DEMO)/control-scores/manifest.json: $(DEMO)/control/manifest.json $(DEMO)/models/editor/model_index.json
-	$(CPU) score $(<D) --model $(DEMO)/models/judge --rubric five --readout expected --out $(@D) --nproc 2
-	@touch $@
+$(DEMO)/report/report.json: $(SHOWN:%=$(DEMO)/%/scores/manifest.json)
+	$(BIN)/editbench report $(^D) $(SHOWN:%=--name %) --out $(@D)
 
-$(DEMO)/report/report.json: $(DEMO)/scores/manifest.json $(DEMO)/control-scores/manifest.json
-	$(BIN)/editbench report $(DEMO)/scores $(DEMO)/control-scores --name tiny-editor --name copy --out $(@D)
+$(DEMO)/truth/report.json: $(DEMO)/mixed/scores/manifest.json
+	@mkdir -p $(@D)
+	$(BIN)/editbench world truth $(DEMO)/mixed/edits $(DEMO)/truth.csv
+	$(BIN)/editbench report $(<D) --name judge --ratings truth:0-10=$(DEMO)/truth.csv --out $(@D)
 
 # ---- housekeeping
 

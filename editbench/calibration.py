@@ -100,16 +100,25 @@ def _judge(run: Run) -> str:
     return f"{run.facts.judge}, rubric {run.facts.rubric}, readout {run.facts.readout}"
 
 
-def _judged(run: Run) -> list[_Judged]:
-    editor = run.facts.editor.name
+def deserved(folder: Path, editor: str, keys: Sequence[str]) -> dict[str, int]:
+    """The right score, 0..10, of each edit of a folder by its sample's key.
+
+    Raises:
+        UserError: the editor is no control of the small world, or a key is not of `shards/world`.
+    """
     if editor not in (*EDITORS, COPY):
-        problem = f"{run.root}: what edits by {editor} deserve is not known"
-        raise UserError(problem, f"Score edits by {', '.join((*EDITORS, COPY))}.")
-    known, deserved = {sample.id: sample for sample in samples()}, truth(editor)
-    if {*run.rows.keys} - {*known}:
-        raise UserError(f"{run.root} is not about shards/world", "Score edits of that benchmark.")
-    scores = run.rows.score.tolist()
-    return [_Judged(known[key], deserved[key], score) for key, score in zip(run.rows.keys, scores, strict=True)]
+        problem = f"{folder}: what edits by {editor} deserve is not known"
+        raise UserError(problem, f"Give those by {', '.join((*EDITORS, COPY))}.")
+    known = truth(editor)
+    if unknown := [key for key in keys if key not in known]:
+        raise UserError(f"{folder}: {unknown[0]} is no sample of shards/world", "Give edits of that benchmark.")
+    return {key: known[key] for key in keys}
+
+
+def _judged(run: Run) -> list[_Judged]:
+    known = {sample.id: sample for sample in samples()}
+    right = deserved(run.root, run.facts.editor.name, run.rows.keys)
+    return [_Judged(known[key], right[key], score) for key, score in zip(run.rows.keys, run.rows.score.tolist(), strict=True)]
 
 
 def _correlations(names: Iterable[str], judged: Sequence[_Judged], of: Callable[[WorldSample], str]) -> list[Correlation]:

@@ -19,24 +19,23 @@ app = typer.Typer(
 )
 
 
-@app.command("truth")
-def truth_(
-    editor: Annotated[str, typer.Argument(help="A control for shards/world, or copy.")],
+@app.command()
+def truth(
+    edits: Annotated[Path, PathArgument(help="Folder of edits of shards/world by one of its controls, or by copy.")],
     out: Annotated[Path, PathArgument(metavar="FILE.csv", help="File to write, for `editbench report --ratings`.")],
 ) -> None:
-    """Write what each edit of shards/world by one of its controls deserves, 0 to 10, by the sample's key."""
+    """Write what each of these edits deserves, 0 to 10, by the sample's key."""
     from editbench import atomic, console
-    from editbench.world.editors import truth
-    from editbench.world.truth import COPY, EDITORS
+    from editbench.calibration import deserved
+    from editbench.edits import Edits
 
-    if editor not in (*EDITORS, COPY):
-        raise UserError(f"{editor} is no editor whose truth is known", f"Choose one of {', '.join((*EDITORS, COPY))}.")
     if not out.parent.is_dir():
         raise UserError(f"no folder {out.parent}", "Make it, or choose another one.")
-    known = truth(editor)
-    lines = ("key,score", *(f"{key},{score}" for key, score in known.items()), "")
-    atomic.write(out, "\n".join(lines).encode())
-    console.say(f"{out}: {len(known)} edits by {editor}")
+    opened = Edits.open(edits, verify=False)
+    keys = [entry.sample.key for entry in opened.entries if entry.stored]
+    scores = deserved(edits, opened.manifest.model.name, keys)
+    atomic.write(out, "\n".join(("key,score", *(f"{key},{score}" for key, score in scores.items()), "")).encode())
+    console.say(f"{out}: what {len(keys)} edits by {opened.manifest.model.name} deserve")
 
 
 @app.command()

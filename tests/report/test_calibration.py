@@ -9,9 +9,13 @@ import pytest
 from scipy.stats import spearmanr
 from typer.testing import CliRunner
 
-from editbench import cli
+from editbench import cli, images
 from editbench.calibration import measure
+from editbench.edit.spool import Spool
 from editbench.errors import UserError
+from editbench.manifests import Named
+from editbench.paths import EDITED, RECORD, EditPaths
+from editbench.records import Sample
 from editbench.world.benchmark import WorldSample, samples
 from editbench.world.editors import truth
 from editbench.world.families import NAMES
@@ -107,16 +111,25 @@ def test_scores_that_do_not_belong_together_are_refused(score: Score, second: di
 def test_scores_of_other_edits_or_samples_are_refused(make_scores: Callable[..., Path]) -> None:
     with pytest.raises(UserError, match="what edits by somebody deserve is not known"):
         measure([make_scores("one", editor="somebody")])
-    with pytest.raises(UserError, match="not about shards/world"):
+    with pytest.raises(UserError, match="no sample of shards/world"):
         measure([make_scores("two", editor="copy")])
 
 
-def test_the_command_line_prints_it_and_writes_the_truth(score: Score, tmp_path: Path) -> None:
+def test_the_command_line_prints_it(score: Score) -> None:
     done = CliRunner().invoke(cli.app, ["world", "accuracy", str(score("perfect")), str(score("copy"))])
     assert done.exit_code == 0
-    written = CliRunner().invoke(cli.app, ["world", "truth", "mixed", str(tmp_path / "truth.csv")])
-    assert written.exit_code == 0
-    lines = (tmp_path / "truth.csv").read_text().splitlines()
-    assert lines == ["key,score", *(f"{key},{value}" for key, value in truth("mixed").items())]
-    with pytest.raises(UserError, match="no editor whose truth is known"):
-        CliRunner().invoke(cli.app, ["world", "truth", "nobody", str(tmp_path / "x.csv")], catch_exceptions=False)
+
+
+def test_the_truth_is_written_of_the_edits_that_there_are(tmp_path: Path, make_edits: Callable[..., Path]) -> None:
+    sample = samples()[0]
+    spool = Spool(EditPaths(tmp_path / "mixed"), [sample.id], 1)
+    spool.paths.spool.mkdir(parents=True)
+    record = Sample(key=sample.id, id=sample.id, instruction=sample.instruction, category=sample.category)
+    picture = images.encode_png(sample.task.source.render())
+    spool.put(sample.id, {"source.png": picture, EDITED: picture, RECORD: record.to_json()})
+    spool.finish(Named(name="world", digest="b"), Named(name="mixed"), "i")
+    command = ["world", "truth", str(tmp_path / "mixed"), str(tmp_path / "truth.csv")]
+    assert CliRunner().invoke(cli.app, command).exit_code == 0
+    assert (tmp_path / "truth.csv").read_text() == f"key,score\n{sample.id},{truth('mixed')[sample.id]}\n"
+    with pytest.raises(UserError, match="no sample of shards/world"):
+        CliRunner().invoke(cli.app, [*command[:2], str(make_edits()), str(tmp_path / "x.csv")], catch_exceptions=False)
