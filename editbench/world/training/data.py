@@ -21,6 +21,8 @@ from editbench.world.training.tokens import Prompts, stacked
 WIDTH_STEP = 16
 POOL_LIFE = 100
 """Batches after which the photographs are changed for others."""
+HARDER_FROM = 3000
+"""Step from which what is hard is shown more often."""
 CHANGED = 25
 """Difference in a channel, 0..255, from which a pixel counts as changed."""
 
@@ -41,7 +43,8 @@ class Lessons(IterableDataset):
         prompts = Prompts(processor(self.sizes), self.sizes.tokens)
         for step in range(self.first, self.last):
             pool = _pool(f"{self.seed}/{self.rank}/{step // POOL_LIFE}")
-            found = lessons.groups(pool, f"{self.seed}/{self.rank}/{step}", self.groups, self.pairs)
+            often = lessons.OFTEN if step < HARDER_FROM else lessons.HARD
+            found = lessons.groups(pool, f"{self.seed}/{self.rank}/{step}", self.groups, self.pairs, often)
             yield batch([*found], prompts, self.sizes)
 
 

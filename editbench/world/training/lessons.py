@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -32,7 +32,19 @@ OFTEN: dict[Outcome, float] = {
     Outcome.NOTHING: 0.1,
     Outcome.STRANGER: 0.07,
 }
-"""How often each outcome is shown."""
+"""How often each outcome is shown at first."""
+HARD: dict[Outcome, float] = {
+    Outcome.RIGHT: 0.3,
+    Outcome.OVER: 0.09,
+    Outcome.HALF: 0.09,
+    Outcome.VALUE: 0.18,
+    Outcome.PLACE: 0.22,
+    Outcome.ELSE: 0.05,
+    Outcome.NOTHING: 0.04,
+    Outcome.STRANGER: 0.03,
+}
+"""The same, once a judge sees what changed and is still to learn which thing was meant: after 2,000 steps 98 % of the halves
+were told as such, and 43 % of the right edits."""
 EXCHANGED, MISASKED = 0.08, 0.05
 """How many edits are shown before their source; how many with another family's instruction. Neither is what was asked."""
 NOISE = 0.2
@@ -55,21 +67,21 @@ class Group:
     pairs: list[Pair]
 
 
-def groups(pool: Pool, seed: str, count: int, pairs: int) -> Iterator[Group]:
+def groups(pool: Pool, seed: str, count: int, pairs: int, often: Mapping[Outcome, float] = OFTEN) -> Iterator[Group]:
     """`count` groups of so many `pairs`, half in each language."""
-    before = _group(pool, f"{seed}/first", pairs, None)
+    before = _group(pool, f"{seed}/first", pairs, None, often)
     for number in range(count):
-        group = _group(pool, f"{seed}/{number}", pairs, before)
+        group = _group(pool, f"{seed}/{number}", pairs, before, often)
         yield group
         before = group
 
 
-def _group(pool: Pool, seed: str, size: int, before: Group | None) -> Group:
+def _group(pool: Pool, seed: str, size: int, before: Group | None, often: Mapping[Outcome, float]) -> Group:
     chance, ask = random.Random(f"{seed}/what"), Chance(pool, f"{seed}/ask")
     family = chance.choice(NAMES)
     made = task.make(family, Chance(pool, f"{seed}/draw"), ask)
     strangers = before.pictures if before else []
-    outcomes = _outcomes(chance, size, strangers=bool(strangers))
+    outcomes = _outcomes(chance, size, {each: share for each, share in often.items() if strangers or each != Outcome.STRANGER})
     source = made.source.render()
     given = _compressed(source, chance.randint(75, 95)) if chance.random() < 0.7 else source
     pictures, pairs = [given], []
@@ -84,9 +96,8 @@ def _group(pool: Pool, seed: str, size: int, before: Group | None) -> Group:
     return Group(pictures, pairs)
 
 
-def _outcomes(chance: random.Random, size: int, *, strangers: bool) -> list[Outcome]:
-    """Different ones."""
-    left = {outcome: share for outcome, share in OFTEN.items() if strangers or outcome != Outcome.STRANGER}
+def _outcomes(chance: random.Random, size: int, left: dict[Outcome, float]) -> list[Outcome]:
+    """So many different ones of those that are `left`."""
     chosen: list[Outcome] = []
     for _ in range(size):
         chosen += chance.choices([*left], [*left.values()])
