@@ -228,15 +228,15 @@ def exchanged_rows(patch: Patch) -> None:
 
 
 def a_prefix_of_another_sample(patch: Patch) -> None:
-    keep = prefix_cache.Reader._keep
+    keep = prefix_cache.PrefixCache._keep
 
-    def shifted(reader: Any, prompts: Sequence[Any], cache: Any) -> None:
-        keep(reader, prompts, cache)
-        for place, prompt in enumerate(prompts):
-            kept, _ = reader._kept.get(*prompt.question.images)
-            reader._kept.put((kept, (place + 2) % len(prompts)), *prompt.question.images)
+    def shifted(caches: Any, prompts: Sequence[Any], cache: Any) -> None:
+        keep(caches, prompts, cache)
+        for row, prompt in enumerate(prompts):
+            prefix, _ = caches._prefixes.get(*prompt.question.images)
+            caches._prefixes.put((prefix, (row + 2) % len(prompts)), *prompt.question.images)
 
-    patch.setattr(prefix_cache.Reader, "_keep", shifted)
+    patch.setattr(prefix_cache.PrefixCache, "_keep", shifted)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_both_readouts_are_learned_as_the_judge_reads_them(learner: Learner, gro
     pair, pictures = groups[0].pairs[0], groups[0].pictures
     with torch.no_grad():
         learner.net.to(torch.bfloat16).float()  # as they are saved
-        logits, _ = learner(made)
+        logits, *_ = learner(made)
     branches = made.branches[0][made.labels[0] >= 0].tolist()
     for branch, readout in enumerate(("expected", "generate"), 1):
         judge = Qwen3VLJudge(tmp_path, JudgeSettings(device="cpu", dtype="float32", readout=readout, max_new_tokens=1))

@@ -28,6 +28,8 @@ from editbench.world.training.network import Batch, Learner, Sizes
 
 _log = logging.getLogger("training")
 
+LOCATING = 4.0
+"""Weight of the middles of what was meant and of what changed."""
 WARMUP = 100
 """Steps in which the learning rate rises."""
 SEEING, SEEING_LATER = 4.0, 1.5
@@ -88,7 +90,8 @@ class Run:
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
         parts = losses(self.learner, batch)
-        total = parts[0] + (SEEING if self.step < HARDER_FROM else SEEING_LATER) * factor * parts[1]
+        seeing = SEEING if self.step < HARDER_FROM else SEEING_LATER
+        total = parts[0] + factor * (seeing * parts[1] + LOCATING * parts[2])
         total.backward()
         self._shared_gradients()
         for optimizer in self._optimizers:
@@ -144,11 +147,12 @@ class Run:
             self._average[name].lerp_(value, 1 - share)
 
     def _report(self) -> None:
-        answers, seen = torch.stack(self._losses).mean(0).tolist()
+        answers, seen, located = torch.stack(self._losses).mean(0).tolist()
         pace = (time.monotonic() - self._since) / len(self._losses)
         self._losses, self._since = [], time.monotonic()
         if not dist.get_rank():
-            _log.info("step %d: answers %.4f, seen %.4f, %.2f s a step", self.step, answers, seen, pace)
+            found = f"answers {answers:.4f}, seen {seen:.4f}, located {located:.4f}"
+            _log.info("step %d: %s, %.2f s a step", self.step, found, pace)
 
 
 STATE = "state.pt"
@@ -160,13 +164,14 @@ def schedule(step: int, steps: int) -> float:
 
 
 def losses(learner: Learner, batch: Batch) -> list[Tensor]:
-    """Of the answers, summed over a row's tokens; and of what is seen."""
+    """Of the answers, summed over a row's tokens; of what is seen; and of where it is."""
     with torch.autocast("cpu", torch.bfloat16):
-        logits, seen = learner(batch)
+        logits, seen, centres = learner(batch)
     labels = batch.labels[batch.labels >= 0]
     answers = functional.cross_entropy(logits.float(), labels, reduction="sum") / len(batch.tokens)
     share = functional.binary_cross_entropy_with_logits(seen[..., 0].float(), batch.seen[..., 0])
-    return [answers, share + functional.mse_loss(seen[..., 1:].float(), batch.seen[..., 1:])]
+    colours = functional.mse_loss(seen[..., 1:].float(), batch.seen[..., 1:])
+    return [answers, share + colours, functional.mse_loss(centres.float(), batch.centres)]
 
 
 def _optimizers(learner: Learner, rate: float) -> list[torch.optim.Optimizer]:
@@ -174,7 +179,7 @@ def _optimizers(learner: Learner, rate: float) -> list[torch.optim.Optimizer]:
     matrices: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
     for name, value in learner.named_parameters():
-        inner = value.ndim == 2 and "embed" not in name and "seer" not in name
+        inner = value.ndim == 2 and not any(part in name for part in ("embed", "seer", "locator"))
         (matrices if inner else others).append(value)
     return [
         torch.optim.Muon(matrices, lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),

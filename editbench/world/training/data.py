@@ -14,7 +14,7 @@ from torch.utils.data import IterableDataset
 from editbench.world.chance import Pool
 from editbench.world.scene import SIDE
 from editbench.world.training import lessons, photographs
-from editbench.world.training.lessons import Group, Pair
+from editbench.world.training.lessons import CHANGED, Group, Pair, centre
 from editbench.world.training.network import MERGE, Batch, Sizes, processor
 from editbench.world.training.tokens import Prompts, stacked
 
@@ -23,8 +23,6 @@ POOL_LIFE = 100
 """Batches after which the photographs are changed for others."""
 HARDER_FROM = 3000
 """Step from which what is hard is shown more often."""
-CHANGED = 25
-"""Difference in a channel, 0..255, from which a pixel counts as changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,8 @@ def batch(groups: Sequence[Group], prompts: Prompts, sizes: Sizes) -> Batch:
     rows = stacked([prompts.row(pair) for pair in pairs], WIDTH_STEP)
     numbers = np.array([(pair.source, pair.edited) for pair in pairs])
     seen = _seen(*(pixels[numbers[:, which]].reshape(len(pairs), sizes.tokens, -1) for which in (0, 1)))
-    return Batch(*map(torch.from_numpy, (pixels, numbers, *rows, seen)))
+    centres = [(*pair.meant, *centre(pictures[pair.source], pictures[pair.edited])) for pair in pairs]
+    return Batch(*map(torch.from_numpy, (pixels, numbers, *rows, seen, np.array(centres, np.float32))))
 
 
 def patches(picture: Image.Image, patch: int) -> np.ndarray:

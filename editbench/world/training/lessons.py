@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 from PIL import Image
 
 from editbench.world import task
@@ -47,18 +48,25 @@ HARD: dict[Outcome, float] = {
 were told as such, and 43 % of the right edits."""
 EXCHANGED, MISASKED = 0.08, 0.05
 """How many edits are shown before their source; how many with another family's instruction. Neither is what was asked."""
+CHANGED = 25
+"""Difference in a channel, 0..255, from which a pixel counts as changed."""
 NOISE = 0.2
 """Of the strangers, how many show nothing at all."""
 
 
+Point = tuple[float, float]
+"""Across and down, -1 to 1."""
+
+
 class Pair(NamedTuple):
-    """`source`, `edited`: numbers of the group's pictures."""
+    """`source`, `edited`: numbers of the group's pictures. `meant`: the middle of what the right edit would change."""
 
     source: int
     edited: int
     instruction: str
     language: str
     outcome: Outcome
+    meant: Point
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,7 @@ def _group(pool: Pool, seed: str, size: int, before: Group | None, often: Mappin
     made = task.make(family, Chance(pool, f"{seed}/draw"), ask)
     strangers = before.pictures if before else []
     outcomes = _outcomes(chance, size, {each: share for each, share in often.items() if strangers or each != Outcome.STRANGER})
-    source = made.source.render()
+    source, meant = made.source.render(), _meant(made)
     given = _compressed(source, chance.randint(75, 95)) if chance.random() < 0.7 else source
     pictures, pairs = [given], []
     for number, outcome in enumerate(outcomes):
@@ -92,7 +100,7 @@ def _group(pool: Pool, seed: str, size: int, before: Group | None, often: Mappin
         else:
             pictures.append(_edited(chance, made, outcome, source, given))
         sentence = made.sentence(language, ask)
-        pairs.append(_pair(chance, Pair(0, number + 1, sentence, language, outcome), family, pool, f"{seed}/{number}"))
+        pairs.append(_pair(chance, Pair(0, number + 1, sentence, language, outcome, meant), family, pool, f"{seed}/{number}"))
     return Group(pictures, pairs)
 
 
@@ -143,9 +151,19 @@ def _pair(chance: random.Random, pair: Pair, family: str, pool: Pool, seed: str)
     if pair.outcome in _CHANGED and kind > 1 - MISASKED:
         other = chance.choice([name for name in NAMES if name != family])
         ask = Chance(pool, f"{seed}/ask")
-        asked = task.make(other, Chance(pool, f"{seed}/draw"), ask).sentence(pair.language, ask)
-        return pair._replace(instruction=asked, outcome=Outcome.ELSE)
+        made = task.make(other, Chance(pool, f"{seed}/draw"), ask)
+        return pair._replace(instruction=made.sentence(pair.language, ask), outcome=Outcome.ELSE, meant=_meant(made))
     return pair
+
+
+def _meant(made: Task) -> Point:
+    return centre(made.source.render(), made.outcomes[Outcome.RIGHT].render())
+
+
+def centre(before: Image.Image, after: Image.Image) -> Point:
+    """The middle of what plainly differs; (0, 0) where nothing does."""
+    down, across = np.nonzero((np.abs(np.asarray(before, np.int16) - np.asarray(after)) > CHANGED).any(-1))
+    return (across.mean() * 2 / SIDE - 1, down.mean() * 2 / SIDE - 1) if len(down) else (0.0, 0.0)
 
 
 _DONE = (Outcome.RIGHT, Outcome.OVER, Outcome.HALF)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from transformers import ProcessorMixin
 
 MERGE = 2
+CENTRES = 4
+"""Numbers learned behind each prompt: across and down of the middle of what was meant, and of what changed."""
 SEEN = 7
 """Numbers learned of each token of the second picture: how much changed there, and the mean colours before and after."""
 
@@ -113,7 +115,7 @@ def _vision(sizes: Sizes) -> dict[str, Any]:
 
 class Batch(NamedTuple):
     """`pixels`: (pictures, patches, 3 * patch ** 2), bytes. `pairs`: (rows, 2), the pictures of each row. `seen`: (rows, tokens
-    of a picture, SEEN), what there is to be seen. The rest: (rows, width), see `tokens.Rows`."""
+    of a picture, SEEN), what there is to be seen. `centres`: (rows, CENTRES). The rest: (rows, width), see `tokens.Rows`."""
 
     pixels: Tensor
     pairs: Tensor
@@ -122,19 +124,25 @@ class Batch(NamedTuple):
     branches: Tensor
     places: Tensor
     seen: Tensor
+    centres: Tensor
 
 
 class Learner(nn.Module):
-    """The network with the fast forward pass. `seer`: tells from the hidden states of the second picture what changed, so that
-    looking is learned before judging; it is thrown away."""
+    """The network with the fast forward pass, and two parts that are thrown away.
 
-    def __init__(self, sizes: Sizes, *, seeing_layer: int = 2) -> None:
+    `seer` tells from the hidden states of the second picture what changed, so that looking is learned before judging. `locator`
+    tells behind the prompt where the thing is that was meant and where the change is, so that the two can be compared: without
+    it a judge knew after 3,500 steps all but whether the thing that changed was the one that was meant.
+    """
+
+    def __init__(self, sizes: Sizes, *, seeing_layer: int = 2, locating_layer: int = 4) -> None:
         super().__init__()
-        self.sizes, self._seeing = sizes, seeing_layer
-        self._run: Callable[..., tuple[Tensor, Tensor]] = self._read
+        self.sizes, self._seeing, self._locating = sizes, seeing_layer, locating_layer
+        self._run: Callable[..., tuple[Tensor, Tensor, Tensor]] = self._read
         self.processor = processor(sizes)
         self.net = network(sizes, self.processor)
         self.seer = nn.Linear(sizes.hidden, SEEN)
+        self.locator = nn.Linear(sizes.hidden, CENTRES)
         grid = torch.tensor([[1, sizes.grid, sizes.grid]])
         visual = self.net.model.visual
         layout = {"num_grid_per_side": visual.num_grid_per_side, "mode": visual.interpolation_mode}
@@ -143,8 +151,9 @@ class Learner(nn.Module):
         self._interpolation = indices, weights
         self._turns = visual.rotary_pos_emb(torch.zeros(1), get_vision_position_ids(grid, MERGE, kwargs={}))
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Logits of the tokens before those that have labels, row by row, and what was seen, as in `batch.seen`."""
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits of the tokens before those that have labels, row by row; what was seen, as in `batch.seen`; and the middles of
+        what was meant and of what changed, as in `batch.centres`."""
         features, deep = self._look(batch.pixels)
         shown = (batch.tokens == self.net.config.image_token_id) & (batch.branches == TRUNK)
         embedded = self.net.model.language_model.embed_tokens(batch.tokens)
@@ -152,10 +161,11 @@ class Learner(nn.Module):
         deep = torch.zeros_like(embedded).masked_scatter(shown[..., None], deep[batch.pairs].to(embedded.dtype))
         second = int(shown[0].nonzero()[self.sizes.tokens])
         cosine, sine = self.net.model.language_model.rotary_emb(embedded, self._rotary_places(batch, second))
-        hidden, seen = self._run(embedded, deep, _mask(batch.branches), cosine, sine, second)
+        last = (batch.branches == TRUNK).sum(1) - 1
+        hidden, seen, behind = self._run(embedded, deep, _mask(batch.branches), cosine, sine, second, last)
         rows, columns = (batch.labels >= 0).nonzero(as_tuple=True)
         before = columns - 1
-        return self.net.lm_head(hidden[rows, before]), self.seer(seen)
+        return self.net.lm_head(hidden[rows, before]), self.seer(seen), self.locator(behind)
 
     def _look(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Each picture's tokens, and what DeepStack adds to them: (pictures, tokens, hidden) each."""
@@ -199,16 +209,19 @@ class Learner(nn.Module):
         return places
 
     def _read(
-        self, hidden: Tensor, deep: Tensor, mask: Tensor, cosine: Tensor, sine: Tensor, second: int
-    ) -> tuple[Tensor, Tensor]:
-        """The last hidden states, and those of the second picture behind the seeing layer."""
-        language, seen = self.net.model.language_model, hidden
+        self, hidden: Tensor, deep: Tensor, mask: Tensor, cosine: Tensor, sine: Tensor, second: int, last: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The last hidden states, those of the second picture behind the seeing layer, and those of each row's `last` token of
+        the prompt behind the locating layer."""
+        language, seen, behind = self.net.model.language_model, hidden, hidden
         for number, layer in enumerate(language.layers):
             hidden = layer(hidden, attention_mask=mask, position_embeddings=(cosine, sine))
             hidden = hidden + deep if number == 0 else hidden
             if number + 1 == self._seeing:
                 seen = hidden[:, second : second + self.sizes.tokens]
-        return language.norm(hidden), seen
+            if number + 1 == self._locating:
+                behind = hidden[torch.arange(len(hidden)), last]
+        return language.norm(hidden), seen, behind
 
     def compile(self) -> None:
         """About twice as quick where there is a C++ compiler."""
