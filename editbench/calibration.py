@@ -15,7 +15,7 @@ import numpy as np
 
 from editbench.errors import UserError
 from editbench.report.records import runs
-from editbench.report.records.runs import Run
+from editbench.report.records.runs import ScoredRun
 from editbench.report.statistics import agreement
 from editbench.report.statistics.agreement import Estimate
 from editbench.report.statistics.bootstrap import Bootstrap
@@ -96,7 +96,7 @@ def measure(folders: Sequence[Path]) -> Accuracy:
     )
 
 
-def _judge(run: Run) -> str:
+def _judge(run: ScoredRun) -> str:
     return f"{run.facts.judge}, rubric {run.facts.rubric}, readout {run.facts.readout}"
 
 
@@ -115,7 +115,7 @@ def deserved(folder: Path, editor: str, keys: Sequence[str]) -> dict[str, int]:
     return {key: known[key] for key in keys}
 
 
-def _judged(run: Run) -> list[_Judged]:
+def _judged(run: ScoredRun) -> list[_Judged]:
     known = {sample.id: sample for sample in samples()}
     right = deserved(run.root, run.facts.editor.name, run.rows.keys)
     return [_Judged(known[key], right[key], score) for key, score in zip(run.rows.keys, run.rows.score.tolist(), strict=True)]
