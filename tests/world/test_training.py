@@ -23,7 +23,7 @@ from editbench.world.training.lessons import Group
 from editbench.world.training.network import Learner, Sizes
 from editbench.world.training.tokens import Prompts, ask_of
 
-SMALL = Sizes(hidden=32, layers=3, inner=32, heads=2, vision_hidden=16, vision_layers=2)
+SMALL = Sizes(hidden=32, layers=5, inner=32, heads=2, vision_hidden=16, vision_layers=2)
 PHOTOGRAPHS = [Image.radial_gradient("L").convert("RGB"), Image.linear_gradient("L").convert("RGB")]
 
 

@@ -91,7 +91,7 @@ class Run:
                 group["lr"] = rate * factor
         parts = losses(self.learner, batch)
         seeing = SEEING if self.step < HARDER_FROM else SEEING_LATER
-        total = parts[0] + factor * (seeing * parts[1] + LOCATING * parts[2])
+        total = parts[0] + factor * (seeing * parts[1] + LOCATING * parts[2] + parts[3])
         total.backward()
         self._shared_gradients()
         for optimizer in self._optimizers:
@@ -147,11 +147,11 @@ class Run:
             self._average[name].lerp_(value, 1 - share)
 
     def _report(self) -> None:
-        answers, seen, located = torch.stack(self._losses).mean(0).tolist()
+        values = torch.stack(self._losses).mean(0).tolist()
         pace = (time.monotonic() - self._since) / len(self._losses)
         self._losses, self._since = [], time.monotonic()
         if not dist.get_rank():
-            found = f"answers {answers:.4f}, seen {seen:.4f}, located {located:.4f}"
+            found = ", ".join(f"{name} {value:.4f}" for name, value in zip(LOSSES, values, strict=True))
             _log.info("step %d: %s, %.2f s a step", self.step, found, pace)
 
 
@@ -163,15 +163,20 @@ def schedule(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARMUP, max(0.0, (steps - step) / (COOLING * steps)))
 
 
+LOSSES = ("answers", "seen", "located", "matched")
+
+
 def losses(learner: Learner, batch: Batch) -> list[Tensor]:
-    """Of the answers, summed over a row's tokens; of what is seen; and of where it is."""
+    """Of the answers, summed over a row's tokens; and of what the thrown away parts tell."""
     with torch.autocast("cpu", torch.bfloat16):
-        logits, seen, centres = learner(batch)
+        logits, seen, centres, matched = learner(batch)
     labels = batch.labels[batch.labels >= 0]
     answers = functional.cross_entropy(logits.float(), labels, reduction="sum") / len(batch.tokens)
     share = functional.binary_cross_entropy_with_logits(seen[..., 0].float(), batch.seen[..., 0])
     colours = functional.mse_loss(seen[..., 1:].float(), batch.seen[..., 1:])
-    return [answers, share + colours, functional.mse_loss(centres.float(), batch.centres)]
+    known = batch.matched >= 0
+    same = functional.binary_cross_entropy_with_logits(matched[known].float(), batch.matched[known])
+    return [answers, share + colours, functional.mse_loss(centres.float(), batch.centres), same]
 
 
 def _optimizers(learner: Learner, rate: float) -> list[torch.optim.Optimizer]:
@@ -179,7 +184,7 @@ def _optimizers(learner: Learner, rate: float) -> list[torch.optim.Optimizer]:
     matrices: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
     for name, value in learner.named_parameters():
-        inner = value.ndim == 2 and not any(part in name for part in ("embed", "seer", "locator"))
+        inner = value.ndim == 2 and not any(part in name for part in ("embed", "seer", "locator", "matcher"))
         (matrices if inner else others).append(value)
     return [
         torch.optim.Muon(matrices, lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),

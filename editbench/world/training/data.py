@@ -17,7 +17,10 @@ from editbench.world.training import lessons, photographs
 from editbench.world.training.lessons import CHANGED, Group, Pair, centre
 from editbench.world.training.network import MERGE, Batch, Sizes, processor
 from editbench.world.training.tokens import Prompts, stacked
+from editbench.world.truth import Outcome
 
+MATCHED = {Outcome.RIGHT: 1.0, Outcome.OVER: 1.0, Outcome.HALF: 1.0, Outcome.VALUE: 1.0, Outcome.PLACE: 0.0}
+"""Whether the thing that changed is the one that was meant; of other outcomes nothing is learned."""
 WIDTH_STEP = 16
 POOL_LIFE = 100
 """Batches after which the photographs are changed for others."""
@@ -63,7 +66,9 @@ def batch(groups: Sequence[Group], prompts: Prompts, sizes: Sizes) -> Batch:
     numbers = np.array([(pair.source, pair.edited) for pair in pairs])
     seen = _seen(*(pixels[numbers[:, which]].reshape(len(pairs), sizes.tokens, -1) for which in (0, 1)))
     centres = [(*pair.meant, *centre(pictures[pair.source], pictures[pair.edited])) for pair in pairs]
-    return Batch(*map(torch.from_numpy, (pixels, numbers, *rows, seen, np.array(centres, np.float32))))
+    matched = [MATCHED.get(pair.outcome, -1.0) for pair in pairs]
+    learned = (seen, np.array(centres, np.float32), np.array(matched, np.float32))
+    return Batch(*map(torch.from_numpy, (pixels, numbers, *rows, *learned)))
 
 
 def patches(picture: Image.Image, patch: int) -> np.ndarray:

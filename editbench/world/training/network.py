@@ -115,7 +115,8 @@ def _vision(sizes: Sizes) -> dict[str, Any]:
 
 class Batch(NamedTuple):
     """`pixels`: (pictures, patches, 3 * patch ** 2), bytes. `pairs`: (rows, 2), the pictures of each row. `seen`: (rows, tokens
-    of a picture, SEEN), what there is to be seen. `centres`: (rows, CENTRES). The rest: (rows, width), see `tokens.Rows`."""
+    of a picture, SEEN), what there is to be seen. `centres`: (rows, CENTRES). `matched`: (rows,), -1 where nothing is learned.
+    The rest: (rows, width), see `tokens.Rows`."""
 
     pixels: Tensor
     pairs: Tensor
@@ -125,24 +126,37 @@ class Batch(NamedTuple):
     places: Tensor
     seen: Tensor
     centres: Tensor
+    matched: Tensor
+
+
+class Learned(NamedTuple):
+    """What the forward pass of a batch gives. `logits`: of the tokens before those that have labels, row by row. The others, as
+    in `Batch`, are what the thrown away parts tell; `matched` as a logit."""
+
+    logits: Tensor
+    seen: Tensor
+    centres: Tensor
+    matched: Tensor
 
 
 class Learner(nn.Module):
-    """The network with the fast forward pass, and two parts that are thrown away.
+    """The network with the fast forward pass, and parts that are thrown away.
 
     `seer` tells from the hidden states of the second picture what changed, so that looking is learned before judging. `locator`
-    tells behind the prompt where the thing is that was meant and where the change is, so that the two can be compared: without
-    it a judge knew after 3,500 steps all but whether the thing that changed was the one that was meant.
+    tells behind the prompt where the thing is that was meant and where the change is, and `matcher` a layer later whether that
+    is the same: without them a judge knew after 3,500 steps everything but that.
     """
 
     def __init__(self, sizes: Sizes, *, seeing_layer: int = 2, locating_layer: int = 4) -> None:
         super().__init__()
         self.sizes, self._seeing, self._locating = sizes, seeing_layer, locating_layer
-        self._run: Callable[..., tuple[Tensor, Tensor, Tensor]] = self._read
+        self._run: Callable[..., tuple[Tensor, ...]] = self._read
         self.processor = processor(sizes)
         self.net = network(sizes, self.processor)
         self.seer = nn.Linear(sizes.hidden, SEEN)
         self.locator = nn.Linear(sizes.hidden, CENTRES)
+        self.matcher = nn.Linear(sizes.hidden, 1)
+        nn.init.zeros_(self.matcher.weight)
         grid = torch.tensor([[1, sizes.grid, sizes.grid]])
         visual = self.net.model.visual
         layout = {"num_grid_per_side": visual.num_grid_per_side, "mode": visual.interpolation_mode}
@@ -151,9 +165,7 @@ class Learner(nn.Module):
         self._interpolation = indices, weights
         self._turns = visual.rotary_pos_emb(torch.zeros(1), get_vision_position_ids(grid, MERGE, kwargs={}))
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits of the tokens before those that have labels, row by row; what was seen, as in `batch.seen`; and the middles of
-        what was meant and of what changed, as in `batch.centres`."""
+    def forward(self, batch: Batch) -> Learned:
         features, deep = self._look(batch.pixels)
         shown = (batch.tokens == self.net.config.image_token_id) & (batch.branches == TRUNK)
         embedded = self.net.model.language_model.embed_tokens(batch.tokens)
@@ -162,10 +174,11 @@ class Learner(nn.Module):
         second = int(shown[0].nonzero()[self.sizes.tokens])
         cosine, sine = self.net.model.language_model.rotary_emb(embedded, self._rotary_places(batch, second))
         last = (batch.branches == TRUNK).sum(1) - 1
-        hidden, seen, behind = self._run(embedded, deep, _mask(batch.branches), cosine, sine, second, last)
+        hidden, seen, behind, later = self._run(embedded, deep, _mask(batch.branches), cosine, sine, second, last)
         rows, columns = (batch.labels >= 0).nonzero(as_tuple=True)
         before = columns - 1
-        return self.net.lm_head(hidden[rows, before]), self.seer(seen), self.locator(behind)
+        logits = self.net.lm_head(hidden[rows, before])
+        return Learned(logits, self.seer(seen), self.locator(behind), self.matcher(later)[:, 0])
 
     def _look(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Each picture's tokens, and what DeepStack adds to them: (pictures, tokens, hidden) each."""
@@ -210,18 +223,18 @@ class Learner(nn.Module):
 
     def _read(
         self, hidden: Tensor, deep: Tensor, mask: Tensor, cosine: Tensor, sine: Tensor, second: int, last: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, ...]:
         """The last hidden states, those of the second picture behind the seeing layer, and those of each row's `last` token of
-        the prompt behind the locating layer."""
-        language, seen, behind = self.net.model.language_model, hidden, hidden
+        the prompt behind the locating layer and behind the next one."""
+        language, seen, ends = self.net.model.language_model, hidden, []
         for number, layer in enumerate(language.layers):
             hidden = layer(hidden, attention_mask=mask, position_embeddings=(cosine, sine))
             hidden = hidden + deep if number == 0 else hidden
             if number + 1 == self._seeing:
                 seen = hidden[:, second : second + self.sizes.tokens]
-            if number + 1 == self._locating:
-                behind = hidden[torch.arange(len(hidden)), last]
-        return language.norm(hidden), seen, behind
+            if number + 1 in (self._locating, self._locating + 1):
+                ends.append(hidden[torch.arange(len(hidden)), last])
+        return language.norm(hidden), seen, *ends
 
     def compile(self) -> None:
         """About twice as quick where there is a C++ compiler."""
