@@ -18,7 +18,7 @@ import numpy as np
 from editbench.records import EXPECTED, GENERATE, READOUTS, Sample
 from editbench.score import rubric
 from editbench.score.qwen3vl.chat_template import ChatTemplate
-from editbench.score.rubric.question import Ask
+from editbench.score.rubric.prompts import Ask
 from editbench.tiny import SPECIAL
 from editbench.world import referents
 from editbench.world.benchmark import LANGUAGES
