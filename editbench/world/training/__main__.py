@@ -1,9 +1,14 @@
 """Train the small world's judge, on the CPU:
 
-    torchrun --nproc-per-node 2 -m editbench.world.training OUT --steps 30000
+    torchrun --nproc-per-node 2 -m editbench.world.training OUT
 
 OUT/state.pt holds all that is needed to go on: the same command goes on where it stopped. OUT/judge is the judge so far, as
 transformers saves it. A step is one batch a process; gradients are averaged over the processes.
+
+The judge that the package has took 6,900 steps and two hours on two of four cores that others used as well. It
+was trained while this was being written: it learned `located` from step 3,500 on and `matched` from step 4,500 on, where its
+answers had stood still since step 2,500 (a loss of 1.1); 350 steps later they were at 0.6. A run of today learns both from the
+start. Its accuracy is in shards/README.md.
 """
 
 from __future__ import annotations
@@ -45,7 +50,7 @@ REPORT_EVERY = 50
 
 def main(
     out: Annotated[Path, typer.Argument(help="Folder of the run.")],
-    steps: Annotated[int, typer.Option(help="How long; the learning rate falls over the last of them.")] = 30_000,
+    steps: Annotated[int, typer.Option(help="How long; the learning rate falls over the last of them.")] = 6_900,
     groups: Annotated[int, typer.Option(help="Source pictures a step and process.")] = 4,
     pairs: Annotated[int, typer.Option(help="Edits of each.")] = 4,
     rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 3e-3,
