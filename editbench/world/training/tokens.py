@@ -72,7 +72,7 @@ def _texts() -> Iterator[str]:
         yield from (f" {name}", *chinese)
     for language, readout in itertools.product(LANGUAGES, READOUTS):
         yield ask_of("", language, readout).text
-        yield from (_reply(outcome, language, readout) for outcome in Outcome)
+        yield from (reply(outcome, language, readout) for outcome in Outcome)
     yield "user\nassistant\n"
 
 
@@ -87,12 +87,12 @@ def _rubric() -> rubric.Rubric:
     return rubric.load("world")
 
 
-def _reply(outcome: Outcome, language: str, readout: str) -> str:
+def reply(outcome: Outcome, language: str, readout: str) -> str:
     """What the judge is to say behind the answer's prefix."""
     if readout == EXPECTED:
         return f"{TRUTH[outcome]}}}"
-    reply = {"reason": REASONS[language][outcome], "score": TRUTH[outcome]}
-    return f"{json.dumps(reply, ensure_ascii=False)}<|im_end|>"
+    answer = {"reason": REASONS[language][outcome], "score": TRUTH[outcome]}
+    return f"{json.dumps(answer, ensure_ascii=False)}<|im_end|>"
 
 
 class Row(NamedTuple):
@@ -119,7 +119,7 @@ class Prompts:
             ask = ask_of(pair.instruction, pair.language, readout)
             prompt = self._chat.prompt(len(ask.images), ask.text, ask.answer_prefix)
             asked.append(self._tokenizer(prompt.replace(self._image, self._image * self._picture))["input_ids"])
-            answers.append(self._tokenizer(_reply(pair.outcome, pair.language, readout))["input_ids"])
+            answers.append(self._tokenizer(reply(pair.outcome, pair.language, readout))["input_ids"])
         same = next(place for place, tokens in enumerate(zip_longest(*asked)) if len({*tokens}) > 1)
         same = min(same, *(len(prompt) - 1 for prompt in asked))  # an answer's first token is told from the one before it
         return Row(asked[0][:same], [(prompt[same:], answer) for prompt, answer in zip(asked, answers, strict=True)])
