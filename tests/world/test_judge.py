@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from editbench.paths import CheckpointPaths, TinyPaths
+from editbench.foreign_paths import CheckpointPaths
+from editbench.paths import TinyPaths
 
 pytest.importorskip("transformers")
 from transformers import AutoTokenizer, Qwen3VLForConditionalGeneration
