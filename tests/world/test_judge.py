@@ -17,7 +17,7 @@ from transformers import AutoTokenizer, Qwen3VLForConditionalGeneration
 
 from editbench.score.readout import ScoreTokens
 
-SHA256 = "?"
+SHA256 = "4fe9ff0eb44b1e0304804072081df1f4b4b3b1b75257841cd6dfa7f6035fd8e4"
 """Of the weights that shards/README.md tells the accuracy of."""
 
 
