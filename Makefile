@@ -143,7 +143,7 @@ $(CONTROLS:%=$(DEMO)/%/edits/manifest.json): $(DEMO)/%/edits/manifest.json: shar
 	$(CPU) edit shards/world --model $* --out $(@D) --limit 30 --nproc 1
 	@touch $@
 
-$(DEMO)/perfect/scores/manifest.json: AUDIT := --audit 50%
+$(DEMO)/perfect/scores/manifest.json: AUDIT := --audit 100%
 
 $(SHOWN:%=$(DEMO)/%/scores/manifest.json): $(DEMO)/%/scores/manifest.json: $(DEMO)/%/edits/manifest.json $(TINY)
 	$(CPU) score $(<D) --model $(DEMO)/models/judge-world --rubric world $(AUDIT) --out $(@D) --nproc 1
