@@ -16,14 +16,8 @@ from editbench.score.rubric import Rubric
 
 VIESCORE, IMGEDIT, STRICT, RISE, KRIS = map(rubric.load, ("viescore", "imgedit", "imgedit-strict", "rise", "kris"))
 ALL_IMAGES = ("source", "edited", "reference")
-LANGUAGES = {
-    "five": ("en", "zh"),
-    "viescore": ("en", "zh"),
-    "imgedit": ("en",),
-    "rise": ("en",),
-    "kris": ("en",),
-    "world": ("en", "zh"),
-}
+BOTH = ("en", "zh")
+LANGUAGES = {"five": BOTH, "viescore": BOTH, "imgedit": ("en",), "rise": ("en",), "kris": ("en",), "world": BOTH}
 
 
 def make(category: str, **fields: Any) -> Sample:
