@@ -20,6 +20,7 @@ from editbench.edit.settings import EditSettings
 from editbench.errors import BUG, EditbenchError, Interrupted, UserError, status_of
 from editbench.fleet.run_options import Progress, RunOptions, Style, check_progress
 from editbench.options import Config, FolderArgument, FolderOption, PathArgument, PathOption
+from editbench.score.served.options import ServedOptions
 from editbench.score.settings import ScoreSettings
 
 app = typer.Typer(
@@ -196,7 +197,9 @@ def edit(
 def score(
     edits: Annotated[Path, FolderArgument(help="Folder of edits.")],
     *,
-    model: Annotated[str | None, typer.Option(help="The judge: hub id, local folder, or package.module:Class.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The judge: hub id, local folder, package.module:Class, or an endpoint's name of it.")
+    ] = None,
     replies: Annotated[
         Path | None, PathOption(metavar="FILE.jsonl", help="In its place: recorded replies (key, question, reply, judge).")
     ] = None,
@@ -209,6 +212,7 @@ def score(
         typer.Option(metavar="NAME|FILE.toml", help="What the judge is asked; default: the public benchmark's own, else five."),
     ] = None,
     settings: ScoreSettings,
+    served: ServedOptions,
     anchors: Annotated[Path | None, FolderOption(metavar="EDITS", help="Other edits, judged along as anchors.")] = None,
     retry: Annotated[
         list[str] | None,
@@ -220,7 +224,13 @@ def score(
     """Judge every edit, data-parallel, in batches. Killed and run again, it goes on where it stopped."""
     if sum(each is not None for each in (model, replies, reread)) != 1:
         raise UserError("one of --model, --replies and --reread says who judges", "Give one of them.")
-    if model is not None:
+    if served != ServedOptions() and not (model and served.endpoint):
+        raise UserError("options of a served judge go with --model and --endpoint", "Give both, or leave those options out.")
+    if model is not None and served.endpoint:
+        from editbench.score.served import stage as served_stage
+
+        served_stage.score(edits, model, rubric, out, settings, run, served, retry or (), anchors)
+    elif model is not None:
         from editbench.score import stage
 
         stage.score(edits, model, rubric, out, settings, run, retry or (), anchors)

@@ -93,10 +93,10 @@ def encode_png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def encode_jpeg(image: Image.Image) -> bytes:
-    """JPEG of quality 95, above which Pillow's documentation advises against, with colour at full resolution."""
+def encode_jpeg(image: Image.Image, quality: int = 95) -> bytes:
+    """JPEG with colour at full resolution; above quality 95 Pillow's documentation advises against it."""
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=95, subsampling=0)
+    image.save(buffer, "JPEG", quality=quality, subsampling=0)
     return buffer.getvalue()
 
 

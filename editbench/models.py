@@ -42,6 +42,8 @@ class Kind(StrEnum):
     HUB = "hub"
     RECORDED = "recorded"
     """Not run here: what it said was written down."""
+    SERVED = "served"
+    """Not run here: a server is asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from editbench.paths import Folder, RunPaths
 from editbench.records import Environment
 from editbench.urls import redacted
 
-PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "numpy", "pillow", "webdataset", "flash-attn")
+PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "numpy", "pillow", "webdataset", "flash-attn", "openai")
 
 
 def check(paths: RunPaths, wanted: dict[str, Any], *, fresh: bool) -> None:

@@ -25,7 +25,7 @@ from editbench.fleet.run_options import RunOptions, Style
 from editbench.fleet.stage import Manifest, Stage
 from editbench.fleet.status import RunStatus
 from editbench.fleet.tracker import Tracker
-from editbench.paths import AttemptPaths
+from editbench.paths import AttemptPaths, RunPaths
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors of a full disk, which a rank has told of already when the timings don't fit either."""
@@ -55,7 +55,7 @@ def drive(stage: FleetStage[Any]) -> None:
     Raises:
         Interrupted, StageError: as `Launch.run` does, and when an attempt leads nowhere.
     """
-    _note_environment(stage)
+    note_environment(stage)
     before, options, died = None, stage.options, None
     try:
         while pending := stage.pending():
@@ -68,12 +68,17 @@ def drive(stage: FleetStage[Any]) -> None:
                 died = error
             options = replace(options, nnodes=1)  # A node that was lost would be waited for; what it held is little.
     finally:
-        try:
-            timings.merge(stage.paths)
-        except OSError as error:
-            if error.errno not in FULL:
-                raise
-            console.warn(f"can't write {stage.paths.timings}: {error.strerror}; its rows stay in {stage.paths.logs}")
+        merge_timings(stage.paths)
+
+
+def merge_timings(paths: RunPaths) -> None:
+    """Gather the timings of all attempts; where the disk is full, say so. Raises OSError for what else is wrong with it."""
+    try:
+        timings.merge(paths)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        console.warn(f"can't write {paths.timings}: {error.strerror}; its rows stay in {paths.logs}")
 
 
 def join(stage: FleetStage[Any]) -> None:
@@ -147,15 +152,15 @@ def _launch(
     launch = Launch(paths=stage.paths, logs=logs, job=logs.job, token=token, devices=devices, nodes=job.options.nodes)
     style = Style(job.options.progress)
     with (
-        _told(about, tracker, style),
+        told(about, tracker, style),
         live.watching(style, about, stage.paths, tracker) as watch,
-        _recorded(stage, about, head=job.shared is not None),
+        recorded(stage, about, head=job.shared is not None),
     ):
         launch.run(tracker, watch, attempt)
 
 
 @contextmanager
-def _recorded(stage: FleetStage[Any], about: RunStatus, *, head: bool) -> Iterator[None]:
+def recorded(stage: FleetStage[Any], about: RunStatus, *, head: bool) -> Iterator[None]:
     """Keep run.json, for `watch`: as the run begins, and how it ended. Only the head node writes it."""
     if head:
         about.write(stage.paths)
@@ -172,7 +177,7 @@ def _recorded(stage: FleetStage[Any], about: RunStatus, *, head: bool) -> Iterat
 
 
 @contextmanager
-def _told(about: RunStatus, tracker: Tracker, style: Style) -> Iterator[None]:
+def told(about: RunStatus, tracker: Tracker, style: Style) -> Iterator[None]:
     """At the end, show how the ranks did and what was noticed, however the run ended."""
     try:
         yield
@@ -183,7 +188,7 @@ def _told(about: RunStatus, tracker: Tracker, style: Style) -> Iterator[None]:
             console.say(f"note: {note}", "yellow")
 
 
-def _note_environment(stage: FleetStage[Any]) -> None:
+def note_environment(stage: FleetStage[Any]) -> None:
     """Record the environment; say so when it is not the one that earlier results were made with."""
     devices = [f"{stage.devices.count} x {stage.devices.kind}"]
     if changed := run_folder.record_environment(stage.paths, devices, stage.environment()):

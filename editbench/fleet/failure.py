@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-import traceback
+import logging
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from editbench.errors import UserError
 from editbench.records import writable
 
 _Result = TypeVar("_Result")
+_log = logging.getLogger(__name__)
 
 BAD_INPUT = "bad_input"
 OUT_OF_MEMORY = "out_of_memory"
@@ -68,7 +70,7 @@ def attempt(function: Callable[..., _Result], *arguments: Any) -> _Result | Fail
     try:
         return function(*arguments)
     except Exception as error:
-        traceback.print_exc()
+        _log.exception("failed: %s", summary(error))
         if lost(error):
             raise DeviceLost from error
         return Failed(reason(error), summary(error), writable(str(error)))
@@ -76,9 +78,8 @@ def attempt(function: Callable[..., _Result], *arguments: Any) -> _Result | Fail
 
 def lost(error: BaseException) -> bool:
     """Whether `error` leaves the accelerator unusable for this process (illegal access, ECC, a failed launch)."""
-    import torch
-
-    return isinstance(error, torch.AcceleratorError) and not isinstance(error, torch.OutOfMemoryError)
+    torch = sys.modules.get("torch")  # what has not been imported has not raised either, and a served judge needs none
+    return torch is not None and isinstance(error, torch.AcceleratorError) and not isinstance(error, torch.OutOfMemoryError)
 
 
 def store_lost(error: BaseException) -> bool:
@@ -90,9 +91,8 @@ def store_lost(error: BaseException) -> bool:
 
 def reason(error: BaseException) -> str:
     """The reason that `error` stands for."""
-    import torch
-
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+    torch = sys.modules.get("torch")
+    if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
         return OUT_OF_MEMORY
     if isinstance(error, UserError):
         return BAD_INPUT

@@ -68,16 +68,19 @@ class TokenEstimate:
 
     def tokens(self, item: JudgedItem) -> int:
         """Tokens of the longest question about an item; 0 where it has no edit."""
-        if not item.images:
-            return 0
+        return max(self.by_ask(item)) if item.images else 0
+
+    def by_ask(self, item: JudgedItem) -> list[int]:
+        """Tokens of each question about an item that has an edit."""
         sizes = {kind: [self._size(image) for image in stored] for kind, stored in item.images.items()}
         if self._rubric.resize_edited:
             sizes[kinds.EDITED] = sizes[kinds.SOURCE][:1]
         by_kind = {kind: sum(self.image_tokens(*size) for size in several) for kind, several in sizes.items()}
         asks = questions.asks(item.sample, item.kinds, self._rubric, self._settings)
-        return OVERHEAD + max(
-            sum(by_kind[kind] for kind in dict.fromkeys(ask.images)) + len(ask.text.encode()) // BYTES for ask in asks
-        )
+        return [
+            OVERHEAD + sum(by_kind[kind] for kind in dict.fromkeys(ask.images)) + len(ask.text.encode()) // BYTES
+            for ask in asks
+        ]
 
     def image_tokens(self, width: int, height: int) -> int:
         """Tokens of an image of this size in pixels, made smaller or larger as the judge does."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from editbench.records import GENERATE, OK, Judgement
 from editbench.score import questions
-from editbench.score.batching import BYTES
+from editbench.score.batching import BYTES, TokenEstimate
 from editbench.score.items import JudgedItem
 from editbench.score.rubric import Rubric
 from editbench.score.rubric.prompts import Ask
@@ -21,6 +21,17 @@ def question_count(items: Iterable[JudgedItem], rubric: Rubric, settings: ScoreS
 def disk_bytes(items: Iterable[JudgedItem], rubric: Rubric, settings: ScoreSettings) -> int:
     """What the rows of these items take with replies as long as they may be."""
     return sum(_row_bytes(item, _asks(item, rubric, settings), settings) for item in items)
+
+
+def token_count(items: Iterable[JudgedItem], rubric: Rubric, settings: ScoreSettings) -> tuple[int, int]:
+    """Tokens that the judge reads, by an estimate, and those that it writes at most."""
+    estimate = TokenEstimate(rubric, settings)
+    judged = [item for item in items if item.images]
+    longest = settings.max_new_tokens if settings.readout == GENERATE else 2  # "1", "0"
+    return (
+        settings.votes * sum(sum(estimate.by_ask(item)) for item in judged),
+        longest * question_count(judged, rubric, settings),
+    )
 
 
 def _asks(item: JudgedItem, rubric: Rubric, settings: ScoreSettings) -> list[Ask]:

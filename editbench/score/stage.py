@@ -53,13 +53,18 @@ def score(
         Incomplete: more samples ended in `error` than `options.max_failures` allows.
         Interrupted, StageError: see `fleet.launch.run`.
     """
-    again = [status for status in RETRIED if status in retry]
-    if unknown := [status for status in retry if status not in again]:
-        raise UserError(f"--retry {unknown[0]} is no status to ask again for", f"Choose among {', '.join(RETRIED)}.")
-    planned = ScoreStage.plan(edits, model, rubric_name, out, settings, options, anchors, again)
+    planned = ScoreStage.plan(edits, model, rubric_name, out, settings, options, anchors, checked_retry(retry))
     if retry and planned.model.kind != Kind.CLASS:
         console.warn("the judge answers as it did, draws included: --retry changes nothing, unless a version or device did")
     stage.run(planned)
+
+
+def checked_retry(retry: Collection[str]) -> list[Status]:
+    """The statuses to ask again for. Raises UserError for one that there is not."""
+    again = [status for status in RETRIED if status in retry]
+    if unknown := [status for status in retry if status not in again]:
+        raise UserError(f"--retry {unknown[0]} is no status to ask again for", f"Choose among {', '.join(RETRIED)}.")
+    return again
 
 
 @dataclass(frozen=True, kw_only=True)

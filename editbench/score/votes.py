@@ -90,6 +90,11 @@ def unanswered(question: str, why: str, text: str = "") -> Answer:
     return Answer(question, ERROR, {}, {}, {}, (), writable(text), writable(why), "")
 
 
+def refused(question: str, text: str) -> Answer:
+    """The judge, or a filter of its provider, refused to answer, in these words."""
+    return Answer(question, REFUSED, {}, {}, {}, (), writable(text), "refused", GENERATE)
+
+
 def _distributed(criteria: Sequence[Criterion], answer: Reply) -> tuple[dict[str, float], tuple[float, ...]]:
     """The means of the distributions that are known, by criterion, and their masses."""
     means, masses = {}, []

@@ -1,0 +1,1 @@
+"""Judges behind an HTTP endpoint that speaks the OpenAI chat API. No torch is imported."""

@@ -1,0 +1,407 @@
+"""`score --endpoint`, over real HTTP, with all that a server can do wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from editbench.errors import Incomplete, StageError, UserError
+from editbench.paths import ScorePaths
+from editbench.records import ERROR, OK, OUT_OF_RANGE, REFUSED, UNPARSED, Judgement
+from editbench.score.served.options import ServedOptions
+
+from .server import MODEL, Reply, Server, asked_about, pictures_of, text_of
+
+KEYS = ("physical", "environmental", "social", "causal", "referential")
+Judged = Callable[..., dict[str, Judgement]]
+Serve = Callable[..., Server]
+
+
+def digits(**probabilities: float) -> dict[str, float]:
+    """`p7=0.9`: the token "7" has this probability."""
+    return {name.removeprefix("p"): value for name, value in probabilities.items()}
+
+
+def test_replies_become_rows_in_the_benchmarks_order(serve: Serve, judged: Judged, tmp_path: Path) -> None:
+    numbers = dict(zip(KEYS, range(5), strict=True))
+
+    def answer(request: dict[str, Any], _: int) -> Reply:
+        number = numbers[asked_about(request)]
+        return Reply(f'{{"score": {number}}}', seconds=0.05 * (5 - number))
+
+    server = serve(answer)
+    rows = judged(server)
+    assert [*rows] == [*KEYS]
+    assert {key: (row.status, row.score) for key, row in rows.items()} == {key: (OK, float(numbers[key])) for key in KEYS}
+    assert 2 <= server.most <= 4
+    request = server.requests[0]
+    assert (request["model"], request["max_tokens"], request["temperature"]) == (MODEL, 256, 0.0)
+    assert [picture.size for picture in pictures_of(request)] == [(320, 224), (320, 224)]
+    paths = ScorePaths(tmp_path / "scores")
+    identity = orjson.loads(paths.identity.read_bytes())
+    assert identity["model"] == {"kind": "served", "name": MODEL, "engine": "vllm", "version": "0.11.0"}
+    assert identity["served"] == {"image_format": "png", "prefill": True, "request": {}}
+    timed = [orjson.loads(line) for line in paths.timings.read_bytes().splitlines()]
+    assert sorted(row["keys"][0] for row in timed) == sorted(KEYS)
+    assert {(row["tokens"]["read"], row["tokens"]["written"], row["fingerprint"]) for row in timed} == {(100, 10, "fp")}
+
+
+FAULTS = {
+    "rate limit": Reply(status=429, body=b'{"error": {"message": "slow down"}}', headers={"Retry-After": "0.05"}),
+    "server error": Reply(status=500, body=b"oops"),
+    "overloaded": Reply(status=503, body=b'{"error": {"message": "busy"}}'),
+    "dropped": Reply(drop=True),
+    "half an answer": Reply(half=True),
+    "wrong JSON": Reply(body=b'{"choices": [{"message": '),
+    "another shape": Reply(body=b'{"choices": "none"}'),
+    "no choices": Reply(body=b'{"choices": []}'),
+    "no JSON": Reply(body=b"<html>"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_passes_is_asked_again(fault: str, serve: Serve, judged: Judged) -> None:
+    server = serve(lambda _, before: FAULTS[fault] if not before else Reply())
+    assert {row.score for row in judged(server).values()} == {7.0}
+    assert set(server.keys.values()) == {2}
+
+
+def test_a_server_that_is_too_slow_is_given_up(serve: Serve, judged: Judged) -> None:
+    server = serve(lambda _, before: Reply(seconds=0.0 if before else 1.6))
+    assert {row.score for row in judged(server, request_timeout=1.0).values()} == {7.0}
+
+
+def test_a_sample_that_always_fails_is_an_error_and_only_it_is_asked_again(serve: Serve, judged: Judged) -> None:
+    broken = True
+
+    def answer(request: dict[str, Any], _: int) -> Reply:
+        return Reply(status=500) if broken and asked_about(request) == "social" else Reply()
+
+    server = serve(answer)
+    with pytest.raises(Incomplete, match="1 of 5 samples"):
+        judged(server)
+    before, broken = Counter(server.keys), False
+    assert {row.score for row in judged(server).values()} == {7.0}
+    assert server.keys - before == {"social": 1}
+
+
+REPLIES = {
+    "refusal": (Reply(text="", refusal="I can't help."), REFUSED, "I can't help."),
+    "filter": (Reply(text="", finish="content_filter"), REFUSED, "filter"),
+    "filtered request": (
+        Reply(status=400, body=b'{"error": {"code": "content_filter", "message": "policy says no"}}'),
+        REFUSED,
+        "policy says no",
+    ),
+    "cut": (Reply(text="The picture shows a", finish="length"), UNPARSED, "[cut"),
+    "cut behind the score": (Reply(text='{"score": 6}\nAnd', finish="length"), OK, ""),
+    "unfinished thought": (Reply(text="<think>score: 7, or", finish="length"), UNPARSED, "[cut"),
+    "thought": (Reply(text='<think>maybe 3</think>\n{"score": 6}'), OK, ""),
+    "beyond the range": (Reply(text='{"score": 11}'), OUT_OF_RANGE, "11"),
+    "nothing": (Reply(body=b'{"choices": [{"message": {"content": null}}]}'), UNPARSED, ""),
+}
+
+
+@pytest.mark.parametrize("case", REPLIES)
+def test_what_is_said_decides_the_status(case: str, serve: Serve, judged: Judged) -> None:
+    reply, status, words = REPLIES[case]
+    row = judged(serve(lambda *_: reply), settings={"forced": False})["social"]
+    assert (row.status, words in row.response) == (status, True)
+    assert row.score == (6.0 if status == OK else None)
+
+
+def test_a_request_that_is_refused_is_an_error_row_with_the_servers_words(serve: Serve, judged: Judged) -> None:
+    refused = Reply(status=400, body=b'{"error": {"message": "picture too large"}}')
+    server = serve(lambda request, _: refused if asked_about(request) == "causal" else Reply())
+    rows = judged(server, run={"max_failures": "1"})
+    assert (rows["causal"].status, "picture too large" in rows["causal"].response) == (ERROR, True)
+    assert server.keys["causal"] == 1
+
+
+def test_the_expected_score_comes_from_top_logprobs(serve: Serve, judged: Judged) -> None:
+    server = serve(lambda *_: Reply(logprobs=[("7", digits(p7=0.6, p8=0.2, x=0.2))]))
+    row = judged(server, settings={"readout": "expected"})["social"]
+    assert (row.score, row.mass) == (pytest.approx(7.25), pytest.approx(0.8))
+    request = server.requests[0]
+    assert (request["messages"][-1]["content"], request["continue_final_message"]) == ("Score: ", True)
+    assert (request["logprobs"], request["top_logprobs"]) == (True, 20)
+
+
+def test_ten_is_told_from_one(serve: Serve, judged: Judged) -> None:
+    """Digits are tokens: P(10) = P(1) P(0 | 1), which a second request tells where another digit was written."""
+
+    def answer(request: dict[str, Any], _: int) -> Reply:
+        if request["messages"][-1]["content"].endswith("1"):
+            return Reply(logprobs=[("0", digits(p0=0.75, x=0.25))])
+        return Reply(logprobs=[("9", digits(p9=0.6, p1=0.4)), ("}", {"}": 1.0})])
+
+    row = judged(serve(answer), settings={"readout": "expected"})["social"]
+    assert (row.score, row.mass) == (pytest.approx(0.6 * 9 + 0.3 * 10 + 0.1), pytest.approx(1.0))
+    first = serve(lambda *_: Reply(logprobs=[("1", digits(p1=1.0)), ("0", digits(p0=0.9, x=0.1))]))
+    assert judged(first, settings={"readout": "expected"}, run={"fresh": True})["social"].score == pytest.approx(9.1)
+    assert set(first.keys.values()) == {1}
+
+
+def test_ten_may_be_a_token_of_its_own(serve: Serve, judged: Judged) -> None:
+    server = serve(lambda *_: Reply(logprobs=[(" 10", {" 10": 0.5, "1": 0.25, "2": 0.25})]))
+    assert judged(server, settings={"readout": "expected"})["social"].score == pytest.approx(5.75)
+
+
+def test_without_prefill_the_distribution_is_read_where_the_score_stands(serve: Serve, judged: Judged) -> None:
+    told = [("Score", {"Score": 1.0}), (":", {":": 1.0}), (" 4", {" 4": 0.5, " 6": 0.5}), (".", {".": 1.0})]
+    server = serve(lambda *_: Reply("Score: 4.", logprobs=told))
+    rows = judged(server, settings={"readout": "expected"}, prefill=False)
+    assert [row.score for row in rows.values()] == [pytest.approx(5.0)] * 5
+    assert {len(request["messages"]) for request in server.requests} == {1}
+
+
+def test_a_server_without_logprobs_is_told_of_at_the_first_reply(serve: Serve, judged: Judged) -> None:
+    server = serve(lambda *_: Reply("7"))
+    with pytest.raises(UserError, match="gives no top_logprobs"):
+        judged(server, settings={"readout": "expected"}, concurrency=1)
+    assert len(server.requests) == 1
+
+
+def test_an_unreadable_reply_is_read_from_its_distribution(serve: Serve, judged: Judged) -> None:
+    def answer(request: dict[str, Any], _: int) -> Reply:
+        if request.get("logprobs"):
+            return Reply(logprobs=[("3", digits(p3=0.9, p4=0.1))])
+        return Reply("It is fine.")
+
+    server = serve(answer)
+    row = judged(server)["social"]
+    assert (row.read, row.score, row.response) == ("forced", 3.0, "It is fine.")
+    assert server.requests[-1]["messages"][-1]["content"] == 'It is fine.\n{"score": '
+
+
+def test_two_endpoints_share_the_work(serve: Serve, judged: Judged) -> None:
+    slow, quick = serve(lambda *_: Reply(seconds=0.5)), serve()
+    judged(slow, quick, concurrency=2)
+    assert (len(slow.requests), len(quick.requests)) == (1, 4)
+
+
+def test_an_endpoint_that_dies_is_left_out_and_tried_again(serve: Serve, judged: Judged) -> None:
+    dying = Server()
+
+    def die(*_: Any) -> Reply:
+        dying.alive = False
+        return Reply()
+
+    dying.answer = die
+    with dying.running():
+
+        def revive(_: dict[str, Any], __: int) -> Reply:
+            if len(other.requests) == 3:
+                dying.answer, dying.alive = (lambda *_: Reply()), True
+            return Reply(seconds=0.2)
+
+        other = serve(revive)
+        rows = judged(dying, other, concurrency=2)
+    assert {row.score for row in rows.values()} == {7.0}
+    assert len(dying.requests) >= 2
+    assert sum(other.answered.values()) >= 3
+
+
+def test_a_dead_endpoint_at_the_start_is_only_warned_of(
+    serve: Serve, judged: Judged, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = Server(port=1)
+    assert {row.score for row in judged(gone, serve()).values()} == {7.0}
+    assert "127.0.0.1:1/v1 does not answer" in capsys.readouterr().err
+
+
+def test_when_no_endpoint_answers_any_more_the_run_ends_and_resumes(serve: Serve, judged: Judged, tmp_path: Path) -> None:
+    server = serve()
+
+    def answer(*_: Any) -> Reply:
+        server.alive = len(server.requests) <= 2
+        return Reply()
+
+    server.answer = answer
+    with pytest.raises(StageError, match=r"no endpoint has answered for 0.3 s"):
+        judged(server, patience=0.3, concurrency=1)
+    assert len(ScorePaths(tmp_path / "scores").all_chunks()) == 2
+    server.alive, server.answer = True, lambda *_: Reply()
+    assert {row.score for row in judged(server).values()} == {7.0}
+    assert [server.answered[key] for key in KEYS] == [1] * 5
+
+
+@pytest.mark.parametrize(
+    ("server", "message"),
+    [
+        (Server(models=("other",)), "serves no model qwen"),
+        (Server(answer=lambda *_: Reply(status=401, body=b"{}")), "refuses the key"),
+        (Server(answer=lambda *_: Reply(status=404, body=b'{"error": {"message": "no such model"}}')), "no such model"),
+        (
+            Server(answer=lambda *_: Reply(status=429, body=b'{"error": {"code": "insufficient_quota", "message": "pay"}}')),
+            "pay",
+        ),
+    ],
+)
+def test_a_server_that_is_of_no_use_ends_the_run_at_once(server: Server, message: str, judged: Judged) -> None:
+    with server.running(), pytest.raises(Exception, match=message) as caught:
+        judged(server)
+    assert caught.value.status == 2
+    assert len(server.requests) <= 4
+
+
+def test_endpoints_must_be_alike(serve: Serve, judged: Judged) -> None:
+    with pytest.raises(UserError, match=r"not alike: .*vllm 0.11.0; .*vllm 0.12.0"):
+        judged(serve(), serve(version="0.12.0"))
+
+
+def test_another_version_of_the_server_is_another_judge(serve: Serve, judged: Judged) -> None:
+    server = serve()
+    judged(server)
+    server.version = "0.12.0"
+    with pytest.raises(UserError, match="results of other settings"):
+        judged(server)
+
+
+def test_endpoints_and_concurrency_are_no_part_of_the_identity(serve: Serve, judged: Judged) -> None:
+    server, other = serve(), serve()
+    judged(server)
+    judged(other, concurrency=1, price_in=1.0)
+    assert other.requests == []
+
+
+def test_the_key_is_sent_and_kept_nowhere(
+    serve: Serve, judged: Judged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+    said = b'{"error": {"message": "bad key sk-very-secret"}}'
+    server = serve(lambda request, _: Reply(status=400, body=said) if asked_about(request) == "social" else Reply())
+    judged(server, run={"max_failures": "1"})
+    assert server.tokens == {"Bearer sk-very-secret"}
+    assert "very-secret" not in "".join(capfd.readouterr())
+    kept = [path for path in (tmp_path / "scores").rglob("*") if path.is_file() and b"very-secret" in path.read_bytes()]
+    assert kept == []
+
+
+def test_a_request_takes_what_the_user_adds(serve: Serve, judged: Judged, tmp_path: Path) -> None:
+    server = serve()
+    judged(server, request=("top_p=0.5", "temperature=null", 'stop=["x"]'), image_format="jpeg:80")
+    request = server.requests[0]
+    assert (request["top_p"], request["stop"], "temperature" in request) == (0.5, ["x"], False)
+    assert {picture.format for picture in pictures_of(request)} == {"JPEG"}
+    served = orjson.loads(ScorePaths(tmp_path / "scores").identity.read_bytes())["served"]
+    assert served == {
+        "image_format": "jpeg:80",
+        "prefill": True,
+        "request": {"top_p": 0.5, "temperature": None, "stop": ["x"]},
+    }
+
+
+def test_votes_have_seeds_of_their_own(serve: Serve, judged: Judged) -> None:
+    server = serve(lambda request, _: Reply(f'{{"score": {request["seed"] % 2 + 4}}}'))
+    rows = judged(server, settings={"votes": 3, "temperature": 0.7})
+    assert {row.votes for row in rows.values()} == {3}
+    assert len({request["seed"] for request in server.requests}) == 15
+    assert {request["temperature"] for request in server.requests} == {0.7}
+
+
+def test_the_dry_run_and_the_summary_tell_tokens_and_price(
+    serve: Serve, judged: Judged, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server, prices = serve(), {"price_in": 2.0, "price_out": 100.0}
+    with pytest.raises(UserError, match="can't read"):  # nothing was written
+        judged(server, run={"dry_run": True}, **prices)
+    said = capsys.readouterr().out
+    assert "tokens, about" in said
+    assert "price, about" in said
+    assert server.requests == []
+    judged(server, **prices)
+    assert "tokens: 500 read, 50 written; price 0.0060" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"endpoint": ("node1:8000",)}, "is no address"),
+        ({"endpoint": ("http://a/v1", "http://a/v1")}, "named twice"),
+        ({"image_format": "jpeg:0"}, "jpeg:0 is unknown"),
+        ({"image_format": "webp"}, "webp is unknown"),
+        ({"request": ("top_p",)}, "can't be added"),
+        ({"request": ("top_p=a",)}, "can't be added"),
+        ({"request": ("messages=[]",)}, "can't be added"),
+    ],
+)
+def test_options_that_can_not_be_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        ServedOptions(**options).check()
+
+
+def test_options_of_other_judges_are_refused(serve: Serve, judged: Judged) -> None:
+    server = serve()
+    for settings in ({"batch_size": 4}, {"batch_tokens": 99}, {"dtype": "bfloat16"}):
+        with pytest.raises(UserError, match=r"--batch-size|--dtype"):
+            judged(server, settings=settings)
+
+
+def test_control_tokens_in_data_are_only_text(serve: Serve, judged: Judged, short_rubric: str, tmp_path: Path) -> None:
+    text = short_rubric.replace("Is this done", "<|im_end|><image>[INST] a < b <3")
+    (tmp_path / "short.toml").write_text(text)
+    server = serve()
+    judged(server)
+    assert "<\u200b|im_end|><\u200bimage>[\u200bINST] a < b <3" in text_of(server.requests[0])
+
+
+def command(edits: Path, out: Path, rubric: str, *servers: Server) -> list[str]:
+    endpoints = [word for server in servers for word in ("--endpoint", server.url)]
+    words = ["score", str(edits), "--model", MODEL, "--rubric", rubric, "--out", str(out), "--concurrency", "2", *endpoints]
+    return [sys.executable, "-c", NO_TORCH, *words]
+
+
+NO_TORCH = "import sys; sys.modules['torch'] = None; from editbench.cli import main; main()"
+"""The command where torch can't be imported."""
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "what the test waited for did not happen"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_run_asks_about_no_finished_sample_again(
+    signum: int, serve: Serve, make_edits: Callable[..., Path], tmp_path: Path, short: str
+) -> None:
+    server = serve(lambda *_: Reply(seconds=0.3))
+    edits, out = make_edits(), tmp_path / "scores"
+    process = subprocess.Popen(command(edits, out, short, server), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    wait_until(lambda: len(ScorePaths(out).all_chunks()) >= 2 or process.poll() is not None)
+    process.send_signal(signum)
+    said = process.communicate()[0].decode()
+    assert process.returncode == (-signal.SIGKILL if signum == signal.SIGKILL else 130), said
+    finished = [orjson.loads(path.read_bytes())["key"] for path in ScorePaths(out).all_chunks()]
+    assert 2 <= len(finished) < 5
+    done = subprocess.run(command(edits, out, short, server), capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+    assert {key: server.keys[key] for key in finished} == dict.fromkeys(finished, 1)
+    assert len(ScorePaths(out).scores.read_bytes().splitlines()) == 5
+    if signum == signal.SIGINT:  # what was under way was finished, too
+        assert set(server.keys.values()) == {1}
+        assert "Traceback" not in said
+
+
+def test_a_picture_that_can_not_be_read_fails_its_sample_without_torch(
+    serve: Serve, make_edits: Callable[..., Path], tmp_path: Path, short: str
+) -> None:
+    edits, out = make_edits(edited={"social": b"no picture"}), tmp_path / "scores"
+    done = subprocess.run(command(edits, out, short, serve()), capture_output=True, check=False, env={**os.environ})
+    assert done.returncode == 3, done.stdout.decode() + done.stderr.decode()
+    assert b"Traceback" not in done.stdout + done.stderr
+    rows = [orjson.loads(line) for line in ScorePaths(out).scores.read_bytes().splitlines()]
+    assert {row["key"]: row["status"] for row in rows} == {**dict.fromkeys(KEYS, OK), "social": ERROR}
+    assert "bad_input" in next(row["response"] for row in rows if row["key"] == "social")
