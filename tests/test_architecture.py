@@ -56,6 +56,7 @@ def inside(package: str, *rooms: str) -> tuple[str, ...]:
         ("score/rubric/", inside("score", "qwen3vl", "replies", "judge", "stage", "worker", "items")),
         ("score/replies/", inside("score", "qwen3vl", "rubric", "judge", "stage", "worker", "items")),
         ("score/qwen3vl/", inside("score", "rubric", "stage", "worker", "items", "votes")),
+        ("score/served/", (*inside("score", "qwen3vl", "worker", "judges"), *MODELS)),
         ("score/judge.py", inside("score", "qwen3vl", "rubric", "judges", "stage", "worker")),
         ("fleet/stage.py", inside("fleet", "attempts", "launch", "panel", "status")),
         (

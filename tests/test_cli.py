@@ -28,7 +28,9 @@ COMMANDS = {
     "edit": "benchmark --model --out --seed --steps --cfg --negative-prompt --size --dtype --category --limit --shard-size "
     + RUN,
     "score": "edits --model --replies --reread --out --rubric --readout --forced --votes --temperature --seed --batch-size "
-    "--batch-tokens --audit --language --max-pixels --max-new-tokens --max-text --dtype --anchors --retry " + RUN,
+    "--batch-tokens --audit --language --max-pixels --max-new-tokens --max-text --dtype "
+    "--endpoint --concurrency --image-format --prefill --request --request-timeout --patience --price-in --price-out "
+    "--anchors --retry " + RUN,
     "import-scores": "table --out --rubric --model --judge --benchmark --edits --map --where --max-failures --fresh",
     "report": "scores --out --name --baseline --ratings --reference --force --resamples --seed --figures --latex "
     "--html --pictures --full-pictures --edits",
