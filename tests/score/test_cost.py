@@ -30,9 +30,9 @@ def test_bytes_grow_with_the_replies(make_edits: Callable[..., Path]) -> None:
 def test_tokens_are_those_of_all_questions_and_the_longest_replies(make_edits: Callable[..., Path]) -> None:
     five = rubric.load("five")
     items = JudgedItems.of(Edits.open(make_edits(failed=("causal",))).entries, (), five)
-    read, written = cost.token_count(items, five, ScoreSettings(max_new_tokens=100))
-    twice = cost.token_count(items, five, ScoreSettings(max_new_tokens=100, votes=2))
+    read, written = cost.token_count(items, five, ScoreSettings(max_new_tokens=100, dtype="float32"))
+    twice = cost.token_count(items, five, ScoreSettings(max_new_tokens=100, dtype="float32", votes=2, temperature=0.7))
     assert (written, twice) == (400, (2 * read, 800))
     pictures = 4 * 2 * 64  # 65,536 pixels, the least that a judge is shown, are 64 tokens
     assert read > pictures
-    assert cost.token_count(items, five, ScoreSettings(readout=EXPECTED))[1] == 8
+    assert cost.token_count(items, five, ScoreSettings(readout=EXPECTED, dtype="float32"))[1] == 8

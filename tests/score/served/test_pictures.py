@@ -5,7 +5,7 @@ import io
 
 import pytest
 from PIL import Image
-from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
 from editbench.score.served.pictures import data_url, fitted_size
 
