@@ -3,7 +3,7 @@
 # A stage that ends with status 3 (too many failures) has written its marker; without this the next make would go on past it.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench soak report check-judge clean chromium
+.PHONY: help demo test test-served lint bench soak report check-judge clean chromium
 
 PYTHON ?= python3
 VENV := .venv
@@ -39,7 +39,7 @@ check-judge: ## how far a judge agrees with the truth of the small world: JUDGE=
 	$(if $(JUDGE),,$(error make check-judge needs JUDGE=..., for example JUDGE=Qwen/Qwen3-VL-30B-A3B-Instruct))
 	@$(EDITBENCH) world accuracy $(^D)
 
-ifneq ($(filter-out demo test lint bench soak clean help chromium,$(or $(MAKECMDGOALS),help)),)
+ifneq ($(filter-out demo test test-served lint bench soak clean help chromium,$(or $(MAKECMDGOALS),help)),)
 
 # What is given is taken to the letter, and refused before anything runs where make or the shell would take it for something else.
 # Names and paths: make splits them at blanks. Flags: words as one types them behind a command, in quotes where that takes some.
@@ -161,6 +161,11 @@ $(DEMO)/truth/report.json: $(DEMO)/mixed/scores/manifest.json
 
 test: $(VENV)/dev chromium ## set up and run the tests
 	$(BIN)/pytest -n 3 --dist worksteal
+
+SERVED ?= shards/llama
+test-served: $(VENV)/dev ## build llama-server once, and compare it with the in-process judge
+	tests/served/build.sh $(SERVED) $(BIN)/python
+	$(BIN)/python tests/served/compare.py $(SERVED)
 
 # The report's page is tested in a real browser; where there is none and none can be installed, those tests are skipped and say so.
 chromium:

@@ -47,7 +47,7 @@ def judged(make_edits: Callable[..., Path], tmp_path: Path, short: str) -> Calla
         edits = tmp_path / "edits"
         if not edits.exists():
             make_edits()
-        options = ServedOptions(endpoint=tuple(server.url for server in servers), **{"concurrency": 4, **served})
+        options = ServedOptions(**{"endpoint": tuple(server.url for server in servers), "concurrency": 4, **served})
         out = tmp_path / "scores"
         chosen = ScoreSettings(**(settings or {}))
         stage.score(edits, MODEL, short, out, chosen, RunOptions(**(run or {})), options, retry)

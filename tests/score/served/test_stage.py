@@ -288,6 +288,20 @@ def test_the_key_is_sent_and_kept_nowhere(
     assert kept == []
 
 
+def test_a_hosted_service_needs_a_key_and_gets_no_beginning_of_an_answer(
+    serve: Serve, judged: Judged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(lambda *_: Reply("I like it."), engine="system")
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    with pytest.raises(UserError, match="needs a key"):
+        judged(endpoint=("openai",))
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    assert {row.status for row in judged(endpoint=("openai",)).values()} == {UNPARSED}
+    request = server.requests[0]
+    assert (request["max_completion_tokens"], "max_tokens" in request, len(request["messages"])) == (256, False, 1)
+    assert len(server.requests) == 5  # no forced readout either
+
+
 def test_a_request_takes_what_the_user_adds(serve: Serve, judged: Judged, tmp_path: Path) -> None:
     server = serve()
     judged(server, request=("top_p=0.5", "temperature=null", 'stop=["x"]'), image_format="jpeg:80")
