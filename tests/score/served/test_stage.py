@@ -419,3 +419,22 @@ def test_a_picture_that_can_not_be_read_fails_its_sample_without_torch(
     rows = [orjson.loads(line) for line in ScorePaths(out).scores.read_bytes().splitlines()]
     assert {row["key"]: row["status"] for row in rows} == {**dict.fromkeys(KEYS, OK), "social": ERROR}
     assert "bad_input" in next(row["response"] for row in rows if row["key"] == "social")
+
+
+def test_refused_rows_are_asked_again_when_asked_for(serve: Serve, judged: Judged) -> None:
+    server = serve(lambda request, before: Reply(refusal="no") if asked_about(request) == "social" and not before else Reply())
+    assert judged(server)["social"].status == REFUSED
+    assert judged(server, retry=("refused",))["social"].score == 7.0
+    assert server.keys == {**dict.fromkeys(KEYS, 1), "social": 2}
+
+
+@pytest.mark.parametrize("repeated", ["", '{"reason": "'])
+def test_a_reply_goes_on_from_the_beginning_that_the_rubric_gives(
+    repeated: str, serve: Serve, judged: Judged, short_rubric: str, tmp_path: Path
+) -> None:
+    given = short_rubric.replace('[answer_prefix]\ngenerate = ""', '[answer_prefix]\ngenerate = \'{"reason": "\'')
+    (tmp_path / "short.toml").write_text(given)
+    server = serve(lambda *_: Reply(f'{repeated}so", "score": 4}}'))
+    row = judged(server)["social"]
+    assert (row.response, row.score) == ('{"reason": "so", "score": 4}', 4.0)
+    assert server.requests[0]["messages"][-1] == {"role": "assistant", "content": '{"reason": "'}
