@@ -22,10 +22,9 @@ from editbench.manifests import EditsFacts, ScoreManifest
 from editbench.models import Kind, Model
 from editbench.paths import ScorePaths
 from editbench.records import ERROR, GENERATE, OUT_OF_RANGE, REFUSED, UNPARSED, Status
-from editbench.score import batching, cost, rubric
+from editbench.score import adapters, batching, checkpoint, cost, rubric
 from editbench.score.chunks import Chunks
 from editbench.score.items import JudgedItem, JudgedItems
-from editbench.score.judge import DOWNLOAD, check_local
 from editbench.score.rubric import Rubric
 from editbench.score.settings import ScoreSettings
 
@@ -43,10 +42,11 @@ def score(
     options: RunOptions,
     retry: Collection[str] = (),
     anchors: Path | None = None,
+    adapter: Path | None = None,
 ) -> None:
     """Judge every edit that has no row in `out` yet; when all have one, those again whose status is in `retry`.
 
-    `anchors`: another finished folder of edits, judged along.
+    `anchors`: another finished folder of edits, judged along. `adapter`: a PEFT adapter of the judge.
 
     Raises:
         UserError: bad input or settings, or a folder of another run; before any weights load.
@@ -56,7 +56,7 @@ def score(
     again = [status for status in RETRIED if status in retry]
     if unknown := [status for status in retry if status not in again]:
         raise UserError(f"--retry {unknown[0]} is no status to ask again for", f"Choose among {', '.join(RETRIED)}.")
-    planned = ScoreStage.plan(edits, model, rubric_name, out, settings, options, anchors, again)
+    planned = ScoreStage.plan(edits, model, rubric_name, out, settings, options, anchors, again, adapter)
     if retry and planned.model.kind != Kind.CLASS:
         console.warn("the judge answers as it did, draws included: --retry changes nothing, unless a version or device did")
     stage.run(planned)
@@ -87,13 +87,14 @@ class ScoreStage(FleetStage[ScoreManifest]):
         options: RunOptions,
         anchors: Path | None = None,
         retry: Collection[Status] = (),
+        adapter: Path | None = None,
     ) -> ScoreStage:
         """Check the input and settle the settings. Raises UserError."""
         options.check()
         opened, others = Edits.open(edits), Edits.open(anchors) if anchors else None
         chosen = checked_rubric(rubric_name, settings, opened, others)
         settings.check()
-        model = _judge(name, options)
+        model = _judge(name, settings, options, adapter)
         ranks = devices.choose(options.rank_count, options.device_indices)
         settings = replace(settings, dtype=ranks.dtype(settings.dtype))
         return cls(
@@ -229,13 +230,29 @@ class ScoreStage(FleetStage[ScoreManifest]):
         return {name: os.path.relpath(folder, self.paths.root.resolve()) for name, folder in folders.items()}
 
 
-def _judge(name: str, options: RunOptions) -> Model:
-    model = models.resolve(name)
-    if not options.dry_run:
-        model = models.fetch(model, DOWNLOAD)
+def _judge(name: str, settings: ScoreSettings, options: RunOptions, adapter: Path | None = None) -> Model:
+    """The judge, of which all is checked that can be before its weights are downloaded. Raises UserError."""
+    model, budget = models.resolve(name), settings.thinking_budget
+    if adapter is not None:
+        if model.kind == Kind.CLASS:
+            raise UserError(f"--adapter goes with a checkpoint, not with {name}", "Let the class load it.")
+        adapters.check(adapter)
+    if model.kind == Kind.HUB and not options.dry_run:
+        checkpoint.check_config(Path(models.fetch(model, checkpoint.CONFIGS).location), budget)
+        model = models.fetch(model, checkpoint.DOWNLOAD)
     if model.kind != Kind.CLASS and Path(model.location).is_dir():
-        check_local(Path(model.location))
-    return model
+        checkpoint.check_local(Path(model.location), budget)
+    return model if adapter is None else _adapted(model, adapter)
+
+
+def _adapted(model: Model, adapter: Path) -> Model:
+    """The model with an adapter, by name and digest."""
+    name = adapter.resolve().name
+    described = {"name": name, "digest": models.digest(adapter)}
+    both = f"{model.name} + {name}"
+    return replace(
+        model, name=both, adapter=str(adapter.resolve()), identity={**model.identity, "name": both, "adapter": described}
+    )
 
 
 def _facts(edits: Edits) -> EditsFacts:
