@@ -49,8 +49,8 @@ def check_local(folder: Path, thinking_budget: int | None = None) -> None:
     """Make sure that a judge's checkpoint is whole, and one that can judge; a few small files are read.
 
     Raises:
-        UserError: as `check_config`; weights, tokenizer, image settings or chat template missing; a budget for thoughts where the
-            tokenizer has no token that ends them.
+        UserError: as `check_config`; weights, tokenizer, image settings or chat template missing; a budget for thoughts, and a
+            tokenizer without a token that ends them.
     """
     check_config(folder, thinking_budget)
     paths = CheckpointPaths(folder)

@@ -63,7 +63,7 @@ class Reply:
     error: str = ""
     """Why this one question could not be answered, though others could; then there is nothing to read."""
     thought: str = ""
-    """What the judge thought before, tags included, where thoughts are kept. It stands before the text in a row, and is not read."""
+    """What the judge thought before, tags included, where thoughts are kept. A row has it before the text; it is not read."""
     cut: bool = False
     """Whether the judge came to no answer; `text` says why. There is nothing to read, and nothing is asked again."""
 

@@ -1,7 +1,8 @@
 """Judges that think before they answer: what is asked of them, and where their thoughts end.
 
 The judge writes a thought between `<think>` and `</think>`, of at most so many tokens; its answer, of either readout, is then
-what comes behind, as if the thought were the end of the question. A thought that does not end has no answer: such a reply is `cut`.
+what comes behind, as if the thought were the end of the question. A thought that does not end has no answer:
+such a reply is `cut`.
 """
 
 from __future__ import annotations

@@ -25,13 +25,12 @@ VISION = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "n
 
 
 def tokenizer(*, split: bool = True, bos: str | None = None, **named: str) -> PreTrainedTokenizerBase:
-    """Single bytes, `named` tokens that a family's processor asks for, and those around thoughts. `split`: "10" too."""
-    merges = [] if split else [("1", "0")]
-    vocabulary = {token: index for index, token in enumerate([*sorted(ByteLevel.alphabet()), *map("".join, merges)])}
+    """Single bytes, `named` tokens that a family's processor asks for, and those around thoughts. Not `split`: one for "10" too."""
+    vocabulary = {token: index for index, token in enumerate(sorted(ByteLevel.alphabet()))}
     special = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "bos_token": bos}
-    made = Qwen2Tokenizer(vocab=vocabulary, merges=merges, extra_special_tokens=named, **special)
+    made = Qwen2Tokenizer(vocab=vocabulary, merges=[], extra_special_tokens=named, **special)
     made.add_tokens([*tiny.SPECIAL, *named.values()], special_tokens=True)
-    made.add_tokens(["<think>", "</think>"])
+    made.add_tokens(["<think>", "</think>", *([] if split else ["10"])])
     return made
 
 
@@ -51,6 +50,9 @@ def write(
 ) -> Path:
     """As such a checkpoint is published: settings of pictures, tokenizer and chat template in files of their own."""
     paths = CheckpointPaths(folder)
+    for weights in model.parameters():
+        if weights.ndim > 1:  # the libraries' own are so small that a picture would hardly matter
+            torch.nn.init.normal_(weights, std=0.1)
     model.eval().save_pretrained(folder)
     of.save_pretrained(folder)
     template = CHAT.replace("IMAGE", image).replace("{{ BOS }}", of.bos_token or "")
