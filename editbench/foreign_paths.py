@@ -38,10 +38,6 @@ class CheckpointPaths:
         return self.root / "tokenizer.model"
 
     @property
-    def added_tokens(self) -> Path:
-        return self.root / "added_tokens.json"
-
-    @property
     def adapter_config(self) -> Path:
         """What makes a folder a PEFT adapter; the names of its files are that library's."""
         return self.root / "adapter_config.json"

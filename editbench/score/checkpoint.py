@@ -16,7 +16,7 @@ FAST = ("qwen3_vl", "qwen3_vl_moe")
 DOWNLOAD = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors")
 """What a judge needs of a hub repository."""
 INSTRUCT = "Give it --thinking-budget 4096, say, or name the Instruct variant of the judge."
-CONFIGS = ("*config.json", "chat_template.*")
+CONFIGS = (f"*{CheckpointPaths(Path()).config.name}", "chat_template.*")
 """What of it `check_config` looks at: a few kilobytes."""
 
 
@@ -25,14 +25,14 @@ def model_type(folder: Path) -> str:
     return str(_json(CheckpointPaths(folder).config).get("model_type", "nameless"))
 
 
-def check_config(folder: Path, thinking_budget: int | None = None) -> None:
+def check_config(folder: Path) -> None:
     """Make sure that a checkpoint is one that can judge, from its settings alone: weights need not be there.
 
     torch is imported for no Qwen3-VL checkpoint.
 
     Raises:
-        UserError: no such folder, no or broken config, an adapter, a model that does not take pictures or that transformers has
-            no code for, or one that thinks before it answers and has no budget for that.
+        UserError: no such folder, no or broken config, an adapter, or a model that does not take pictures or that transformers
+            has no code for.
     """
     paths = CheckpointPaths(folder)
     _need(folder.is_dir(), f"no model folder {folder}", "Name a local folder, or a hub id such as OWNER/NAME.")
@@ -41,18 +41,33 @@ def check_config(folder: Path, thinking_budget: int | None = None) -> None:
     _need(paths.config.is_file(), f"{folder} is not a checkpoint: it has no {paths.config.name}", "Is this the right folder?")
     if model_type(folder) not in FAST:
         _check_family(folder, _json(paths.config))
-    if thinking_budget is None and _opens_thought(paths):
+
+
+def check_thinking(folder: Path, budget: int | None) -> None:
+    """Make sure that a judge which thinks has a budget for that, and that one which has a budget can think.
+
+    Raises:
+        UserError: the chat template begins answers with a thought and `budget` is None; or there is a budget, and a tokenizer
+            without a token that ends thoughts.
+    """
+    paths = CheckpointPaths(folder)
+    if budget is None and _opens_thought(paths):
         raise UserError(f"{folder} is a model that thinks before it answers", INSTRUCT)
+    if budget is not None and paths.tokenizer.is_file():
+        _need(
+            f'"{CLOSE}"'.encode() in files.read(paths.tokenizer),
+            f"--thinking-budget {budget}: {folder} has no token {CLOSE}, which ends a thought",
+            "Leave --thinking-budget out, or name a judge that thinks.",
+        )
 
 
-def check_local(folder: Path, thinking_budget: int | None = None) -> None:
+def check_local(folder: Path) -> None:
     """Make sure that a judge's checkpoint is whole, and one that can judge; a few small files are read.
 
     Raises:
-        UserError: as `check_config`; weights, tokenizer, image settings or chat template missing; a budget for thoughts, and a
-            tokenizer without a token that ends them.
+        UserError: as `check_config`; weights, tokenizer, image settings or chat template missing.
     """
-    check_config(folder, thinking_budget)
+    check_config(folder)
     paths = CheckpointPaths(folder)
     incomplete = "Download or copy the whole checkpoint."
     check_weights(folder)
@@ -61,13 +76,6 @@ def check_local(folder: Path, thinking_budget: int | None = None) -> None:
     images = paths.image_processor.is_file() or paths.processor.is_file()
     _need(images, f"{folder} has no image settings ({paths.image_processor.name})", incomplete)
     _need(bool(_chat_template(paths)), f"{folder} has no chat template ({paths.chat_template.name})", incomplete)
-    if thinking_budget is not None:
-        known = (paths.tokenizer, paths.tokenizer_config, paths.added_tokens)
-        _need(
-            any(f'"{CLOSE}"'.encode() in path.read_bytes() for path in known if path.is_file()),
-            f"--thinking-budget {thinking_budget}: {folder} has no token {CLOSE}, which ends a thought",
-            "Leave --thinking-budget out, or name a judge that thinks.",
-        )
 
 
 def _check_family(folder: Path, config: dict[str, Any]) -> None:

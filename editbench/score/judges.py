@@ -10,6 +10,14 @@ from editbench.score.checkpoint import FAST, model_type
 from editbench.score.judge import Judge, JudgeSettings
 
 
+def path(model: Model) -> str:
+    """Which judge runs it, in words."""
+    if model.kind not in (Kind.FOLDER, Kind.HUB):
+        return str(model.kind)
+    family = model.identity.get("family")
+    return f"{family} through transformers' generate" if family else "the fast path for Qwen3-VL"
+
+
 def load(model: Model, settings: JudgeSettings) -> Judge:
     """The judge, with its weights on the device; a class of the user's is called with `settings`."""
     if model.kind == Kind.CLASS:

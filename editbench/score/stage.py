@@ -22,7 +22,7 @@ from editbench.manifests import EditsFacts, ScoreManifest
 from editbench.models import Kind, Model
 from editbench.paths import ScorePaths
 from editbench.records import ERROR, GENERATE, OUT_OF_RANGE, REFUSED, UNPARSED, Status
-from editbench.score import adapters, batching, checkpoint, cost, rubric
+from editbench.score import adapters, batching, checkpoint, cost, judges, rubric
 from editbench.score.chunks import Chunks
 from editbench.score.items import JudgedItem, JudgedItems
 from editbench.score.rubric import Rubric
@@ -227,7 +227,8 @@ class ScoreStage(FleetStage[ScoreManifest]):
     def environment(self) -> dict[str, Any]:
         inputs = {"edits": self.edits, "anchors": self.anchors}
         folders = {name: edits.root.resolve() for name, edits in inputs.items() if edits and edits.root.is_dir()}
-        return {name: os.path.relpath(folder, self.paths.root.resolve()) for name, folder in folders.items()}
+        found = {name: os.path.relpath(folder, self.paths.root.resolve()) for name, folder in folders.items()}
+        return {**found, "judge": judges.path(self.model)}
 
 
 def _judge(name: str, settings: ScoreSettings, options: RunOptions, adapter: Path | None = None) -> Model:
@@ -237,19 +238,25 @@ def _judge(name: str, settings: ScoreSettings, options: RunOptions, adapter: Pat
         if model.kind == Kind.CLASS:
             raise UserError(f"--adapter goes with a checkpoint, not with {name}", "Let the class load it.")
         adapters.check(adapter)
-    if model.kind == Kind.HUB and not options.dry_run:
-        checkpoint.check_config(Path(models.fetch(model, checkpoint.CONFIGS).location), budget)
+    if model.kind == Kind.CLASS:
+        return model
+    folder = Path(models.fetch(model, checkpoint.CONFIGS).location)
+    checkpoint.check_config(folder)
+    checkpoint.check_thinking(folder, budget)
+    if model.kind == Kind.FOLDER or not options.dry_run:
         model = models.fetch(model, checkpoint.DOWNLOAD)
-    if model.kind != Kind.CLASS and Path(model.location).is_dir():
-        checkpoint.check_local(Path(model.location), budget)
+        checkpoint.check_local(Path(model.location))
+        checkpoint.check_thinking(Path(model.location), budget)
+    if (family := checkpoint.model_type(folder)) not in checkpoint.FAST:
+        model = replace(model, identity={**model.identity, "family": family})
     return model if adapter is None else _adapted(model, adapter)
 
 
 def _adapted(model: Model, adapter: Path) -> Model:
-    """The model with an adapter, by name and digest."""
+    """The model with an adapter, whose digest is in the name too: reports tell judges apart by name and the model's digest."""
     name = adapter.resolve().name
     described = {"name": name, "digest": models.digest(adapter)}
-    both = f"{model.name} + {name}"
+    both = f"{model.name} + {name}@{described['digest'][:12]}"
     return replace(
         model, name=both, adapter=str(adapter.resolve()), identity={**model.identity, "name": both, "adapter": described}
     )

@@ -20,7 +20,7 @@ from torch import Tensor
 from transformers import LogitsProcessor
 
 from editbench.records import EXPECTED
-from editbench.score.checkpoint import check_local
+from editbench.score.checkpoint import check_local, check_thinking
 from editbench.score.criteria import Criterion
 from editbench.score.families import loading, processor
 from editbench.score.families.batch import PromptBatch
@@ -41,7 +41,8 @@ class FamilyJudge(Judge):
 
     def __init__(self, folder: Path, settings: JudgeSettings, adapter: Path | None = None) -> None:
         """Raises UserError for a checkpoint that is not whole, that transformers can't load, or that `settings` do not fit."""
-        check_local(folder, settings.thinking_budget)
+        check_local(folder)
+        check_thinking(folder, settings.thinking_budget)
         self._settings = settings
         self._processor = processor.load(folder)
         # `prepare` runs in other threads, and a tokenizer can't be borrowed by two.

@@ -25,7 +25,7 @@ from transformers import Qwen3VLProcessor
 
 from editbench.processors import load_processor
 from editbench.records import EXPECTED
-from editbench.score.checkpoint import check_local
+from editbench.score.checkpoint import check_local, check_thinking
 from editbench.score.judge import THREADS, Judge, JudgeSettings, Question, Reply
 from editbench.score.qwen3vl import decoding, loading
 from editbench.score.qwen3vl.chat_template import ChatTemplate
@@ -50,7 +50,8 @@ class Qwen3VLJudge(Judge):
 
         Raises UserError for a folder that is not a whole checkpoint, or one that `settings` or the adapter do not fit.
         """
-        check_local(folder, settings.thinking_budget)
+        check_local(folder)
+        check_thinking(folder, settings.thinking_budget)
         self._settings = settings
         areas = {"shortest_edge": settings.min_pixels, "longest_edge": settings.max_pixels}
         self._processor = load_processor(folder, Qwen3VLProcessor, size=areas)

@@ -25,7 +25,7 @@ VISION = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "n
 
 
 def tokenizer(*, split: bool = True, bos: str | None = None, **named: str) -> PreTrainedTokenizerBase:
-    """Single bytes, `named` tokens that a family's processor asks for, and those around thoughts. Not `split`: one for "10" too."""
+    """Single bytes, `named` tokens that a family's processor asks for, and those around thoughts. Not `split`: "10" as well."""
     vocabulary = {token: index for index, token in enumerate(sorted(ByteLevel.alphabet()))}
     special = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "bos_token": bos}
     made = Qwen2Tokenizer(vocab=vocabulary, merges=[], extra_special_tokens=named, **special)
