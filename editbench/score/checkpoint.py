@@ -15,6 +15,7 @@ FAST = ("qwen3_vl", "qwen3_vl_moe")
 """Model types of the judge in `qwen3vl`; all others run through transformers' own `generate` (`families`)."""
 DOWNLOAD = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors")
 """What a judge needs of a hub repository."""
+INCOMPLETE = "Download or copy the whole checkpoint."
 INSTRUCT = "Give it --thinking-budget 4096, say, or name the Instruct variant of the judge."
 CONFIGS = (f"*{CheckpointPaths(Path()).config.name}", "chat_template.*")
 """What of it `check_config` looks at: a few kilobytes."""
@@ -31,8 +32,8 @@ def check_config(folder: Path) -> None:
     torch is imported for no Qwen3-VL checkpoint.
 
     Raises:
-        UserError: no such folder, no or broken config, an adapter, or a model that does not take pictures or that transformers
-            has no code for.
+        UserError: no such folder, no or broken config, an adapter, a model that does not take pictures or that transformers has
+            no code for, or one without a chat template.
     """
     paths = CheckpointPaths(folder)
     _need(folder.is_dir(), f"no model folder {folder}", "Name a local folder, or a hub id such as OWNER/NAME.")
@@ -41,6 +42,7 @@ def check_config(folder: Path) -> None:
     _need(paths.config.is_file(), f"{folder} is not a checkpoint: it has no {paths.config.name}", "Is this the right folder?")
     if model_type(folder) not in FAST:
         _check_family(folder, _json(paths.config))
+    _need(bool(_chat_template(paths)), f"{folder} has no chat template ({paths.chat_template.name})", INCOMPLETE)
 
 
 def check_thinking(folder: Path, budget: int | None) -> None:
@@ -65,21 +67,20 @@ def check_local(folder: Path) -> None:
     """Make sure that a judge's checkpoint is whole, and one that can judge; a few small files are read.
 
     Raises:
-        UserError: as `check_config`; weights, tokenizer, image settings or chat template missing.
+        UserError: as `check_config`; weights, tokenizer or image settings missing.
     """
     check_config(folder)
     paths = CheckpointPaths(folder)
-    incomplete = "Download or copy the whole checkpoint."
     check_weights(folder)
     slow = all(path.is_file() for path in paths.slow_tokenizer) or paths.sentencepiece.is_file()
-    _need(paths.tokenizer.is_file() or slow, f"{folder} has no tokenizer ({paths.tokenizer.name})", incomplete)
+    _need(paths.tokenizer.is_file() or slow, f"{folder} has no tokenizer ({paths.tokenizer.name})", INCOMPLETE)
     images = paths.image_processor.is_file() or paths.processor.is_file()
-    _need(images, f"{folder} has no image settings ({paths.image_processor.name})", incomplete)
-    _need(bool(_chat_template(paths)), f"{folder} has no chat template ({paths.chat_template.name})", incomplete)
+    _need(images, f"{folder} has no image settings ({paths.image_processor.name})", INCOMPLETE)
 
 
 def _check_family(folder: Path, config: dict[str, Any]) -> None:
     """Raises UserError for a model that is not of one of the families that transformers loads as image-text-to-text."""
+    from transformers import CONFIG_MAPPING
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as FAMILIES
 
     named = str(config.get("model_type", "nameless"))
@@ -88,7 +89,7 @@ def _check_family(folder: Path, config: dict[str, Any]) -> None:
     remedy += "or write a Judge and pass package.module:Class."
     _need(named in FAMILIES, f"{folder} is a {named} model{code}, which judges no pictures through transformers", remedy)
     _need(
-        not config.get("is_encoder_decoder"),
+        not getattr(CONFIG_MAPPING[named], "is_encoder_decoder", False),
         f"{folder} is an encoder-decoder model ({named}), which can't go on from the beginning of an answer",
         remedy,
     )

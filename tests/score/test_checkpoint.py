@@ -42,7 +42,7 @@ def described(folder: Path, config: dict[str, Any], template: str = "") -> Check
             {"model_type": "internvl_chat", "auto_map": {"AutoModel": "x.Y"}},
             "its code comes with the checkpoint, and is not run",
         ),
-        ({"model_type": "florence2", "is_encoder_decoder": True}, "is an encoder-decoder model"),
+        ({"model_type": "florence2"}, "is an encoder-decoder model"),
         ({}, "is a nameless model"),
     ],
 )
@@ -61,8 +61,11 @@ def test_an_adapter_as_a_model_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("family", ["qwen3_vl", "internvl", "gemma3", "glm4v", "llava", "qwen2_5_vl"])
 def test_families_that_transformers_loads_pass(tmp_path: Path, family: str) -> None:
-    described(tmp_path, {"model_type": family})
+    paths = described(tmp_path, {"model_type": family}, SWITCHED)
     check_config(tmp_path)
+    paths.chat_template.unlink()
+    with pytest.raises(UserError, match="has no chat template"):
+        check_config(tmp_path)
 
 
 def test_a_judge_that_always_thinks_needs_a_budget_and_one_that_cannot_takes_none(tmp_path: Path) -> None:

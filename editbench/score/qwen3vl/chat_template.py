@@ -65,7 +65,7 @@ def _control_tokens(processor: ProcessorMixin) -> set[str]:
     special = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special and str(token).strip()}
     added = {token for token in tokenizer.get_added_vocab() if re.fullmatch(r"<.+>|\[.+\]", token, re.DOTALL)}
     placeholders = {getattr(processor, f"{name}_token", None) for name in ("image", "video", "audio", "boi")}
-    return {*special, *added, *(token for token in placeholders if token)}
+    return {*special, *added, *(str(token) for token in placeholders if token)}
 
 
 def _defuse(match: re.Match[str]) -> str:
