@@ -41,12 +41,22 @@ def check(folder: Path) -> None:
 def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
     """The model with the adapter's updates in its weights.
 
-    Raises UserError for an adapter of another model: one that does not fit would change nothing, and say nothing.
+    Raises UserError for an adapter of another model, or one with more than updates of weights, such as a reward head: what does
+    not fit would be left out, and nobody told.
     """
     import warnings
 
-    from peft import PeftModel
+    from peft import PeftConfig, PeftModel
+    from peft.mapping import PEFT_TYPE_TO_PREFIX_MAPPING
+    from safetensors import safe_open
 
+    config = PeftConfig.from_pretrained(folder)
+    modules = {name.rpartition(".")[2] for name, _ in model.named_modules()} & {*(config.modules_to_save or ())}
+    known = (PEFT_TYPE_TO_PREFIX_MAPPING[config.peft_type], *modules)
+    with safe_open(CheckpointPaths(folder).adapter_weights, "pt") as weights:
+        further = [name for name in weights.keys() if not any(part in name for part in known)]  # noqa: SIM118 - no mapping
+    if further:
+        raise UserError(f"the adapter {folder} holds {further[0]}, which is no part of the model", "Write a Judge for it.")
     remedy = "Is it an adapter of this model, and saved for this version of transformers?"
     try:
         with warnings.catch_warnings():

@@ -12,10 +12,12 @@ import peft
 import pytest
 import torch
 from processes import Command
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForImageTextToText
 
 from editbench.errors import UserError
 from editbench.fleet.run_options import RunOptions
+from editbench.foreign_paths import CheckpointPaths
 from editbench.paths import ScorePaths, TinyPaths
 from editbench.score import adapters, stage
 from editbench.score.settings import ScoreSettings
@@ -113,6 +115,15 @@ def test_an_adapter_of_another_model_is_refused(checkpoints: TinyPaths, tmp_path
     model = AutoModelForImageTextToText.from_pretrained(checkpoints.judge, dtype=torch.float32)
     with pytest.raises(UserError, match="does not fit the model"):
         adapters.merged(model, other)
+
+
+def test_an_adapter_with_a_head_of_its_own_is_refused(checkpoints: TinyPaths, tmp_path: Path) -> None:
+    adapter = adapted(checkpoints.judge, tmp_path / "lora")
+    weights = CheckpointPaths(adapter).adapter_weights
+    save_file({**load_file(weights), "base_model.model.reward_head.weight": torch.ones(1, 32)}, weights)
+    model = AutoModelForImageTextToText.from_pretrained(checkpoints.judge, dtype=torch.float32)
+    with pytest.raises(UserError, match="holds base_model.model.reward_head.weight"):
+        adapters.merged(model, adapter)
 
 
 def test_thoughts_stand_in_the_rows_only_where_they_are_kept(work: Any, short_rubric: str, tmp_path: Path) -> None:
