@@ -13,7 +13,7 @@ from editbench.foreign_paths import CheckpointPaths
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-MERGED = ("LORA", "ADALORA", "LOHA", "LOKR", "IA3", "OFT", "BOFT", "VERA", "HRA")
+MERGED = ("LORA", "ADALORA", "LOHA", "LOKR", "IA3", "OFT", "BOFT", "HRA")
 """Types of adapters that change weights, and so can be merged into them."""
 
 

@@ -122,7 +122,7 @@ def test_an_adapter_with_a_head_of_its_own_is_refused(checkpoints: TinyPaths, tm
     weights = CheckpointPaths(adapter).adapter_weights
     save_file({**load_file(weights), "base_model.model.reward_head.weight": torch.ones(1, 32)}, weights)
     model = AutoModelForImageTextToText.from_pretrained(checkpoints.judge, dtype=torch.float32)
-    with pytest.raises(UserError, match="holds base_model.model.reward_head.weight"):
+    with pytest.raises(UserError, match="reward_head"):
         adapters.merged(model, adapter)
 
 
