@@ -21,7 +21,7 @@ def check(folder: Path) -> None:
     """Look at an adapter without loading it.
 
     Raises:
-        UserError: no such folder, no or broken settings, a type that has no weights to merge, no weights, or no peft.
+        UserError: no such folder, no or broken settings, a type that has no weights to merge, no or broken weights, or no peft.
     """
     paths = CheckpointPaths(folder)
     if not folder.is_dir():
@@ -36,6 +36,13 @@ def check(folder: Path) -> None:
         raise UserError(f"{folder} has no weights ({paths.adapter_weights.name})", remedy)
     if importlib.util.find_spec("peft") is None:
         raise UserError("--adapter needs the package peft", "pip install 'editbench[adapter]'")
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(paths.adapter_weights, "np"):
+            pass
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{paths.adapter_weights} can't be read: {error}", remedy) from None
 
 
 def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:

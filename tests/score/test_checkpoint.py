@@ -137,5 +137,9 @@ def test_an_adapter_that_cannot_be_merged_is_refused(tmp_path: Path, config: dic
         CheckpointPaths(tmp_path).adapter_config.write_bytes(orjson.dumps(config))
     with pytest.raises(UserError, match=message):
         adapters.check(tmp_path)
+    CheckpointPaths(tmp_path).adapter_weights.write_bytes(b"not weights")
+    if config == {"peft_type": "LORA"}:
+        with pytest.raises(UserError, match="can't be read"):
+            adapters.check(tmp_path)
     with pytest.raises(UserError, match="no adapter folder"):
         adapters.check(tmp_path / "missing")
