@@ -206,6 +206,9 @@ def score(
     reread: Annotated[
         Path | None, FolderOption(metavar="SCORES", help="In its place: the replies that an earlier run kept.")
     ] = None,
+    adapter: Annotated[
+        Path | None, PathOption(metavar="DIR", help="A PEFT adapter (LoRA ...) of the judge's checkpoint.")
+    ] = None,
     out: Annotated[Path, FolderOption(help="Folder for the scores.")],
     rubric: Annotated[
         str | None,
@@ -224,6 +227,8 @@ def score(
     """Judge every edit, data-parallel, in batches. Killed and run again, it goes on where it stopped."""
     if sum(each is not None for each in (model, replies, reread)) != 1:
         raise UserError("one of --model, --replies and --reread says who judges", "Give one of them.")
+    if adapter is not None and (model is None or served.endpoint):
+        raise UserError("--adapter goes with --model", "Name the checkpoint that it is an adapter of.")
     if served != ServedOptions() and not (model and served.endpoint):
         raise UserError("options of a served judge go with --model and --endpoint", "Give both, or leave those options out.")
     if model is not None and served.endpoint:
@@ -233,7 +238,7 @@ def score(
     elif model is not None:
         from editbench.score import stage
 
-        stage.score(edits, model, rubric, out, settings, run, retry or (), anchors)
+        stage.score(edits, model, rubric, out, settings, run, retry or (), anchors, adapter)
     elif replies is not None:
         from editbench.score import recorded
 

@@ -33,6 +33,20 @@ class CheckpointPaths:
         return self.root / "vocab.json", self.root / "merges.txt"
 
     @property
+    def sentencepiece(self) -> Path:
+        """Likewise, for families of SentencePiece tokenizers."""
+        return self.root / "tokenizer.model"
+
+    @property
+    def adapter_config(self) -> Path:
+        """What makes a folder a PEFT adapter; the names of its files are that library's."""
+        return self.root / "adapter_config.json"
+
+    @property
+    def adapter_weights(self) -> Path:
+        return self.root / "adapter_model.safetensors"
+
+    @property
     def tokenizer_config(self) -> Path:
         return self.root / "tokenizer_config.json"
 

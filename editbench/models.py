@@ -55,6 +55,8 @@ class Model:
     name: str
     location: str
     identity: dict[str, Any]
+    adapter: str = ""
+    """Folder of a PEFT adapter of a judge."""
 
 
 def resolve(name: str, *, controls: Collection[str] = ()) -> Model:

@@ -68,10 +68,11 @@ def load_processor(
     if "size" in image_options:  # Older checkpoints have these beside the size, and they would win.
         image_options |= {"min_pixels": None, "max_pixels": None}
     images = Qwen2VLImageProcessorPil.from_pretrained(folder, local_files_only=True, **image_options)
-    return still_images_only(base)(images, tokenizer, chat_template=_chat_template(CheckpointPaths(folder), tokenizer))
+    return still_images_only(base)(images, tokenizer, chat_template=chat_template(CheckpointPaths(folder), tokenizer))
 
 
-def _chat_template(paths: CheckpointPaths, tokenizer: PreTrainedTokenizerBase) -> str | None:
+def chat_template(paths: CheckpointPaths, tokenizer: PreTrainedTokenizerBase) -> str | None:
+    """That of chat_template.jinja, else chat_template.json, else the tokenizer's, else None."""
     if paths.chat_template.is_file():
         return paths.chat_template.read_text(encoding="utf-8")
     if paths.chat_template_json.is_file():

@@ -43,8 +43,8 @@ from editbench.report.render import terminal
 from editbench.report.render.html.thumbnails import encode
 from editbench.report.stage import report
 from editbench.score import rubric
+from editbench.score.checkpoint import check_local
 from editbench.score.chunks import Chunks, RowFile
-from editbench.score.judge import check_local
 from editbench.verify import stage as verifying
 
 KEYS = ("physical", "environmental", "social", "causal", "referential")

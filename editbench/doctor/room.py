@@ -21,7 +21,7 @@ from editbench.edit.settings import EditSettings
 from editbench.errors import UserError
 from editbench.foreign_paths import PipelinePaths
 from editbench.models import Kind, Model
-from editbench.score.judge import DOWNLOAD, check_local
+from editbench.score.checkpoint import DOWNLOAD, check_local
 
 
 class Weights(NamedTuple):

@@ -42,5 +42,6 @@ def _row_bytes(item: JudgedItem, asks: list[Ask], settings: ScoreSettings) -> in
     common = {name: getattr(item.sample, name) for name in ("key", "id", "category", "language", "group")}
     criteria = {criterion.name: float(criterion.highest) for ask in asks for criterion in ask.criteria}
     row = Judgement(**common, status=OK, score=0.0, criteria=criteria, audit=item.audit)
-    replies = settings.votes * len(asks) * settings.max_new_tokens * BYTES if settings.readout == GENERATE else 0
-    return len(row.to_json()) + 1 + replies
+    written = settings.max_new_tokens if settings.readout == GENERATE else 0
+    thoughts = settings.thinking_budget or 0 if settings.keep_thoughts else 0
+    return len(row.to_json()) + 1 + settings.votes * len(asks) * (written + thoughts) * BYTES

@@ -13,15 +13,11 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from editbench import files
 from editbench.errors import UserError
-from editbench.foreign_paths import CheckpointPaths
-from editbench.models import check_weights
 from editbench.records import GENERATE, READOUTS, Readout
 from editbench.score.criteria import Criterion
 
@@ -30,9 +26,6 @@ THREADS = min(4, os.cpu_count() or 1)
 interpreter meanwhile. On two busy cores, 8 pairs of 1280 x 1024 took 1.09 s with one thread and 0.70 s with two."""
 
 DTYPES = ("bfloat16", "float16", "float32")
-MODEL_TYPES = ("qwen3_vl", "qwen3_vl_moe")
-DOWNLOAD = ("*.json", "*.jinja", "*.txt", "*.safetensors")
-"""What a judge needs of a hub repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +62,10 @@ class Reply:
     In readout `generate` those where the judge wrote its answer; a criterion is missing where that step is not known."""
     error: str = ""
     """Why this one question could not be answered, though others could; then there is nothing to read."""
+    thought: str = ""
+    """What the judge thought before, tags included, where thoughts are kept. A row has it before the text; it is not read."""
+    cut: bool = False
+    """Whether the judge came to no answer; `text` says why. There is nothing to read, and nothing is asked again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +83,16 @@ class JudgeSettings:
     min_pixels: int = 65_536
     temperature: float = 0.0
     """0: the most likely token each time; above: tokens are drawn, with their logits divided by it."""
+    thinking_budget: int | None = None
+    """Tokens that a judge may think before it answers; None: it answers at once."""
+    keep_thoughts: bool = False
+    """Whether replies tell the thoughts."""
 
     def __post_init__(self) -> None:
         _need(self.dtype in DTYPES, f"dtype {self.dtype} is unknown", f"Choose one of {', '.join(DTYPES)}.")
         _need(self.readout in READOUTS, f"readout {self.readout} is unknown", f"Choose one of {', '.join(READOUTS)}.")
         _need(self.max_new_tokens > 0, f"max_new_tokens is {self.max_new_tokens}", "Allow at least one token.")
+        _need(self.thinking_budget is None or self.thinking_budget > 0, "no budget for thoughts", "Allow at least one token.")
         _need(
             0 < self.min_pixels <= self.max_pixels,
             f"a picture can't have {self.min_pixels:,} to {self.max_pixels:,} pixels",
@@ -131,39 +133,6 @@ class Judge(ABC):
         return None
 
 
-def check_local(folder: Path) -> None:
-    """Look at a judge's checkpoint without loading it: a few small files are read, and torch is not imported.
-
-    Raises:
-        UserError: no such folder, no or broken config, not a Qwen3-VL model; weights, tokenizer, image settings or chat
-            template missing.
-    """
-    paths = CheckpointPaths(folder)
-    _need(folder.is_dir(), f"no model folder {folder}", "Name a local folder, or a hub id such as OWNER/NAME.")
-    named = paths.config.name
-    _need(paths.config.is_file(), f"{folder} is not a checkpoint: it has no {named}", "Is this the right folder?")
-    model_type = str(_json(paths.config).get("model_type", "nameless"))
-    _need(
-        model_type in MODEL_TYPES,
-        f"{folder} is a {model_type} model; the judge must be one of {', '.join(MODEL_TYPES)}",
-        "Name a Qwen3-VL checkpoint, or write a Judge and pass package.module:Class.",
-    )
-    incomplete = "Download or copy the whole checkpoint."
-    check_weights(folder)
-    tokenizer = paths.tokenizer.is_file() or all(path.is_file() for path in paths.slow_tokenizer)
-    _need(tokenizer, f"{folder} has no tokenizer ({paths.tokenizer.name})", incomplete)
-    images = paths.image_processor.is_file() or paths.processor.is_file()
-    _need(images, f"{folder} has no image settings ({paths.image_processor.name})", incomplete)
-    template = paths.chat_template.is_file() or paths.chat_template_json.is_file()
-    template = template or (paths.tokenizer_config.is_file() and bool(_json(paths.tokenizer_config).get("chat_template")))
-    _need(template, f"{folder} has no chat template ({paths.chat_template.name})", incomplete)
-
-
 def _need(fact: bool, message: str, remedy: str) -> None:
     if not fact:
         raise UserError(message, remedy)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    remedy = "Download the checkpoint again."
-    return files.parse(files.read(path, remedy), str(path), remedy)

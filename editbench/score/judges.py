@@ -1,4 +1,4 @@
-"""The judge that `--model` names: Qwen3-VL from a folder, or a class of the user's."""
+"""The judge that `--model` names: a checkpoint in a folder, or a class of the user's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ import importlib
 from pathlib import Path
 
 from editbench.models import Kind, Model
+from editbench.score.checkpoint import FAST, model_type
 from editbench.score.judge import Judge, JudgeSettings
+
+
+def path(model: Model) -> str:
+    """Which judge runs it, in words."""
+    if model.kind not in (Kind.FOLDER, Kind.HUB):
+        return str(model.kind)
+    family = model.identity.get("family")
+    return f"{family} through transformers' generate" if family else "the fast path for Qwen3-VL"
 
 
 def load(model: Model, settings: JudgeSettings) -> Judge:
@@ -14,6 +23,11 @@ def load(model: Model, settings: JudgeSettings) -> Judge:
     if model.kind == Kind.CLASS:
         module, _, name = model.location.partition(":")
         return getattr(importlib.import_module(module), name)(settings)
-    from editbench.score.qwen3vl.judge import Qwen3VLJudge
+    folder, adapter = Path(model.location), Path(model.adapter) if model.adapter else None
+    if model_type(folder) in FAST:
+        from editbench.score.qwen3vl.judge import Qwen3VLJudge
 
-    return Qwen3VLJudge(Path(model.location), settings)
+        return Qwen3VLJudge(folder, settings, adapter)
+    from editbench.score.families.judge import FamilyJudge
+
+    return FamilyJudge(folder, settings, adapter)

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from editbench.errors import UserError
 from editbench.score.criteria import Criterion
 
 if TYPE_CHECKING:
@@ -36,11 +37,23 @@ class ScoreTokens:
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase) -> ScoreTokens | None:
         """None when the tokenizer does not split numbers into single digits."""
-        digits = [tokenizer.encode(str(digit), add_special_tokens=False) for digit in range(10)]
-        ten = tokenizer.encode("10", add_special_tokens=False)
+        digits, ten = _encoded(tokenizer, "")
+        if any(len(tokens) != 1 for tokens in digits):
+            # SentencePiece begins a text with a blank of its own (Llama 2, Mistral): here it stands before the sign.
+            digits, ten = _encoded(tokenizer, "=")
         if any(len(tokens) != 1 for tokens in digits) or ten != digits[1] + digits[0]:
             return None
         return cls(tuple(tokens[0] for tokens in digits))
+
+    @classmethod
+    def needed(cls, known: ScoreTokens | None) -> ScoreTokens:
+        """What is known. Raises UserError where that is None."""
+        if known is None:
+            raise UserError(
+                "this judge's tokenizer does not split numbers into digits, so scores can't be read from its distribution",
+                "Use readout generate, or another judge.",
+            )
+        return known
 
     @property
     def one(self) -> int:
@@ -50,6 +63,13 @@ class ScoreTokens:
     def probabilities(self, logits: Tensor) -> Tensor:
         """Probabilities of the digits out of the whole vocabulary: (..., vocabulary) to (..., 10), softmax in float32."""
         return logits.float().softmax(-1)[..., list(self.digits)]
+
+
+def _encoded(tokenizer: PreTrainedTokenizerBase, sign: str) -> tuple[list[list[int]], list[int]]:
+    """The token ids of 0..9, and of 10, each behind a sign that is left out."""
+    before = len(tokenizer.encode(sign, add_special_tokens=False))
+    *digits, ten = (tokenizer.encode(f"{sign}{number}", add_special_tokens=False)[before:] for number in range(11))
+    return digits, ten
 
 
 def reaches_ten(criterion: Criterion) -> bool:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 DEFAULT_BATCH = 8
 MAX_TEXT = 4_000
+LATER = ("thinking_budget", "keep_thoughts")
+"""Settings that identities of earlier versions do not have."""
 
 ReadoutOption = Annotated[
     Readout, Option(metavar="generate|expected", parser=str, help="Read a written score, or its distribution.")
@@ -63,6 +65,10 @@ class ScoreSettings:
     """None: each sample's own, where the rubric has it."""
     max_pixels: Annotated[int, Option(help="Largest area of a picture the judge sees.")] = 1_048_576
     max_new_tokens: Annotated[int, Option(min=1, help="Longest reply, in tokens.")] = 256
+    thinking_budget: Annotated[
+        int | None, Option(min=1, metavar="N", help="Let the judge think first, for at most N tokens; then it answers.")
+    ] = None
+    keep_thoughts: Annotated[bool, Option("--keep-thoughts", help="Keep the thoughts in the rows' responses.")] = False
     max_text: MaxText = MAX_TEXT
     """All samples of a batch are padded to the length of the longest, and pay for it."""
     dtype: Annotated[str, Option(metavar="DTYPE", help="auto, bfloat16, float16 or float32.")] = "auto"
@@ -73,13 +79,14 @@ class ScoreSettings:
             object.__setattr__(self, "batch_size", DEFAULT_BATCH)
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """By name; those of `LATER` only where they are used, so that folders of earlier versions are gone on with."""
+        return {name: value for name, value in asdict(self).items() if name not in LATER or value}
 
     def for_judge(self, device: str) -> JudgeSettings:
         """Raises UserError for what no judge can work with."""
         from editbench.score.judge import JudgeSettings
 
-        names = ("dtype", "readout", "max_new_tokens", "max_pixels", "temperature")
+        names = ("dtype", "readout", "max_new_tokens", "max_pixels", "temperature", "thinking_budget", "keep_thoughts")
         return JudgeSettings(device=device, **{name: getattr(self, name) for name in names})
 
     def check(self) -> None:
@@ -87,6 +94,8 @@ class ScoreSettings:
         replace(self, dtype="float32").for_judge("cpu")
         if self.batch_size is not None and self.batch_tokens is not None:
             raise UserError("--batch-size and --batch-tokens are two ways to say one thing", "Give one of them.")
+        if self.keep_thoughts and self.thinking_budget is None:
+            raise UserError("--keep-thoughts without thoughts", "Give --thinking-budget 4096, say.")
         if not 0 <= self.audit <= 100:
             raise UserError(f"--audit {self.audit:g}% is no share of the samples", "Give 0% to 100%.")
         if self.votes > 1 and not self.temperature:

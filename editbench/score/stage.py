@@ -22,10 +22,9 @@ from editbench.manifests import EditsFacts, ScoreManifest
 from editbench.models import Kind, Model
 from editbench.paths import ScorePaths
 from editbench.records import ERROR, GENERATE, OUT_OF_RANGE, REFUSED, UNPARSED, Status
-from editbench.score import batching, cost, rubric
+from editbench.score import adapters, batching, checkpoint, cost, judges, rubric
 from editbench.score.chunks import Chunks
 from editbench.score.items import JudgedItem, JudgedItems
-from editbench.score.judge import DOWNLOAD, check_local
 from editbench.score.rubric import Rubric
 from editbench.score.settings import ScoreSettings
 
@@ -43,17 +42,18 @@ def score(
     options: RunOptions,
     retry: Collection[str] = (),
     anchors: Path | None = None,
+    adapter: Path | None = None,
 ) -> None:
     """Judge every edit that has no row in `out` yet; when all have one, those again whose status is in `retry`.
 
-    `anchors`: another finished folder of edits, judged along.
+    `anchors`: another finished folder of edits, judged along. `adapter`: a PEFT adapter of the judge.
 
     Raises:
         UserError: bad input or settings, or a folder of another run; before any weights load.
         Incomplete: more samples ended in `error` than `options.max_failures` allows.
         Interrupted, StageError: see `fleet.launch.run`.
     """
-    planned = ScoreStage.plan(edits, model, rubric_name, out, settings, options, anchors, checked_retry(retry))
+    planned = ScoreStage.plan(edits, model, rubric_name, out, settings, options, anchors, checked_retry(retry), adapter)
     if retry and planned.model.kind != Kind.CLASS:
         console.warn("the judge answers as it did, draws included: --retry changes nothing, unless a version or device did")
     stage.run(planned)
@@ -92,13 +92,14 @@ class ScoreStage(FleetStage[ScoreManifest]):
         options: RunOptions,
         anchors: Path | None = None,
         retry: Collection[Status] = (),
+        adapter: Path | None = None,
     ) -> ScoreStage:
         """Check the input and settle the settings. Raises UserError."""
         options.check()
         opened, others = Edits.open(edits), Edits.open(anchors) if anchors else None
         chosen = checked_rubric(rubric_name, settings, opened, others)
         settings.check()
-        model = _judge(name, options)
+        model = _judge(name, settings, options, adapter)
         ranks = devices.choose(options.rank_count, options.device_indices)
         settings = replace(settings, dtype=ranks.dtype(settings.dtype))
         return cls(
@@ -231,16 +232,39 @@ class ScoreStage(FleetStage[ScoreManifest]):
     def environment(self) -> dict[str, Any]:
         inputs = {"edits": self.edits, "anchors": self.anchors}
         folders = {name: edits.root.resolve() for name, edits in inputs.items() if edits and edits.root.is_dir()}
-        return {name: os.path.relpath(folder, self.paths.root.resolve()) for name, folder in folders.items()}
+        found = {name: os.path.relpath(folder, self.paths.root.resolve()) for name, folder in folders.items()}
+        return {**found, "judge": judges.path(self.model)}
 
 
-def _judge(name: str, options: RunOptions) -> Model:
-    model = models.resolve(name)
-    if not options.dry_run:
-        model = models.fetch(model, DOWNLOAD)
-    if model.kind != Kind.CLASS and Path(model.location).is_dir():
-        check_local(Path(model.location))
-    return model
+def _judge(name: str, settings: ScoreSettings, options: RunOptions, adapter: Path | None = None) -> Model:
+    """The judge, of which all is checked that can be before its weights are downloaded. Raises UserError."""
+    model, budget = models.resolve(name), settings.thinking_budget
+    if adapter is not None:
+        if model.kind == Kind.CLASS:
+            raise UserError(f"--adapter goes with a checkpoint, not with {name}", "Let the class load it.")
+        adapters.check(adapter)
+    if model.kind == Kind.CLASS:
+        return model
+    folder = Path(models.fetch(model, checkpoint.CONFIGS).location)
+    checkpoint.check_config(folder)
+    checkpoint.check_thinking(folder, budget)
+    if model.kind == Kind.FOLDER or not options.dry_run:
+        model = models.fetch(model, checkpoint.DOWNLOAD)
+        checkpoint.check_local(Path(model.location))
+        checkpoint.check_thinking(Path(model.location), budget)
+    if (family := checkpoint.model_type(folder)) not in checkpoint.FAST:
+        model = replace(model, identity={**model.identity, "family": family})
+    return model if adapter is None else _adapted(model, adapter)
+
+
+def _adapted(model: Model, adapter: Path) -> Model:
+    """The model with an adapter, whose digest is in the name too: reports tell judges apart by name and the model's digest."""
+    name = adapter.resolve().name
+    described = {"name": name, "digest": models.digest(adapter)}
+    both = f"{model.name} + {name}@{described['digest'][:12]}"
+    return replace(
+        model, name=both, adapter=str(adapter.resolve()), identity={**model.identity, "name": both, "adapter": described}
+    )
 
 
 def _facts(edits: Edits) -> EditsFacts:

@@ -51,23 +51,23 @@ class Answer:
 
 def written(question: str, criteria: Sequence[Criterion], answer: Reply) -> Answer:
     """The answer in a reply that was written, readout `generate`."""
-    if answer.error:
-        return unanswered(question, answer.error, answer.text)
+    if answer.error or answer.cut:
+        return _without_answer(question, answer)
     text = writable(answer.text)
     reading = replies.read(text, criteria)
     expected, masses = _distributed(criteria, answer)
     values = reading.criteria or {}, reading.readable, expected
-    return Answer(question, reading.status, *values, masses, text, reading.reason, GENERATE)
+    return Answer(question, reading.status, *values, masses, writable(answer.thought) + text, reading.reason, GENERATE)
 
 
 def distributed(question: str, criteria: Sequence[Criterion], answer: Reply) -> Answer:
     """The answer in a reply that is a distribution, readout `expected`."""
-    if answer.error:
-        return unanswered(question, answer.error, answer.text)
+    if answer.error or answer.cut:
+        return _without_answer(question, answer)
     expected, masses = _distributed(criteria, answer)
     whole = len(expected) == len(criteria)
     values = expected if whole else {}, expected, expected
-    return Answer(question, OK if whole else UNPARSED, *values, masses or (0.0,), "", "", EXPECTED)
+    return Answer(question, OK if whole else UNPARSED, *values, masses or (0.0,), writable(answer.thought), "", EXPECTED)
 
 
 def forced(answer: Answer, criteria: Sequence[Criterion], replies: Sequence[Reply]) -> Answer:
@@ -93,6 +93,13 @@ def unanswered(question: str, why: str, text: str = "") -> Answer:
 def refused(question: str, text: str) -> Answer:
     """The judge, or a filter of its provider, refused to answer, in these words."""
     return Answer(question, REFUSED, {}, {}, {}, (), writable(text), "refused", GENERATE)
+
+
+def _without_answer(question: str, reply: Reply) -> Answer:
+    """What failed, or came to no answer. Of that nothing was read, and so no forced readout follows."""
+    if reply.error:
+        return unanswered(question, reply.error, reply.text)
+    return Answer(question, UNPARSED, {}, {}, {}, (), writable(reply.text), "cut", "")
 
 
 def _distributed(criteria: Sequence[Criterion], answer: Reply) -> tuple[dict[str, float], tuple[float, ...]]:

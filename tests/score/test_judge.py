@@ -12,7 +12,8 @@ import pytest
 from editbench.errors import UserError
 from editbench.foreign_paths import CheckpointPaths
 from editbench.paths import TinyPaths
-from editbench.score.judge import JudgeSettings, check_local
+from editbench.score.checkpoint import check_local
+from editbench.score.judge import JudgeSettings
 
 
 @pytest.fixture
@@ -42,8 +43,8 @@ def test_a_broken_config_is_refused(copy: CheckpointPaths) -> None:
 
 
 def test_another_model_is_refused_by_name(copy: CheckpointPaths) -> None:
-    copy.config.write_bytes(orjson.dumps({"model_type": "llava"}))
-    refused(copy.root, "is a llava model")
+    copy.config.write_bytes(orjson.dumps({"model_type": "llama"}))
+    refused(copy.root, "is a llama model")
 
 
 def test_missing_weights_are_refused(copy: CheckpointPaths) -> None:

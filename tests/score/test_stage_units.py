@@ -162,7 +162,11 @@ def test_a_run_tells_its_ranks_and_its_environment_where_the_input_lies(
     edits = make_edits()
     settings, out = ScoreSettings(batch_tokens=1), edits.parent / "out" / "scores"
     stage = ScoreStage.plan(edits, str(checkpoints.judge), "five", out, settings, RunOptions(), edits)
-    assert stage.environment() == {"edits": "../../edits", "anchors": "../../edits"}
+    assert stage.environment() == {
+        "edits": "../../edits",
+        "anchors": "../../edits",
+        "judge": "the fast path for Qwen3-VL",
+    }
     assert (stage.worker_settings()["starts"], stage.total) == ([[0, 1, 2, 3, 4], [], [0, 1, 2, 3, 4]], 10)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
@@ -21,6 +21,18 @@ UNKNOWN = "unknown"
 MICRO_MEAN, MACRO_MEAN = "micro mean", "macro mean"
 _TECHNICAL = {"batch_size", "batch_tokens", "audit", "readout"}  # no part of what is asked of the judge, or compared by itself
 _UNNAMED = manifests.Named(name=UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NamedJudge(manifests.Named):
+    """`family`: model type of a judge that ran through transformers' own `generate`; None for all others."""
+
+    family: str | None = None
+
+    @property
+    def shown(self) -> Versioned:
+        judge = Versioned.of(self)
+        return replace(judge, name=f"{judge.name} ({self.family} through generate)") if self.family else judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +142,7 @@ class _Identity:
 
     edits: _EditsFacts | None = None
     anchors: _EditsFacts | None = None
-    model: manifests.Named = _UNNAMED
+    model: _NamedJudge = _NamedJudge(name=UNKNOWN)
     rubric: RubricFacts = field(default_factory=RubricFacts)
     settings: dict[str, Any] = field(default_factory=dict)
     digest: str = ""
@@ -140,7 +152,7 @@ class _Identity:
         edits = self.edits or _EditsFacts()
         return Facts(
             editor=Versioned.of(edits.model),
-            judge=Versioned.of(self.model),
+            judge=self.model.shown,
             rubric=self.rubric,
             readout=str(self.settings.get("readout") or UNKNOWN),
             benchmark=Versioned.of(edits.benchmark),

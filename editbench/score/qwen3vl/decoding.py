@@ -15,9 +15,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from editbench.score.judge import Reply
+from editbench.score.replies.positions import answer_offsets
+
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedTokenizerBase
 
+    from editbench.score.judge import Question
     from editbench.score.readout import ScoreTokens
 
 _RESOLUTION = 2**40  # a token less likely than one in so many is never sampled
@@ -88,6 +92,26 @@ def sample(logits: Tensor, temperature: float, uniforms: Sequence[float]) -> Ten
     targets = (shares * cumulative[:, -1]).long()
     # Where logits are not numbers, the index may lie behind the last token.
     return torch.searchsorted(cumulative, targets[:, None], right=True)[:, 0].clamp(max=logits.shape[-1] - 1)
+
+
+def answer_steps(
+    question: Question, text: str, decoded: str, token_ids: Sequence[int], digits: Sequence[int]
+) -> dict[str, int]:
+    """By criterion, the step that decoded the first digit of its answer.
+
+    `text`: the whole reply; `decoded`: its end, which `token_ids` are. `digits`: the token ids of 0..9.
+    """
+    offsets = answer_offsets(text, question.criteria)
+    steps = digit_steps(token_ids, decoded, digits) if offsets else {}
+    prefix = len(text) - len(decoded)
+    return {name: steps[offset - prefix] for name, offset in offsets.items() if offset - prefix in steps}
+
+
+def checked(replies: Sequence[Reply], finite: Tensor, dtype: str) -> list[Reply]:
+    """The replies, but an error for those whose probabilities are not `finite` (rows,)."""
+    problem = f"the judge's probabilities are not numbers in {dtype}"
+    problem += "; try --dtype float32" if dtype != "float32" else ""
+    return [reply if fine else Reply("", error=problem) for reply, fine in zip(replies, finite.tolist(), strict=True)]
 
 
 def digit_steps(token_ids: Sequence[int], text: str, digit_ids: Sequence[int]) -> dict[int, int]:

@@ -15,6 +15,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,17 +23,17 @@ import torch
 from torch import Tensor
 from transformers import Qwen3VLProcessor
 
-from editbench.errors import UserError
 from editbench.processors import load_processor
 from editbench.records import EXPECTED
-from editbench.score.judge import THREADS, Judge, JudgeSettings, Question, Reply, check_local
+from editbench.score.checkpoint import check_local, check_thinking
+from editbench.score.judge import THREADS, Judge, JudgeSettings, Question, Reply
 from editbench.score.qwen3vl import decoding, loading
 from editbench.score.qwen3vl.chat_template import ChatTemplate
 from editbench.score.qwen3vl.decoding import StopTokens, TokenChooser
 from editbench.score.qwen3vl.per_image import ImageCache
 from editbench.score.qwen3vl.prefix_cache import Patches, Prefill, PrefixCache, Prompt
 from editbench.score.readout import ScoreTokens, distribution, reaches_ten
-from editbench.score.replies.positions import answer_offsets
+from editbench.score.thinking import Thinking, opened
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -44,24 +45,28 @@ _log = logging.getLogger(__name__)
 class Qwen3VLJudge(Judge):
     """The judge of a local checkpoint. What `prepare` returns is a batch of prompts on the CPU."""
 
-    def __init__(self, folder: Path, settings: JudgeSettings) -> None:
-        """Raises UserError for a folder that is not a whole Qwen3-VL checkpoint, or one that `settings` do not fit."""
+    def __init__(self, folder: Path, settings: JudgeSettings, adapter: Path | None = None) -> None:
+        """`adapter`: a folder as peft saves one.
+
+        Raises UserError for a folder that is not a whole checkpoint, or one that `settings` or the adapter do not fit.
+        """
         check_local(folder)
+        check_thinking(folder, settings.thinking_budget)
         self._settings = settings
         areas = {"shortest_edge": settings.min_pixels, "longest_edge": settings.max_pixels}
         self._processor = load_processor(folder, Qwen3VLProcessor, size=areas)
         tokenizer = self._processor.tokenizer
-        self._chat_template = ChatTemplate(self._processor)
+        self._thinking = Thinking.of(tokenizer, settings)
+        self._chat_template = ChatTemplate(self._processor, thinking=self._thinking is not None)
         self._known_score_tokens = ScoreTokens.of(tokenizer)
         if settings.readout == EXPECTED:
             _ = self._score_tokens  # raises where it has none
-        if self._chat_template.prompt(0, "", "").rstrip().endswith("<think>"):
-            raise UserError(f"{folder} is a model that thinks before it answers", "Name the Instruct variant of the judge.")
+        self._chat_template.check_thinking(folder)
         # `prepare` runs in other threads, and a tokenizer can't be borrowed by two.
         self._decoder, self._forcer = copy.deepcopy(tokenizer), copy.deepcopy(tokenizer)
         self._pool = ThreadPoolExecutor(THREADS, "patches")
         self._patches = ImageCache[Patches]()
-        self._model, self.notes = loading.load(folder, torch.device(settings.device), getattr(torch, settings.dtype))
+        self._model, self.notes = loading.load(folder, torch.device(settings.device), getattr(torch, settings.dtype), adapter)
         self._stop_tokens = StopTokens.of(self._model.generation_config, tokenizer)
         self._prefix_cache = PrefixCache(self._model, self._stop_tokens.pad_token_id)
 
@@ -71,25 +76,21 @@ class Qwen3VLJudge(Judge):
 
     @torch.inference_mode()
     def answer(self, prepared: Sequence[Prompt], seeds: Sequence[int] | None = None) -> list[Reply]:
-        if self._settings.readout == EXPECTED:
-            return self._within_memory(lambda: self._read_distributions(prepared))
-        return self._within_memory(lambda: self._generate(prepared, seeds or ()))
+        if self._thinking is not None:
+            thinking = self._thinking
+            return self._within_memory(lambda: self._think(thinking, prepared, seeds or ()))
+        return self._within_memory(lambda: self._answer(prepared, seeds or ()))
 
     @torch.inference_mode()
     def force(self, questions: Sequence[Question]) -> list[Reply] | None:
-        if self._known_score_tokens is None:
+        if self._known_score_tokens is None or self._thinking is not None:  # without its thought it is another judge
             return None
         prompts = self._prompts(questions, self._forcer)
         return self._within_memory(lambda: self._read_distributions(prompts))
 
     @property
     def _score_tokens(self) -> ScoreTokens:
-        if self._known_score_tokens is None:
-            raise UserError(
-                "this judge's tokenizer does not split numbers into digits, so scores can't be read from its distribution",
-                "Use readout generate, or another judge.",
-            )
-        return self._known_score_tokens
+        return ScoreTokens.needed(self._known_score_tokens)
 
     def _within_memory(self, ask: Callable[[], list[Reply]]) -> list[Reply]:
         """The replies. What is kept of the images gives way before memory is taken to be too small."""
@@ -140,33 +141,52 @@ class Qwen3VLJudge(Judge):
         on_gpu = self._model.device.type == "cuda"
         return Patches(pixel_values.pin_memory() if on_gpu else pixel_values, processed["image_grid_thw"])
 
+    def _answer(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[Reply]:
+        return self._read_distributions(prompts) if self._settings.readout == EXPECTED else self._generate(prompts, seeds)
+
+    def _think(self, thinking: Thinking, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[Reply]:
+        """The replies behind the thoughts of all prompts. What was computed of the pictures is kept in between."""
+        asked = [replace(prompt, question=replace(prompt.question, shared=True)) for prompt in prompts]
+        stop = StopTokens((*self._stop_tokens.ids, thinking.end), self._stop_tokens.pad_token_id)
+        chooser = TokenChooser(None, self._settings.temperature, seeds)
+        token_ids = self._decode(self._prefix_cache.prefill(asked, caching=True), chooser, stop, thinking.budget).tolist()
+        thoughts = {row: thought for row, ids in enumerate(token_ids) if (thought := thinking.whole(ids)) is not None}
+        behind = [
+            prompts[row].followed_by(thinking.before_answer(thought, prompts[row].question.answer_prefix))
+            for row, thought in thoughts.items()
+        ]
+        drawn = [thinking.answer_seed(seeds[row]) for row in thoughts] if seeds else []
+        answers = self._answer(behind, drawn) if behind else []
+        return thinking.replies(token_ids, dict(zip(thoughts, answers, strict=True)))
+
     def _read_distributions(self, prompts: Sequence[Prompt]) -> list[Reply]:
         """Replies with the distribution of each question's only criterion, read off behind its prompt."""
         criteria = [prompt.question.criteria[0] for prompt in prompts]
         ten = any(map(reaches_ten, criteria))
-        read = [prompt.with_token(self._score_tokens.one) for prompt in prompts] if ten else prompts
+        read = [prompt.followed_by([self._score_tokens.one]) for prompt in prompts] if ten else prompts
         digits = self._score_tokens.probabilities(self._prefix_cache.prefill(read, last=2 if ten else 1).logits)
         zeros = digits[:, -1, 0] if ten else torch.zeros(len(digits))
         rows = zip(criteria, digits[:, 0].tolist(), zeros.tolist(), strict=True)
         replies = [Reply("", {criterion.name: distribution(criterion, row, zero)}) for criterion, row, zero in rows]
-        return self._checked(replies, digits.isfinite().flatten(1).all(1))
+        return decoding.checked(replies, digits.isfinite().flatten(1).all(1), self._settings.dtype)
 
     def _generate(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[Reply]:
         questions = [prompt.question for prompt in prompts]
         chooser = TokenChooser(self._known_score_tokens, self._settings.temperature, seeds)
         prefill = self._prefix_cache.prefill(prompts, caching=True)
-        token_ids = self._decode(prefill, chooser).tolist()
+        token_ids = self._decode(prefill, chooser, self._stop_tokens, self._settings.max_new_tokens).tolist()
         # Rows that ended early are filled with the pad token, which is special and so is left out.
         decoded = self._decoder.batch_decode(token_ids, skip_special_tokens=True)
         texts = [question.answer_prefix + text for question, text in zip(questions, decoded, strict=True)]
         if self._known_score_tokens is None:
             return [Reply(text) for text in texts]
-        steps = [self._answer_steps(*row) for row in zip(questions, texts, decoded, token_ids, strict=True)]
+        digits = self._score_tokens.digits
+        steps = [decoding.answer_steps(*row, digits) for row in zip(questions, texts, decoded, token_ids, strict=True)]
         distributions = self._distributions(questions, chooser, steps, prefill)
         replies = [Reply(*row) for row in zip(texts, distributions, strict=True)]
-        return self._checked(replies, torch.stack(chooser.digits, 1).isfinite().flatten(1).all(1))
+        return decoding.checked(replies, torch.stack(chooser.digits, 1).isfinite().flatten(1).all(1), self._settings.dtype)
 
-    def _decode(self, prefill: Prefill, chooser: TokenChooser) -> Tensor:
+    def _decode(self, prefill: Prefill, chooser: TokenChooser, stop: StopTokens, limit: int) -> Tensor:
         """Token ids (rows, steps). The cache grows by all of them but the last."""
         attention_mask = prefill.attention_mask
 
@@ -176,16 +196,8 @@ class Qwen3VLJudge(Judge):
             attention_mask = torch.nn.functional.pad(attention_mask, (0, 1), value=True)
             return logits
 
-        limit = self._settings.max_new_tokens
         with loading.decoding_experts(self._model, len(attention_mask)):
-            return decoding.generate(prefill.logits[:, -1], chooser, decode_step, self._stop_tokens, limit)
-
-    def _answer_steps(self, question: Question, text: str, decoded: str, token_ids: Sequence[int]) -> dict[str, int]:
-        """By criterion, the step that decoded the first digit of its answer."""
-        offsets = answer_offsets(text, question.criteria)
-        steps = decoding.digit_steps(token_ids, decoded, self._score_tokens.digits) if offsets else {}
-        prefix = len(text) - len(decoded)
-        return {name: steps[offset - prefix] for name, offset in offsets.items() if offset - prefix in steps}
+            return decoding.generate(prefill.logits[:, -1], chooser, decode_step, stop, limit)
 
     def _distributions(
         self, questions: Sequence[Question], chooser: TokenChooser, answer_steps: Sequence[Mapping[str, int]], prefill: Prefill
@@ -218,14 +230,9 @@ class Qwen3VLJudge(Judge):
         logits = self._prefix_cache.decode_step(prefill.cache, one, attention_mask, prefill.rope_deltas)
         return self._score_tokens.probabilities(logits)[:, 0]
 
-    def _checked(self, replies: Sequence[Reply], finite: Tensor) -> list[Reply]:
-        """The replies, but an error for those whose probabilities are not `finite` (rows,)."""
-        dtype = self._settings.dtype
-        problem = f"the judge's probabilities are not numbers in {dtype}"
-        problem += "; try --dtype float32" if dtype != "float32" else ""
-        return [reply if fine else Reply("", error=problem) for reply, fine in zip(replies, finite.tolist(), strict=True)]
-
     def _prompt_text(self, question: Question) -> str:
+        if self._thinking is not None:
+            return opened(self._chat_template.prompt(len(question.images), question.text, ""))
         return self._chat_template.prompt(len(question.images), question.text, question.answer_prefix, question.said)
 
 

@@ -20,6 +20,8 @@ import torch
 from transformers import AutoConfig, AutoModelForImageTextToText
 from transformers.utils import is_flash_attn_2_available
 
+from editbench.score import adapters
+
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
 
@@ -29,8 +31,11 @@ MAX_SHARE = 0.25
 """Share of a layer's experts up to which `batched_mm` is taken for the rows of a step."""
 
 
-def load(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[PreTrainedModel, list[str]]:
-    """The model, and what to tell the user of how it runs; nothing on a CPU, where there is nothing to choose."""
+def load(
+    folder: Path, device: torch.device, dtype: torch.dtype, adapter: Path | None = None
+) -> tuple[PreTrainedModel, list[str]]:
+    """The model, with an adapter merged into it, and what to tell the user of how it runs: nothing on a CPU, where there is
+    nothing to choose."""
     if device.type == "cuda":
         torch.cuda.set_device(device)
     implementations, note = attention(AutoConfig.from_pretrained(folder, local_files_only=True), device, dtype)
@@ -38,6 +43,7 @@ def load(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[PreTra
     model = AutoModelForImageTextToText.from_pretrained(
         folder, dtype=dtype, device_map=placement, local_files_only=True, attn_implementation=implementations
     )
+    model = adapters.merged(model, adapter) if adapter else model
     return model.eval(), [] if device.type == "cpu" else [note, *experts(model)]
 
 

@@ -65,10 +65,10 @@ class Prompt:
         """What is added to the index of a text token behind the images for its position id."""
         return int(self.position_ids[0, -1]) + 1 - len(self)
 
-    def with_token(self, token_id: int) -> Prompt:
-        """The prompt with one more text token."""
-        input_ids = torch.cat([self.input_ids, self.input_ids.new_tensor([token_id])])
-        position_ids = torch.cat([self.position_ids, self.position_ids[:, -1:] + 1], 1)
+    def followed_by(self, token_ids: Sequence[int]) -> Prompt:
+        """The prompt with more text tokens."""
+        input_ids = torch.cat([self.input_ids, self.input_ids.new_tensor(token_ids)])
+        position_ids = torch.cat([self.position_ids, self.position_ids[:, -1:] + torch.arange(1, len(token_ids) + 1)], 1)
         return Prompt(self.question, input_ids, position_ids, self.patches)
 
 
