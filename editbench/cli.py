@@ -122,19 +122,13 @@ def import_(
     from editbench.benchmarks.stage import import_benchmark
 
     with remote.pushing(out):
-        manifest = import_benchmark(source, format=format, out=out, images=images, mapping=_mapping(map), name=name)
+        manifest = import_benchmark(
+            source, format=format, out=out, images=images, mapping=options.pairs("--map", map), name=name
+        )
     counts = ", ".join(f"{count} {category}" for category, count in manifest.categories.items())
     console.say(f"{manifest.samples} samples ({counts}): {out}")
     if manifest.rubric:
         console.say(f"Edits of it are scored by its own protocol, --rubric {manifest.rubric}, unless another is asked for.")
-
-
-def _mapping(entries: list[str] | None) -> dict[str, str]:
-    """What `--map` says. Raises UserError for what is not NAME=COLUMN."""
-    pairs = [entry.partition("=") for entry in entries or []]
-    if wrong := [left for left, equals, right in pairs if not (left and equals and right)]:
-        raise UserError(f"--map {wrong[0]} is not NAME=COLUMN", "Write for example --map instruction=en")
-    return {left: right for left, _, right in pairs}
 
 
 @app.command("import-edits")
@@ -156,7 +150,7 @@ def import_edits(
     from editbench import remote
     from editbench.layouts.importing import import_edits as run_import
 
-    columns = _mapping(map)
+    columns = options.pairs("--map", map)
     with remote.pushing(out, fresh=fresh):
         run_import(
             benchmark, pictures, layout=layout, name=name, out=out, mapping=columns, max_failures=max_failures, fresh=fresh
@@ -273,16 +267,8 @@ def import_scores(
 
     about = Provenance(model=model, judge=judge, benchmark=benchmark)
     run = RunOptions(max_failures=max_failures, fresh=fresh)
-    pairs = {"mapping": _pairs("--map", map), "where": _pairs("--where", where)}
+    pairs = {"mapping": options.pairs("--map", map), "where": options.pairs("--where", where)}
     run_import(table, rubric, out, run, about, edits=edits, **pairs)
-
-
-def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:
-    """`NAME=VALUE`, each as a pair. Raises UserError for what is none."""
-    pairs = [text.partition("=") for text in texts or []]
-    if wrong := [left for left, equals, right in pairs if not (left and equals and right)]:
-        raise UserError(f"{option} {wrong[0]} is not NAME=VALUE", f"Write for example {option} key=sample")
-    return {left: right for left, _, right in pairs}
 
 
 @app.command()

@@ -103,3 +103,11 @@ def _options_of(kind: type) -> Iterator[inspect.Parameter]:
         if get_origin(get_args(hint)[0]) is tuple:  # Typer knows repeatable options, of text, as lists
             hint, default = Annotated[list[str], hint.__metadata__[0]], [*default]
         yield inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
+
+
+def pairs(option: str, texts: list[str] | None) -> dict[str, str]:
+    """What `--map NAME=COLUMN` and the like say. Raises UserError for what is no pair."""
+    split = [text.partition("=") for text in texts or []]
+    if wrong := [left for left, equals, right in split if not (left and equals and right)]:
+        raise UserError(f"{option} {wrong[0]} is not NAME=COLUMN", f"Write for example {option} instruction=en")
+    return {left: right for left, _, right in split}

@@ -120,7 +120,7 @@ def config(shape: str) -> PretrainedConfig:
 def random_judge(folder: Path, shape: str, plan: Plan, readout: str) -> Qwen3VLJudge:
     """`folder`: the tiny judge, whose tokenizer it has; in that a byte is a token."""
 
-    def load(_folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[Any, list[str]]:
+    def load(_folder: Path, device: torch.device, dtype: torch.dtype, *_: object) -> tuple[Any, list[str]]:
         shaped = config(shape)
         implementations, note = loading.attention(shaped, device, dtype)
         torch.manual_seed(0)

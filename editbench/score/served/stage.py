@@ -92,6 +92,8 @@ def _settled(settings: ScoreSettings, options: RunOptions, served: ServedOptions
         raise UserError("--batch-size and --batch-tokens are not for served judges", "Give --concurrency.")
     if settings.dtype != "auto":
         raise UserError("--dtype is the server's to choose", "Leave it out.")
+    if settings.thinking_budget is not None:
+        raise UserError("--thinking-budget is not for served judges", "Start the server with a parser of thoughts.")
     if options.nodes.count > 1:
         raise UserError("--nnodes is not for served judges", "Run it once, with an --endpoint for each server.")
     if settings.readout == EXPECTED and not served.goes_on:
