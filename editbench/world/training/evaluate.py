@@ -85,7 +85,7 @@ def summary(found: Sequence[Judged]) -> list[str]:
     unread = sum(one.score is None for one in found)
     lines = [f"{len(found)} pairs, {unread} unread; Spearman with the truth {_correlation(found):.3f}"]
     lines += [_part(language, found, lambda one: one.sample.language) for language in LANGUAGES]
-    lines += [_part(family, found, lambda one: one.sample.family) for family in NAMES]
+    lines += [_part(family, found, lambda one: one.sample.family) + _values(family, found) for family in NAMES]
     by_outcome = {outcome: [one.score for one in found if one.outcome == outcome] for outcome in Outcome}
     right, nothing = by_outcome[Outcome.RIGHT], by_outcome[Outcome.NOTHING]
     wins = np.mean([(a or 0) > (b or 0) for a, b in zip(right, nothing, strict=True)])
@@ -100,6 +100,15 @@ def summary(found: Sequence[Judged]) -> list[str]:
 
 def _part(name: str, found: Sequence[Judged], of: Callable[[Judged], str]) -> str:
     return f"{name:9s} {_correlation([one for one in found if of(one) == name]):.3f}"
+
+
+def _values(family: str, found: Sequence[Judged]) -> str:
+    """The means of right edits, and of those of the right kind with another value."""
+    means = [
+        np.mean([one.score or 0 for one in found if (one.sample.family, one.outcome) == (family, outcome)])
+        for outcome in (Outcome.RIGHT, Outcome.VALUE)
+    ]
+    return f"  right {means[0]:5.2f}, another value {means[1]:5.2f}"
 
 
 def _correlation(found: Sequence[Judged]) -> float:
