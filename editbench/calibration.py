@@ -128,8 +128,8 @@ def _correlations(names: Iterable[str], judged: Sequence[_Judged], of: Callable[
 def _correlation(name: str, judged: Sequence[_Judged]) -> Correlation:
     scored = [one for one in judged if not np.isnan(one.score)]
     values = np.array([(one.score, one.truth) for one in scored], float).reshape(-1, 2)
-    found = agreement.agree(values[:, 0], values[:, 1], _groups(one.sample for one in scored))
-    return Correlation(name, len(scored), found.spearman)
+    agreed = agreement.agree(values[:, 0], values[:, 1], _groups(one.sample for one in scored))
+    return Correlation(name, len(scored), agreed.spearman)
 
 
 def _groups(of: Iterable[WorldSample]) -> np.ndarray:

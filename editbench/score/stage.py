@@ -232,8 +232,8 @@ class ScoreStage(FleetStage[ScoreManifest]):
     def environment(self) -> dict[str, Any]:
         inputs = {"edits": self.edits, "anchors": self.anchors}
         folders = {name: edits.root.resolve() for name, edits in inputs.items() if edits and edits.root.is_dir()}
-        found = {name: os.path.relpath(folder, self.paths.root.resolve()) for name, folder in folders.items()}
-        return {**found, "judge": judges.path(self.model)}
+        inputs_at = {name: os.path.relpath(folder, self.paths.root.resolve()) for name, folder in folders.items()}
+        return {**inputs_at, "judge": judges.path(self.model)}
 
 
 def _judge(name: str, settings: ScoreSettings, options: RunOptions, adapter: Path | None = None) -> Model:

@@ -14,8 +14,8 @@ HELD_OUT = ("chelsea", "coffee", "gravel", "rocket")
 @lru_cache(maxsize=1)
 def held_out() -> tuple[Image.Image, ...]:
     folder = resources.files("editbench.world").joinpath("photographs")
-    found = []
+    photographs = []
     for name in HELD_OUT:
         with folder.joinpath(f"{name}.jpg").open("rb") as file, Image.open(file) as image:
-            found.append(image.convert("RGB"))
-    return tuple(found)
+            photographs.append(image.convert("RGB"))
+    return tuple(photographs)

@@ -110,8 +110,8 @@ def filtered(picture: Image.Image, air: str) -> Image.Image:
     changed = picture.point(table)
     if air == "snow":
         draw = ImageDraw.Draw(changed)
-        for place in range(changed.width * changed.height // 320):  # flakes, spread by multiples that share no factor
-            x, y, radius = place * 89 % changed.width, place * 151 % changed.height, 2 + place % 2
+        for index in range(changed.width * changed.height // 320):  # flakes, spread by multiples that share no factor
+            x, y, radius = index * 89 % changed.width, index * 151 % changed.height, 2 + index % 2
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(255, 255, 255))
     return changed
 

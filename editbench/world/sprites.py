@@ -121,7 +121,7 @@ def _block(left: float, top: float, right: float, bottom: float) -> Shape:
 
 def _pointed(radii: Sequence[float], turn: float = -90) -> Shape:
     """A polygon whose corners lie at these distances, at equal angles."""
-    angles = [math.radians(turn + 360 * place / len(radii)) for place in range(len(radii))]
+    angles = [math.radians(turn + 360 * index / len(radii)) for index in range(len(radii))]
 
     def shape(pen: _Pen, rim: float, fill: Sequence[int]) -> None:
         out = rim * 2 if len(radii) == 3 else rim * 1.5
@@ -179,8 +179,8 @@ def _tree(pen: _Pen, thing: Thing) -> None:
 def _traffic_light(pen: _Pen, thing: Thing) -> None:
     """`state`: the lamps that are lit, one bit each from the top."""
     _sticker(pen, _block(-22, -58, 22, 58), DARK)
-    for place, colour in enumerate(LAMPS):
-        pen.ellipse(0, 37 * (place - 1), 16, 16, colour if thing.state >> place & 1 else UNLIT)
+    for index, colour in enumerate(LAMPS):
+        pen.ellipse(0, 37 * (index - 1), 16, 16, colour if thing.state >> index & 1 else UNLIT)
 
 
 def _face(pen: _Pen, thing: Thing) -> None:

@@ -137,12 +137,12 @@ class Run:
 
     def _shared_gradients(self) -> None:
         """The mean over the processes, of a norm of at most 1."""
-        found = [value.grad for value in self.learner.parameters() if value.grad is not None]
-        flat = torch.cat([grad.flatten() for grad in found])
+        gradients = [value.grad for value in self.learner.parameters() if value.grad is not None]
+        flat = torch.cat([grad.flatten() for grad in gradients])
         dist.all_reduce(flat)
         flat /= dist.get_world_size()
         flat *= min(1.0, 1.0 / (flat.norm().item() + 1e-6))
-        for grad, part in zip(found, flat.split([grad.numel() for grad in found]), strict=True):
+        for grad, part in zip(gradients, flat.split([grad.numel() for grad in gradients]), strict=True):
             grad.copy_(part.view_as(grad))
 
     @torch.no_grad()
@@ -156,8 +156,8 @@ class Run:
         pace = (time.monotonic() - self._since) / len(self._losses)
         self._losses, self._since = [], time.monotonic()
         if not dist.get_rank():
-            found = ", ".join(f"{name} {value:.4f}" for name, value in zip(LOSSES, values, strict=True))
-            _log.info("step %d: %s, %.2f s a step", self.step, found, pace)
+            means = ", ".join(f"{name} {value:.4f}" for name, value in zip(LOSSES, values, strict=True))
+            _log.info("step %d: %s, %.2f s a step", self.step, means, pace)
 
 
 STATE = "state.pt"

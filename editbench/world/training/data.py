@@ -45,8 +45,8 @@ class Lessons(IterableDataset):
         for step in range(self.first, self.last):
             pool = _pool(f"{self.seed}/{self.rank}/{step // POOL_LIFE}")
             often = lessons.OFTEN if step < HARDER_FROM else lessons.HARD
-            found = lessons.groups(pool, f"{self.seed}/{self.rank}/{step}", self.groups, self.pairs, often)
-            yield batch([*found], prompts, self.sizes)
+            groups = lessons.groups(pool, f"{self.seed}/{self.rank}/{step}", self.groups, self.pairs, often)
+            yield batch([*groups], prompts, self.sizes)
 
 
 @lru_cache(maxsize=1)

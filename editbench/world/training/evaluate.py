@@ -59,13 +59,13 @@ def judged(folder: Path, readout: Readout, samples: Sequence[WorldSample], dtype
     judge = Qwen3VLJudge(folder, JudgeSettings(device="cpu", dtype=dtype, readout=readout, max_new_tokens=48))
     read = votes.distributed if readout == EXPECTED else votes.written
     shown = [(sample, outcome) for sample in samples for outcome in Outcome]
-    found = []
+    pairs = []
     for start in range(0, len(shown), BATCH):
         some = shown[start : start + BATCH]
         questions = [_question(sample, outcome, samples, readout) for sample, outcome in some]
         for one, question, reply in zip(some, questions, judge.answer(judge.prepare(questions)), strict=True):
-            found.append(Judged(*one, read("edit", question.criteria, reply).criteria.get("score")))
-    return found
+            pairs.append(Judged(*one, read("edit", question.criteria, reply).criteria.get("score")))
+    return pairs
 
 
 def _question(sample: WorldSample, outcome: Outcome, samples: Sequence[WorldSample], readout: Readout) -> Question:
@@ -80,13 +80,13 @@ def _question(sample: WorldSample, outcome: Outcome, samples: Sequence[WorldSamp
     return Question(sample.id, pictures, ask.text, ask.answer_prefix, ask.criteria)
 
 
-def summary(found: Sequence[Judged]) -> list[str]:
+def summary(pairs: Sequence[Judged]) -> list[str]:
     """Correlation with the truth, how often a right edit beats none, and means, in lines."""
-    unread = sum(one.score is None for one in found)
-    lines = [f"{len(found)} pairs, {unread} unread; Spearman with the truth {_correlation(found):.3f}"]
-    lines += [_part(language, found, lambda one: one.sample.language) for language in LANGUAGES]
-    lines += [_part(family, found, lambda one: one.sample.family) + _values(family, found) for family in NAMES]
-    by_outcome = {outcome: [one.score for one in found if one.outcome == outcome] for outcome in Outcome}
+    unread = sum(one.score is None for one in pairs)
+    lines = [f"{len(pairs)} pairs, {unread} unread; Spearman with the truth {_correlation(pairs):.3f}"]
+    lines += [_part(language, pairs, lambda one: one.sample.language) for language in LANGUAGES]
+    lines += [_part(family, pairs, lambda one: one.sample.family) + _values(family, pairs) for family in NAMES]
+    by_outcome = {outcome: [one.score for one in pairs if one.outcome == outcome] for outcome in Outcome}
     right, nothing = by_outcome[Outcome.RIGHT], by_outcome[Outcome.NOTHING]
     wins = np.mean([(a or 0) > (b or 0) for a, b in zip(right, nothing, strict=True)])
     lines.append(f"a right edit beats none in {wins:.1%}")
@@ -98,21 +98,21 @@ def summary(found: Sequence[Judged]) -> list[str]:
     return lines
 
 
-def _part(name: str, found: Sequence[Judged], of: Callable[[Judged], str]) -> str:
-    return f"{name:9s} {_correlation([one for one in found if of(one) == name]):.3f}"
+def _part(name: str, pairs: Sequence[Judged], of: Callable[[Judged], str]) -> str:
+    return f"{name:9s} {_correlation([one for one in pairs if of(one) == name]):.3f}"
 
 
-def _values(family: str, found: Sequence[Judged]) -> str:
+def _values(family: str, pairs: Sequence[Judged]) -> str:
     """The means of right edits, and of those of the right kind with another value."""
     means = [
-        np.mean([one.score or 0 for one in found if (one.sample.family, one.outcome) == (family, outcome)])
+        np.mean([one.score or 0 for one in pairs if (one.sample.family, one.outcome) == (family, outcome)])
         for outcome in (Outcome.RIGHT, Outcome.VALUE)
     ]
     return f"  right {means[0]:5.2f}, another value {means[1]:5.2f}"
 
 
-def _correlation(found: Sequence[Judged]) -> float:
-    read = [(TRUTH[one.outcome], one.score) for one in found if one.score is not None]
+def _correlation(pairs: Sequence[Judged]) -> float:
+    read = [(TRUTH[one.outcome], one.score) for one in pairs if one.score is not None]
     return float(spearmanr(*zip(*read, strict=True)).statistic) if read else float("nan")
 
 
