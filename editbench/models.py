@@ -16,7 +16,7 @@ import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from editbench import files
@@ -86,16 +86,43 @@ def fetch(model: Model, patterns: Sequence[str], ignore: Sequence[str] = ()) -> 
     if model.kind != Kind.HUB:
         return model
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
 
     # By the name that was asked for, not by its commit: only so does the hub's library note in the cache which commit the name
     # stands for, and finds it again without a connection.
     wanted = {"revision": _revision(model.location), "allow_patterns": list(patterns), "ignore_patterns": list(ignore)}
     try:
         folder = snapshot_download(model.name, **wanted)
+    except GatedRepoError:
+        raise _gated(model.name) from None
     except HfHubHTTPError.__bases__ as error:  # OSError, and what its HTTP client raises (httpx, in some versions httpx2)
-        raise UserError(f"could not download {model.name}: {error}", "Mend the connection, or name a local folder.") from None
+        remedy = "Mend the connection, or name a local folder. The same command goes on with the files that came whole."
+        raise UserError(f"could not download {model.name}: {_words(error)}", remedy) from None
     return replace(model, location=folder, identity={**model.identity, "revision": Path(folder).name})
+
+
+def check_safetensors(model: Model, folders: Collection[str]) -> None:
+    """Make sure that a hub id has weights that hold nothing but numbers, in those of its folders that have any ("": the top).
+
+    Without a connection nothing is checked: what is in the cache was, when it came.
+
+    Raises:
+        UserError: a folder with *.bin alone, which are pickles: to load one is to run what its author wrote.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        siblings = HfApi().model_info(model.name, revision=model.identity["revision"], timeout=10).siblings or []
+    except HfHubHTTPError.__bases__:
+        return
+    weights = {
+        (str(path.parent).strip("."), path.suffix): path for path in (PurePosixPath(file.rfilename) for file in siblings)
+    }
+    for folder in folders:
+        if (folder, ".bin") in weights and (folder, ".safetensors") not in weights:
+            message = f"{model.name} has {weights[folder, '.bin']}, a pickle that can run code, and no *.safetensors beside it"
+            raise UserError(message, "Ask for a revision with safetensors (ID@REVISION), or convert it and name the folder.")
 
 
 def check_weights(folder: Path) -> None:
@@ -179,6 +206,7 @@ def _commit(repository: str, revision: str | None) -> str:
     """The commit that the hub names now; without a connection, the one in the cache."""
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import (
+        GatedRepoError,
         HfHubHTTPError,
         HFValidationError,
         LocalEntryNotFoundError,
@@ -190,6 +218,8 @@ def _commit(repository: str, revision: str | None) -> str:
         return HfApi().model_info(repository, revision=revision, timeout=10).sha
     except HFValidationError as error:
         raise UserError(f"{repository} is neither a folder here nor a hub id: {error}", "Check the name.") from None
+    except GatedRepoError:
+        raise _gated(repository) from None
     except RepositoryNotFoundError:
         raise UserError(
             f"the hub has no model {repository} that you may see", "Check the name; gated models need a login."
@@ -203,5 +233,17 @@ def _commit(repository: str, revision: str | None) -> str:
     except LocalEntryNotFoundError:
         remedy = "Mend the connection, or name a local folder."
         raise UserError(
-            f"{repository} is neither a folder here nor in the cache, and the hub does not answer: {reason}", remedy
+            f"{repository} is neither a folder here nor in the cache, and the hub does not answer: {_words(reason)}", remedy
         ) from None
+
+
+def _gated(repository: str) -> UserError:
+    from huggingface_hub import constants
+
+    remedy = f"Accept its licence at {constants.ENDPOINT}/{repository}, then log in: `hf auth login`, or set HF_TOKEN."
+    return UserError(f"{repository} is gated: the hub gives it only to those who accepted its licence", remedy)
+
+
+def _words(error: Exception) -> str:
+    """An error of the hub's client in one line, without its advice."""
+    return " ".join(str(error).partition("\nFor more information")[0].split())

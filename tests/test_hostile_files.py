@@ -25,7 +25,7 @@ from rich.console import Console
 from editbench import files, identity, images, manifests, shards
 from editbench.benchmarks.benchmark import Benchmark
 from editbench.benchmarks.stage import import_benchmark
-from editbench.edit.model_index import pipeline_class
+from editbench.edit.model_index import check_whole
 from editbench.edit.spool import Spool
 from editbench.edits import Edits
 from editbench.errors import EditbenchError
@@ -344,7 +344,7 @@ def test_a_table_of_other_values_and_bytes(tmp_path: Path, suffix: str, data: st
 
 @given(data=st.data())
 def test_a_checkpoint_with_other_settings(checkpoints: TinyPaths, tmp_path: Path, data: st.DataObject) -> None:
-    for source, load in ((checkpoints.judge, check_local), (checkpoints.editor, pipeline_class)):
+    for source, load in ((checkpoints.judge, check_local), (checkpoints.editor, check_whole)):
         copy = tmp_path / source.name
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(source, copy, copy_function=lambda there, here: Path(here).hardlink_to(there))

@@ -91,7 +91,7 @@ def _folder(resolved: Model) -> Path | None:
 def _stages(folder: Path) -> tuple[str, ...]:
     """What the model is for. Raises UserError for one that is not complete, or is neither an editor nor a judge."""
     if PipelinePaths(folder).index.is_file():
-        model_index.pipeline_class(folder)
+        model_index.check_whole(folder)
         return ("edit",)
     check_local(folder)
     return ("score",)

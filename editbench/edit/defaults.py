@@ -23,7 +23,7 @@ def in_effect(settings: EditSettings, model: Model, chosen: Devices) -> EditSett
     if model.kind == Kind.CONTROL:
         return replace(settings, steps=None, cfg=None, negative_prompt=None, size="source", dtype="float32")
     settings = replace(settings, dtype=chosen.dtype(settings.dtype))
-    if model.kind == Kind.CLASS or not Path(model.location).is_dir():
+    if model.kind == Kind.CLASS:
         return settings
     name = model_index.pipeline_class(Path(model.location))
     steps, cfg = PUBLISHED.get(name, (None, None))

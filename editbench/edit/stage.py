@@ -57,8 +57,8 @@ class EditStage(FleetStage[EditManifest]):
         size.parse(settings.size)
         samples = Benchmark.open(benchmark).select(settings.categories, settings.limit)
         model = models.resolve(name, controls=CONTROLS)
-        if not options.dry_run:
-            model = models.fetch(model, model_index.DOWNLOAD, model_index.DOWNLOAD_NOT)
+        if model.kind in (Kind.FOLDER, Kind.HUB):
+            model = model_index.fetch(model, weights=not options.dry_run)
         chosen = devices.choose(options.rank_count, options.device_indices)
         settings = defaults.in_effect(settings, model, chosen)
         source = {"name": samples.name, "digest": samples.digest}

@@ -248,6 +248,8 @@ def _judge(name: str, settings: ScoreSettings, options: RunOptions, adapter: Pat
     folder = Path(models.fetch(model, checkpoint.CONFIGS).location)
     checkpoint.check_config(folder)
     checkpoint.check_thinking(folder, budget)
+    if model.kind == Kind.HUB:
+        models.check_safetensors(model, [""])
     if model.kind == Kind.FOLDER or not options.dry_run:
         model = models.fetch(model, checkpoint.DOWNLOAD)
         checkpoint.check_local(Path(model.location))

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from editbench.edit.model_index import pipeline_class
+from editbench.edit.model_index import check_whole, pipeline_class
 from editbench.errors import UserError
 from editbench.foreign_paths import CheckpointPaths, PipelinePaths
 from editbench.paths import TinyPaths
@@ -20,7 +20,7 @@ def copy(checkpoints: TinyPaths, tmp_path: Path) -> PipelinePaths:
 
 def refused(folder: Path, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        pipeline_class(folder)
+        check_whole(folder)
 
 
 def test_a_whole_pipeline_is_known_by_its_class(checkpoints: TinyPaths) -> None:

@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import huggingface_hub.constants
 from warm import EXECUTED, MESSAGE, PATIENCE
 
 OWN = ("editbench", "stand_ins")
@@ -197,6 +198,7 @@ def _become(arguments: Sequence[str], set_up: Callable[[], None]) -> NoReturn:
         set_up()
         for name in [name for name in sys.modules if name.partition(".")[0] in OWN]:
             del sys.modules[name]
+        importlib.reload(huggingface_hub.constants)  # which hub, and which cache, as the environment says
         sys.argv = [*arguments]
         sys.path[:0] = [str(Path.cwd()), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
