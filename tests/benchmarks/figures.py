@@ -10,16 +10,21 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One quantity, measured several times; `aim`: what its median should not exceed."""
+    """One quantity, measured several times; `aim`: what its median should not exceed, or reach where `more` is better."""
 
     name: str
     unit: str
     values: Sequence[float]
     aim: float | None = None
+    more: bool = False
 
     @property
     def median(self) -> float:
         return median(self.values)
+
+    @property
+    def met(self) -> bool:
+        return self.aim is None or (self.median >= self.aim if self.more else self.median <= self.aim)
 
     def to_dict(self) -> dict[str, Any]:
         spread = {"median": self.median, "min": min(self.values), "max": max(self.values)}
@@ -28,12 +33,14 @@ class Figure:
     def row(self) -> list[str]:
         """Cells: name, median, min, max, aim, and whether it is met."""
         aim = "" if self.aim is None else self._text(self.aim)
-        met = "" if self.aim is None else "yes" if self.median <= self.aim else "NO"
+        met = "" if self.aim is None else "yes" if self.met else "NO"
         return [self.name, self._text(self.median), self._text(min(self.values)), self._text(max(self.values)), aim, met]
 
     def line(self) -> str:
         aim = "" if self.aim is None else f", aim {self._text(self.aim)}"
-        return f"{self.name}: {self._text(self.median)}{aim}"
+        values = sorted(self.values)
+        spread = f" ({self._text(values[0])} to {self._text(values[-1])} in {len(values)})" if len(values) > 1 else ""
+        return f"{self.name}: {self._text(self.median)}{spread}{aim}"
 
     def _text(self, value: float) -> str:
         return f"{value:.0f} MB" if self.unit == "MB" else f"{value:.3f} {self.unit}".rstrip()
@@ -41,7 +48,8 @@ class Figure:
 
 def ratio(name: str, left: Figure, right: Figure, aim: float | None = None) -> Figure:
     """Ratio of the medians, with those of the single repeats as its spread (runs of one repeat are neighbours in time)."""
-    return Ratio(name, "", [a / b for a, b in zip(left.values, right.values, strict=True)], aim, left.median / right.median)
+    values = [a / b for a, b in zip(left.values, right.values, strict=True)]
+    return Ratio(name, "", values, aim, of_medians=left.median / right.median)
 
 
 @dataclass(frozen=True, slots=True)

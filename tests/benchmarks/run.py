@@ -2,11 +2,11 @@
 
     python tests/benchmarks/run.py [--out FILE] [--quick] [--repeats N] [--part NAME ...]
 
-Eight parts: `edit` and `score` against bare loops over the same model calls (tiny checkpoints, one CPU thread), the commands
-that need no model, the way from `edit` to `score` (handover), up to 1,024 simulated ranks on the real claims (scale), what the
-judge saves by reading pictures once and by writing nothing (judge), the report on up to a million rows (report), and looking
-through a folder of edits (verify). Prints each figure as it comes and all of them at the end; the JSON file has every single
-measurement, with versions and settings.
+Nine parts: `edit` and `score` against bare loops over the same model calls (tiny checkpoints, one CPU thread), the commands
+that need no model, two ranks over one and the way to the first sample (ranks), the way from `edit` to `score` (handover), up to
+1,024 simulated ranks on the real claims (scale), what the judge saves by reading pictures once and by writing nothing (judge),
+the report on up to a million rows (report), and looking through a folder of edits (verify). Prints each figure with its spread
+as it comes and all of them at the end; the JSON file has every single measurement, with versions and settings.
 Both sides of a ratio run in turn, but other work on the machine moves it all the same: by 2 % on two idle cores, by 20 % when a
 third process wants them. The share of the time without the model at work stays put.
 """
@@ -26,6 +26,7 @@ import commands
 import handover
 import orjson
 import overhead
+import ranks
 import readouts
 import report_scale
 import scale
@@ -50,6 +51,7 @@ class Part(StrEnum):
     COMMANDS = "commands"
     EDIT = "edit"
     SCORE = "score"
+    RANKS = "ranks"
     HANDOVER = "handover"
     SCALE = "scale"
     JUDGE = "judge"
@@ -60,7 +62,7 @@ class Part(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
     edit_samples: int = 12
-    edit_repeats: int = 2
+    edit_repeats: int = 5
     area: int = 65_536
     """Pixels of an edit. Saving one takes half a percent of the loop; larger ones would favour the fleet."""
     steps: int = 1
@@ -76,6 +78,8 @@ class Parameters:
     rows: int = 100_000
     samples: int = 10_000
     command_repeats: int = 2
+    ranks_samples: int = 80
+    ranks_repeats: int = 3
     handover_repeats: int = 2
     fleets: tuple[tuple[int, int], ...] = ((8, 5), (64, 3), (1024, 1))
     """(simulated ranks, how often durations are drawn for them)"""
@@ -94,6 +98,8 @@ QUICK = Parameters(
     rows=10_000,
     samples=1_000,
     command_repeats=1,
+    ranks_samples=8,
+    ranks_repeats=1,
     handover_repeats=1,
     fleets=((8, 1), (64, 1)),
     claim_seconds=0.2,
@@ -105,7 +111,7 @@ QUICK = Parameters(
 def main(
     out: Annotated[Path, typer.Option(help="The JSON file.")] = ROOT / "shards" / "bench.json",
     quick: Annotated[bool, typer.Option("--quick", help="Small and once: shows that it runs; too short to judge by.")] = False,
-    repeats: Annotated[int | None, typer.Option(min=1, help="Of edit and of score; default: what fits into 5 minutes.")] = None,
+    repeats: Annotated[int | None, typer.Option(min=1, help="Of edit (default: 5) and of score (default: 1).")] = None,
     part: Annotated[list[Part] | None, typer.Option(help="Only this; may be given again.")] = None,
 ) -> None:
     """Measure, print and save."""
@@ -140,6 +146,7 @@ def _measure(work: Path, parameters: Parameters, chosen: Sequence[Part]) -> dict
         Part.COMMANDS: _commands,
         Part.EDIT: _edit,
         Part.SCORE: _score,
+        Part.RANKS: _ranks,
         Part.HANDOVER: _handover,
         Part.SCALE: _scale,
         Part.JUDGE: _judge,
@@ -177,6 +184,11 @@ def _score(work: Path, parameters: Parameters, models: TinyPaths) -> Parts:
         found = overhead.score(work, console.say, readout=readout, batch_size=size, **common, **settings)
         parts[f"score {readout} {size}"] = found
     return parts
+
+
+def _ranks(work: Path, parameters: Parameters, models: TinyPaths) -> Parts:
+    counts = {"samples": parameters.ranks_samples, "repeats": parameters.ranks_repeats}
+    return {"ranks": ranks.ranks(work, console.say, source=SAMPLE, model=models.editor, **counts)}
 
 
 def _handover(work: Path, parameters: Parameters, models: TinyPaths) -> Parts:
