@@ -34,15 +34,28 @@ exchanged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
-    """environment.json, as far as it is read back."""
+class Attempt:
+    """One attempt in environment.json, as far as it is read back."""
 
     packages: dict[str, str] = field(default_factory=dict)
     """Versions by package."""
     devices: list[str] = field(default_factory=list)
     """Such as `2 x cuda`."""
+    ranks: dict[str, list[str]] = field(default_factory=dict)
+    """What the ranks told of their machines and models: by name, all different values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment(Attempt):
+    """environment.json, as far as it is read back. Earlier versions wrote the last attempt's fields beside `edits`."""
+
+    attempts: list[Attempt] = field(default_factory=list)
     edits: str = ""
     """Of a folder of scores: the path of its folder of edits, as seen from it."""
+
+    @property
+    def last(self) -> Attempt:
+        return self.attempts[-1] if self.attempts else self
 
 
 Key = Annotated[str, Meta(pattern=rf"\A{paths.KEY_PATTERN}\Z")]

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
-import platform
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from editbench import __version__, atomic, console, fencing, files, identity
+from editbench import atomic, console, fencing, identity
 from editbench.errors import UserError
 from editbench.paths import Folder, RunPaths
-from editbench.records import Environment
-from editbench.urls import redacted
-
-PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "numpy", "pillow", "webdataset", "flash-attn", "openai")
 
 
 def check(paths: RunPaths, wanted: dict[str, Any], *, fresh: bool) -> None:
@@ -112,38 +105,6 @@ def locked(paths: RunPaths) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
-
-
-def environment(command: list[str]) -> dict[str, Any]:
-    """What may change bits without being a setting: versions and machine; and the command line."""
-    versions = {name: _version(name) for name in PACKAGES}
-    return {
-        "editbench": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": {name: version for name, version in versions.items() if version},
-        "command": [redacted(word) for word in command],
-    }
-
-
-def record_environment(paths: RunPaths, devices: list[str], more: Mapping[str, Any] | None = None) -> list[str]:
-    """Write the environment beside the identity; returns the packages whose version changed since the last attempt.
-
-    `more`: what else to write down, such as where the input lies.
-    """
-    new = {**environment(sys.argv), "devices": devices, **(more or {})}
-    now = new["packages"]
-    before = files.load(paths.environment, Environment).packages if paths.environment.exists() else now
-    files.dump(paths.environment, new)
-    names = [name for name in PACKAGES if before.get(name) != now.get(name)]
-    return [f"{name} {before.get(name, 'absent')} -> {now.get(name, 'absent')}" for name in names]
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _lock(descriptor: int, root: Path) -> None:

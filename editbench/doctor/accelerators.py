@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from rich.filesize import decimal
 
+from editbench import kernels
 from editbench.doctor.check import FAULT, NOTE, Check
 from editbench.fleet.devices import DEVICE_NODES
 
@@ -104,15 +105,7 @@ def _attention(torch: Any) -> Iterator[Check]:
     if not (torch.accelerator.is_available() and torch.cuda.is_available()):
         yield Check(what="attention", here="scaled_dot_product_attention of torch")
         return
-    backends = torch.backends.cuda
-    enabled = {
-        "flash": backends.is_flash_attention_available() and backends.flash_sdp_enabled(),
-        "memory-efficient": backends.mem_efficient_sdp_enabled(),
-        "cuDNN": backends.cudnn_sdp_enabled(),
-        "math": backends.math_sdp_enabled(),
-    }
-    kernels = ", ".join(name for name, there in enabled.items() if there)
-    yield Check(what="attention", here=f"scaled_dot_product_attention of torch ({kernels})")
+    yield Check(what="attention", here=f"scaled_dot_product_attention of torch ({kernels.enabled_sdpa()})")
     if problem := _flash_problem(torch):
         remedy = "Pictures go through the judge one by one without flash-attn: pip install flash-attn, built for this torch."
         yield Check(what="attention of pictures", here=problem, state=NOTE, stages=("score",), remedy=remedy)

@@ -21,6 +21,7 @@ from editbench.edit.editor import Request, Result, Step, accepted
 from editbench.edit.settings import EditSettings
 from editbench.errors import UserError
 from editbench.foreign_paths import PipelinePaths
+from editbench.kernels import attention
 from editbench.processors import load_processor
 
 
@@ -45,6 +46,10 @@ class PipelineEditor:
         self._fixed = {name: value for name, value in wanted.items() if name in known}
         self._known = known.keys()
         self.ignored = sorted([name for name in wanted if name not in known] + ["size"] * ("height" not in known))
+
+    @property
+    def kernels(self) -> dict[str, str]:
+        return attention(*(part for part in self._pipeline.components.values() if isinstance(part, torch.nn.Module)))
 
     def edit(self, request: Request, step: Step) -> Result:
         images = request.images if len(request.images) > 1 else request.images[0]

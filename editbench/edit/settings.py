@@ -7,6 +7,9 @@ from typing import Annotated, Any
 
 from typer import Option
 
+LATER = ("fast",)
+"""Settings that identities of earlier versions do not have."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditSettings:
@@ -27,6 +30,8 @@ class EditSettings:
     categories: Annotated[tuple[str, ...], Option("--category", help="Only this category; repeatable.")] = ()
     limit: Annotated[int | None, Option(min=1, help="Only the first N samples.")] = None
     shard_size: Annotated[int, Option(min=1, help="Samples a shard.")] = 32
+    fast: Annotated[bool, Option("--fast", help="The quickest kernels; their bits may change from run to run.")] = False
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """By name; those of `LATER` only where they are used, so that folders of earlier versions are gone on with."""
+        return {name: value for name, value in asdict(self).items() if name not in LATER or value}

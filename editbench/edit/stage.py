@@ -83,6 +83,10 @@ class EditStage(FleetStage[EditManifest]):
     def sample_count(self, items: Sequence[int]) -> int:
         return len(items)
 
+    @property
+    def fast(self) -> bool:
+        return self.settings.fast
+
     def worker_settings(self) -> dict[str, Any]:
         return {
             "benchmark": str(self.benchmark.root.resolve()),

@@ -69,6 +69,9 @@ class EditWorker(Worker):
         ignored = self._editor.ignored
         return [f"{self._model.name} does not know and so ignored: {', '.join(ignored)}"] if ignored else []
 
+    def kernels(self) -> dict[str, str]:
+        return {**getattr(self._editor, "kernels", {})}
+
     def prepare(self, item: int) -> editor.Request:
         index = self._plan[item]
         stored, sample = self._benchmark.stored[index], self._benchmark.samples[index]

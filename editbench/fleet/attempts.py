@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import orjson
 
-from editbench import atomic, console, fencing, run_folder
+from editbench import atomic, console, environment, fencing
 from editbench.errors import EditbenchError, StageError
 from editbench.fleet import status, timings
 from editbench.fleet.devices import Devices
 from editbench.fleet.job import Job
-from editbench.fleet.launch import Launch, RanksDied
+from editbench.fleet.launch import Launch, RanksDied, Watch
 from editbench.fleet.panel import live
 from editbench.fleet.panel.summary import summary
 from editbench.fleet.run_options import RunOptions, Style
 from editbench.fleet.stage import Manifest, Stage
-from editbench.fleet.status import RunStatus
+from editbench.fleet.status import Event, RunStatus
 from editbench.fleet.tracker import Tracker
 from editbench.paths import AttemptPaths, RunPaths
 
@@ -47,6 +48,11 @@ class FleetStage(Stage[Manifest]):
 
     def join(self) -> None:
         join(self)
+
+    @property
+    @abstractmethod
+    def fast(self) -> bool:
+        """Whether torch may choose kernels that do not give the same bits in every run."""
 
 
 def drive(stage: FleetStage[Any]) -> None:
@@ -119,6 +125,7 @@ def _job(stage: FleetStage[Any], options: RunOptions, shared: dict[str, Any] | N
         worker=stage.worker,
         device=stage.devices.kind,
         identity=stage.identity["digest"],
+        fast=stage.fast,
         settings=stage.worker_settings(),
         shared=shared,
         options=options,
@@ -156,7 +163,7 @@ def _launch(
         live.watching(style, about, stage.paths, tracker) as watch,
         recorded(stage, about, head=job.shared is not None),
     ):
-        launch.run(tracker, watch, attempt)
+        launch.run(tracker, _noting(stage, tracker, watch) if job.shared else watch, attempt)
 
 
 @contextmanager
@@ -191,7 +198,32 @@ def told(about: RunStatus, tracker: Tracker, style: Style) -> Iterator[None]:
 def note_environment(stage: FleetStage[Any]) -> None:
     """Record the environment; say so when it is not the one that earlier results were made with."""
     devices = [f"{stage.devices.count} x {stage.devices.kind}"]
-    if changed := run_folder.record_environment(stage.paths, devices, stage.environment()):
-        console.warn(
-            f"{stage.paths.root} was begun with other versions ({', '.join(changed)}): results may differ in their last bits"
-        )
+    if changed := environment.begin(stage.paths, devices, fast=stage.fast, more=stage.environment()):
+        _warn(stage, "versions", changed)
+
+
+def _noting(stage: FleetStage[Any], tracker: Tracker, watch: Watch) -> Watch:
+    """`watch`, which also records what the ranks tell of their machines, and says so when earlier results were made with
+    others."""
+    known: dict[str, list[str]] = {}
+    told: set[str] = set()
+
+    def noting(events: list[Event]) -> None:
+        watch(events)
+        now = environment.gathered(rank.environment for rank in tracker.ranks)
+        if now == known:
+            return
+        known.clear()
+        known.update(now)
+        with contextlib.suppress(OSError):  # a full disk stops the ranks, which say so
+            if changed := [line for line in environment.note_ranks(stage.paths, now) if line not in told]:
+                told.update(changed)
+                _warn(stage, "hardware or kernels", changed)
+
+    return noting
+
+
+def _warn(stage: FleetStage[Any], what: str, changed: Sequence[str]) -> None:
+    console.warn(
+        f"{stage.paths.root} was begun with other {what} ({'; '.join(changed)}): results may differ in their last bits"
+    )

@@ -55,7 +55,7 @@ def _like(run: RunPaths, wanted: Mapping[str, Any], devices: Devices) -> Pace | 
     """The pace of a run that can be compared. What can't be read says nothing."""
     try:
         there = identity.load(run.identity)
-        kinds = {text.rpartition(" ")[2] for text in files.load(run.environment, Environment).devices}
+        kinds = {text.rpartition(" ")[2] for text in files.load(run.environment, Environment).last.devices}
         seconds = timings.pace(run)
     except (UserError, OSError):
         return None

@@ -26,6 +26,19 @@ def sensor(device: str) -> Callable[[], Gpu | None]:
     return _Nvml(pynvml, torch_device).gpu
 
 
+def driver() -> str:
+    """The version of NVIDIA's driver; "" where it does not tell."""
+    try:
+        import pynvml
+    except ImportError:
+        return ""
+    try:
+        pynvml.nvmlInit()
+        return _text(pynvml.nvmlSystemGetDriverVersion())
+    except (pynvml.NVMLError, OSError, AttributeError):
+        return ""
+
+
 class _TorchDevice:
     """What torch knows of its device `index`."""
 

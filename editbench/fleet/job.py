@@ -22,6 +22,8 @@ class Job:
     worker: str
     device: str
     identity: str
+    fast: bool = False
+    """Whether torch may choose kernels that do not give the same bits in every run."""
     settings: dict[str, Any] = field(default_factory=dict)
     shared: dict[str, Any] | None = None
     options: RunOptions = field(default_factory=RunOptions)

@@ -85,7 +85,7 @@ class Loop:
         with loading:
             notes, seconds = _timed(self._worker.load, device)
         self._status.spend("loading", seconds)
-        self._status.set(notes=notes)
+        self._status.set(notes=notes, environment=self._status.status.environment | self._worker.kernels())
 
     def _take(self) -> _Claimed | None:
         claiming, self._claiming = self._claiming, None

@@ -22,7 +22,7 @@ from typing import Any
 import orjson
 
 from editbench.errors import StageError, status_of
-from editbench.fleet import gpu, loading, status
+from editbench.fleet import determinism, gpu, hardware, loading, status
 from editbench.fleet.failure import DeviceLost, store_lost, summary
 from editbench.fleet.job import Job
 from editbench.fleet.lockstep import Lockstep
@@ -54,8 +54,11 @@ def main(job_path: Path) -> int:
     shared = _share(store, job)
     attempt = shared["attempt"]
     _redirect(paths.attempt(attempt).rank_log(rank))
+    determinism.settle(fast=job.fast)
     device = _take_device(job.device)
-    current = status.RankStatus(rank, attempt, restart, incarnation, job.options.node_rank, device=device)
+    current = status.RankStatus(
+        rank, attempt, restart, incarnation, job.options.node_rank, device=device, environment=hardware.describe(device)
+    )
     if previous is not None and previous.attempt != attempt:
         previous = None
     if previous is not None:

@@ -112,6 +112,8 @@ class RankStatus:
     exit_status: int = BUG
     """Exit status of a command that one of its ranks ended by its state `fatal`."""
     notes: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+    """What may change bits: by name, this rank's card, its driver, the kernels of its model."""
     events: list[Event] = field(default_factory=list)
     began: float = field(default_factory=time.time)
     updated: float = 0.0

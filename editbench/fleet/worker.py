@@ -47,6 +47,10 @@ class Worker(ABC):
     def load(self, device: str) -> list[str]:
         """Load the model; returns notes for the user (such as settings that the model does not know)."""
 
+    def kernels(self) -> dict[str, str]:
+        """What the loaded model runs on, by name, where there is a choice; as text, for environment.json."""
+        return {}
+
     @abstractmethod
     def prepare(self, item: int) -> Any:
         """CPU work before the model: read, decode."""

@@ -20,7 +20,7 @@ from typing import Any
 
 import orjson
 
-from editbench import atomic, console, files, identity, images, run_folder, shards
+from editbench import atomic, console, environment, files, identity, images, run_folder, shards
 from editbench.benchmarks.benchmark import Benchmark
 from editbench.benchmarks.rows import Picture
 from editbench.edit import sanity
@@ -177,7 +177,7 @@ class _Import:
 
     def _write(self, paths: EditPaths) -> EditManifest:
         identity.settle(paths.identity, self.identity)
-        files.dump(paths.environment, run_folder.environment(sys.argv))
+        files.dump(paths.environment, {"attempts": [environment.of_process(sys.argv)]})
         paths.spool.mkdir()
         spool = Spool(paths, [sample.key for sample in self.benchmark.samples], self.identity["settings"]["shard_size"])
         with console.progress("writing", spool.shard_count) as advance:

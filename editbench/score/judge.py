@@ -13,6 +13,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from PIL import Image
@@ -110,6 +111,8 @@ class Judge(ABC):
 
     notes: Sequence[str] = ()
     """For the user: how it runs here."""
+    kernels: Mapping[str, str] = MappingProxyType({})
+    """By name, what it runs on where there is a choice, for environment.json."""
 
     def prepare(self, questions: Sequence[Question]) -> Any:
         """What `answer` takes: a batch resized and tokenised on the CPU.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DEFAULT_BATCH = 8
 MAX_TEXT = 4_000
-LATER = ("thinking_budget", "keep_thoughts")
+LATER = ("thinking_budget", "keep_thoughts", "fast")
 """Settings that identities of earlier versions do not have."""
 
 ReadoutOption = Annotated[
@@ -73,6 +73,7 @@ class ScoreSettings:
     """All samples of a batch are padded to the length of the longest, and pay for it."""
     dtype: Annotated[str, Option(metavar="DTYPE", help="auto, bfloat16, float16 or float32.")] = "auto"
     """`auto`: bfloat16 on an accelerator, float32 on a CPU."""
+    fast: Annotated[bool, Option("--fast", help="The quickest kernels; their bits may change from run to run.")] = False
 
     def __post_init__(self) -> None:
         if self.batch_size is None and self.batch_tokens is None:

@@ -135,6 +135,10 @@ class ScoreStage(FleetStage[ScoreManifest]):
     def sample_count(self, items: Sequence[int]) -> int:
         return sum(len(self.chunks.rows_of(chunk)) for chunk in items)
 
+    @property
+    def fast(self) -> bool:
+        return self.settings.fast
+
     def worker_settings(self) -> dict[str, Any]:
         return {
             "edits": str(self.edits.root.resolve()),

@@ -86,6 +86,9 @@ class ScoreWorker(Worker):
         self._runner.set_result(JudgeRunner(judge))
         return [*judge.notes]
 
+    def kernels(self) -> dict[str, str]:
+        return {**self._runner.result().judge.kernels}
+
     def prepare(self, item: int) -> _Chunk:
         chunk = _Chunk(*self._builder.build({row: self._items[row] for row in self._rows(item) if self._items[row].images}))
         # The judge may still be loading when the first chunk is decoded: its own part is then done in `compute`.

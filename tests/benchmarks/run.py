@@ -34,7 +34,7 @@ import synthetic
 import typer
 from figures import Figure
 
-from editbench import atomic, console, run_folder, tiny
+from editbench import atomic, console, environment, tiny
 from editbench.files import SCHEMA
 from editbench.paths import TinyPaths
 
@@ -131,7 +131,7 @@ def main(
     console.show(console.escaped_table(("", "median", "min", "max", "aim", "met"), [figure.row() for figure in figures]))
     document = {
         "schema": SCHEMA,
-        "environment": {**run_folder.environment([]), "cpus": cpus, "load_before": load, "load_after": os.getloadavg()[0]},
+        "environment": {**environment.of_process([]), "cpus": cpus, "load_before": load, "load_after": os.getloadavg()[0]},
         "parameters": asdict(parameters),
         "seconds": time.perf_counter() - began,
         "figures": {name: [figure.to_dict() for figure in part] for name, part in parts.items()},

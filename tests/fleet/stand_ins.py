@@ -24,7 +24,7 @@ HANG_ONCE, OOM_ONCE, STUBBORN, CLOCK, EXIT_RANK = (
     f"STAND_IN_{name}" for name in ("HANG", "OOM", "STUBBORN", "CLOCK", "EXIT_RANK")
 )
 
-EXIT, LOST_ONCE = "STAND_IN_EXIT", "STAND_IN_LOST"
+EXIT, LOST_ONCE, KERNELS = "STAND_IN_EXIT", "STAND_IN_LOST", "STAND_IN_KERNELS"
 
 
 def _first_time(variable: str, name: str) -> bool:
@@ -68,10 +68,23 @@ def _misbehave(name: str) -> None:
     time.sleep(float(os.environ.get(SLEEP, "0")))
 
 
+def _note_kernels() -> None:
+    """Which kernels torch may choose, as a rank has settled it."""
+    if path := os.environ.get(KERNELS):
+        told = {
+            "deterministic": torch.are_deterministic_algorithms_enabled(),
+            "cudnn": [torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark],
+            "tf32": [torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32],
+            "cublas": os.environ.get("CUBLAS_WORKSPACE_CONFIG"),
+        }
+        Path(path).write_text(json.dumps(told))
+
+
 class Painter:
     """An editor whose picture is a function of the seed."""
 
     def __init__(self, device: str) -> None:
+        _note_kernels()
         if os.environ.get(BREAK):
             raise RuntimeError("the weights are broken")
         if os.environ.get(EXIT_RANK) == os.environ.get("RANK"):

@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import LogitsProcessor
 
+from editbench.kernels import attention
 from editbench.records import EXPECTED
 from editbench.score.checkpoint import check_local, check_thinking
 from editbench.score.criteria import Criterion
@@ -55,6 +56,7 @@ class FamilyJudge(Judge):
             _ = self._score_tokens  # raises where it has none
         self._dtype = getattr(torch, settings.dtype)
         self._model, notes = loading.load(folder, adapter, torch.device(settings.device), self._dtype, self._decoder)
+        self.kernels = attention(self._model)
         unsplit = ["its tokenizer does not split numbers into digits: no distributions, no forced readout"]
         self.notes = [*notes, *(unsplit if self._known_score_tokens is None else [])]
 

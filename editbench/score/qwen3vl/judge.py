@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 from transformers import Qwen3VLProcessor
 
+from editbench.kernels import attention
 from editbench.processors import load_processor
 from editbench.records import EXPECTED
 from editbench.score.checkpoint import check_local, check_thinking
@@ -67,6 +68,7 @@ class Qwen3VLJudge(Judge):
         self._pool = ThreadPoolExecutor(THREADS, "patches")
         self._patches = ImageCache[Patches]()
         self._model, self.notes = loading.load(folder, torch.device(settings.device), getattr(torch, settings.dtype), adapter)
+        self.kernels = attention(self._model)
         self._stop_tokens = StopTokens.of(self._model.generation_config, tokenizer)
         self._prefix_cache = PrefixCache(self._model, self._stop_tokens.pad_token_id)
 

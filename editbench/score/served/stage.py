@@ -92,6 +92,8 @@ def _settled(settings: ScoreSettings, options: RunOptions, served: ServedOptions
         raise UserError("--batch-size and --batch-tokens are not for served judges", "Give --concurrency.")
     if settings.dtype != "auto":
         raise UserError("--dtype is the server's to choose", "Leave it out.")
+    if settings.fast:
+        raise UserError("--fast is not for served judges", "Which kernels run is the server's to choose.")
     if settings.thinking_budget is not None:
         raise UserError("--thinking-budget is not for served judges", "Start the server with a parser of thoughts.")
     if options.nodes.count > 1:

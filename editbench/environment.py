@@ -1,0 +1,88 @@
+"""`environment.json`: what may change the bits of results without being a setting, attempt by attempt.
+
+    {"attempts": [{"attempt", "began", "editbench", "python", "platform", "packages": {name: version}, "command": [text],
+                   "devices": ["2 x cuda"], "fast", "ranks": {"card": [name], "driver": [version], ...}}, ...],
+     "edits": where the input lies, ...}
+
+`ranks` is what the ranks tell of their machines and models (`fleet.hardware`, `Worker.kernels`): by name, all different values.
+Earlier versions kept the last attempt alone, as one object; it becomes the first of the list.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from typing import Any
+
+from editbench import __version__, files
+from editbench.paths import RunPaths
+from editbench.records import Environment
+from editbench.urls import redacted
+
+PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "peft", "numpy", "pillow", "webdataset", "flash-attn", "openai")
+
+
+def of_process(command: list[str]) -> dict[str, Any]:
+    """Versions, machine and command line of this process."""
+    versions = {name: _version(name) for name in PACKAGES}
+    return {
+        "editbench": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: version for name, version in versions.items() if version},
+        "command": [redacted(word) for word in command],
+    }
+
+
+def begin(paths: RunPaths, devices: list[str], *, fast: bool = False, more: Mapping[str, Any] | None = None) -> list[str]:
+    """Write down an attempt that begins; returns the packages whose version changed since the last one.
+
+    `more`: what else to write down, such as where the input lies. Raises UserError for a file that can't be read.
+    """
+    new = {"attempt": paths.last_attempt() + 1, "began": round(time.time(), 3), **of_process(sys.argv), "devices": devices}
+    now = new["packages"]
+    before = files.load(paths.environment, Environment).last.packages if paths.environment.exists() else now
+    attempts = [*_attempts(paths), {**new, "fast": fast}]
+    files.dump(paths.environment, {"attempts": attempts, **(more or {})})
+    names = [name for name in PACKAGES if before.get(name) != now.get(name)]
+    return [f"{name} {before.get(name, 'absent')} -> {now.get(name, 'absent')}" for name in names]
+
+
+def note_ranks(paths: RunPaths, told: Mapping[str, list[str]]) -> list[str]:
+    """Write down what the ranks of the attempt under way tell; returns what is new since the attempt before that told of it.
+
+    Raises UserError for a file that can't be read, OSError for one that can't be written.
+    """
+    earlier = files.load(paths.environment, Environment).attempts[:-1]
+    value = files.parse(files.read(paths.environment), str(paths.environment))
+    value["attempts"][-1]["ranks"] = dict(told)
+    files.dump(paths.environment, value)
+    before = {name: values for attempt in earlier for name, values in attempt.ranks.items()}
+    new = [name for name, values in told.items() if not {*values} <= {*before.get(name, values)}]
+    return [f"{name} {', '.join(before[name])} -> {', '.join(told[name])}" for name in new]
+
+
+def gathered(ranks: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
+    """By name, the different values that ranks tell."""
+    values: dict[str, set[str]] = {}
+    for rank in ranks:
+        for name, value in rank.items():
+            values.setdefault(name, set()).add(value)
+    return {name: sorted(several) for name, several in sorted(values.items())}
+
+
+def _attempts(paths: RunPaths) -> list[Any]:
+    if not paths.environment.exists():
+        return []
+    value = files.parse(files.read(paths.environment), str(paths.environment))
+    return value.get("attempts", [value])
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
