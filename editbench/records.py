@@ -64,6 +64,8 @@ Index = Annotated[int, Meta(ge=0)]
 
 PARTIAL = "partial"
 """Flag of a judgement whose score leaves out criteria that could not be read, by a rubric's partial = "keep"."""
+SHORT_OF_MEMORY = "short_of_memory"
+"""Flag of a judgement that was come to in smaller batches than planned, since memory ran out: its last bits may be others."""
 
 
 def writable(text: str) -> str:
@@ -177,7 +179,7 @@ class Judgement(_Record):
     shard: str | None = None
     """File name of the shard that holds the pictures; None when there is no edit."""
     flags: list[str] = field(default_factory=list)
-    """What is odd about the edit, as its record says, and about the judgement, as PARTIAL."""
+    """What is odd about the edit, as its record says, and about the judgement, as PARTIAL and SHORT_OF_MEMORY."""
     steps: dict[str, float] | None = None
     """The rubric's steps on the way to the score, by name: the mean over the votes. None without a score."""
     subsets: list[str] = field(default_factory=list)

@@ -67,6 +67,8 @@ class Reply:
     """What the judge thought before, tags included, where thoughts are kept. A row has it before the text; it is not read."""
     cut: bool = False
     """Whether the judge came to no answer; `text` says why. There is nothing to read, and nothing is asked again."""
+    short_of_memory: bool = False
+    """Whether it was come to in another way than planned, since memory ran out: its last bits may differ from another run's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

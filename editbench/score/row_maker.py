@@ -32,12 +32,15 @@ class RowMaker:
     rubric: Rubric
     settings: ScoreSettings
 
-    def judged(self, item: JudgedItem, votes: Iterable[Sequence[Answer]]) -> JudgedRow:
-        """`votes`: the answers to all questions about the item, once a vote. Raises Unscorable as the rubric does."""
+    def judged(self, item: JudgedItem, votes: Iterable[Sequence[Answer]], flags: Sequence[str] = ()) -> JudgedRow:
+        """`votes`: the answers to all questions about the item, once a vote; `flags`: what is odd about them.
+
+        Raises Unscorable as the rubric does.
+        """
         sample, keep = item.sample, self.rubric.partial
         cast = [Vote.of(answers, lambda criteria: self.rubric.score(criteria, sample), keep=keep) for answers in votes]
         outcome = SampleOutcome.of(cast, lambda criteria: self.rubric.steps(criteria, sample))
-        flags = [records.PARTIAL] if outcome.partial else []
+        flags = [*([records.PARTIAL] if outcome.partial else []), *flags]
         return JudgedRow(item, self._row(item, outcome.status, flags, **outcome.values), outcome.note)
 
     def unjudged(self, item: JudgedItem, why: str = "") -> JudgedRow:

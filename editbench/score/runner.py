@@ -1,8 +1,8 @@
 """Runs the judge: in batches that fit into memory, once a vote, and a second time where a reply could not be read.
 
-A question that the judge fails on takes no others down. A batch that does not fit into memory is halved, and one that raises
-anything else is asked again one by one; a question that fails alone gets a reply that says why. Only then are replies from
-another batch than was planned, which may move their last bits.
+A question that the judge fails on takes no others down. A batch that does not fit into memory is halved, which its replies say
+(another batch may move their last bits), and the next chunk is asked as planned again. A batch that raises anything else is
+asked again one by one; a question that fails alone gets a reply that says why.
 
 The second time is the forced readout. The judge goes on from what it has said, up to its last whole sentence, behind the key
 of the answer that is missing; only the allowed answers count, and the most likely one is its answer, as greedy decoding would
@@ -45,27 +45,25 @@ class JudgeRunner:
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
         self._fits: int | None = None
-        """Questions that fit into memory at once, known since there were too many. The next batches are that small from the
-        start. Another batch moves the last bits of a row: a --batch-size that fits keeps runs equal to the bit."""
+        """Questions that fit into memory at once, known since there were too many, until the next chunk."""
         self.failures: list[Failed] = []
         """How questions failed even when asked alone, until somebody empties it."""
 
+    def start_chunk(self) -> None:
+        """Ask as many questions at once as are planned again: the memory may have been somebody else's."""
+        self._fits = None
+
     def prepare(self, questions: Mapping[int, Question]) -> tuple[list[Batch], dict[int, Failed]]:
         """The judge's own work on the CPU, ahead of the model; and the questions that it can't take, with the reason."""
-        batches: list[Batch] = []
-        failures: dict[int, Failed] = {}
-        for part in _slices(questions, self._fits or len(questions)):
-            prepared = failure.attempt(self._prepare, part)
-            if not isinstance(prepared, Failed):
-                batches.append(Batch(part, prepared))
-                continue
-            alone = {row: failure.attempt(self._prepare, {row: question}) for row, question in part.items()}
-            failed = {row: outcome for row, outcome in alone.items() if isinstance(outcome, Failed)}
-            failures |= failed
-            batches += self._without(part, failed) or [
-                Batch({row: part[row]}, prepared) for row, prepared in alone.items() if row not in failed
-            ]
-        return batches, failures
+        if not questions:
+            return [], {}
+        prepared = failure.attempt(self._prepare, questions)
+        if not isinstance(prepared, Failed):
+            return [Batch(questions, prepared)], {}
+        alone = {row: failure.attempt(self._prepare, {row: question}) for row, question in questions.items()}
+        failed = {row: outcome for row, outcome in alone.items() if isinstance(outcome, Failed)}
+        single = [Batch({row: questions[row]}, prepared) for row, prepared in alone.items() if row not in failed]
+        return self._without(questions, failed) or single, failed
 
     def _without(self, questions: Mapping[int, Question], failed: Collection[int]) -> list[Batch]:
         """The rest of the questions as one batch, where it is some questions' fault that they could not be prepared."""
@@ -95,14 +93,11 @@ class JudgeRunner:
         """The forced readout of questions with one criterion each, by their keys; None: the judge can't."""
         return self._ask_in_parts(questions, lambda part: self.judge.force([*part.values()]), batch_size)
 
-    def _ask_in_parts(self, questions: Mapping[Any, Question], ask: Ask, limit: int) -> dict[Any, Reply] | None:
-        """Replies by key, of `limit` questions at once or as many as are known to fit; None where the judge has none."""
+    def _ask_in_parts(self, questions: Mapping[Any, Question], ask: Ask, size: int) -> dict[Any, Reply] | None:
+        """Replies by key, of `size` questions at once; None where the judge has none."""
         replies: dict[Any, Reply] = {}
-        left = [*questions]
-        while left:
-            size = min(limit, self._fits or limit)
-            answered = self._ask({key: questions[key] for key in left[:size]}, ask)
-            left = left[size:]
+        for part in _slices(questions, size):
+            answered = self._ask(part, ask)
             if answered is None:
                 return None
             replies |= answered
@@ -110,6 +105,8 @@ class JudgeRunner:
 
     def _ask(self, questions: Mapping[Any, Question], ask: Ask) -> dict[Any, Reply] | None:
         """Replies by key, of questions that are asked together unless that fails; None where the judge has none."""
+        if self._fits and len(questions) > self._fits:
+            return _marked(self._ask_in_parts(questions, ask, self._fits))
         replies = failure.attempt(_replies, questions, ask)
         if not isinstance(replies, Failed):
             return replies
@@ -119,19 +116,21 @@ class JudgeRunner:
         if len(questions) == 1:
             self.failures.append(replies)
             return dict.fromkeys(questions, Reply("", error=replies.error))
+        if not out_of_memory:
+            return self._ask_in_parts(questions, ask, 1)
         failures = len(self.failures)
-        parts = [self._ask(part, ask) or {} for part in _slices(questions, len(questions) // 2 if out_of_memory else 1)]
-        if out_of_memory and len(self.failures) == failures:
+        halved = _marked(self._ask_in_parts(questions, ask, len(questions) // 2))
+        if len(self.failures) == failures:
             self._shrink(len(questions), replies.error)
-        return {key: reply for part in parts for key, reply in part.items()}
+        return halved
 
     def _shrink(self, size: int, why: str) -> None:
         if self._fits and self._fits <= size // 2:
             return
         self._fits = size // 2
         _log.warning(
-            "%d questions at once did not fit into memory: from here on %d. With a --batch-size or --max-pixels that fits "
-            "from the start, runs are equal to the bit. (%s)",
+            "%d questions at once did not fit into memory: for the rest of the chunk %d. With a --batch-size or --max-pixels "
+            "that fits, runs are equal to the bit. (%s)",
             size,
             self._fits,
             why,
@@ -161,6 +160,13 @@ def _replies(questions: Mapping[Any, Question], ask: Ask) -> dict[Any, Reply] | 
         message = f"the judge gave {len(replies)} replies to {len(questions)} questions"
         raise UserError(message, "Return one a question.")
     return dict(zip(questions, replies, strict=True))
+
+
+def _marked(replies: dict[Any, Reply] | None) -> dict[Any, Reply] | None:
+    """The replies, which now say that memory ran out; what is none is left to those who read it."""
+    if replies is None:
+        return None
+    return {key: replace(one, short_of_memory=True) if isinstance(one, Reply) else one for key, one in replies.items()}
 
 
 def _slices(questions: Mapping[Any, Question], size: int) -> Sequence[dict[Any, Question]]:

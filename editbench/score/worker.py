@@ -67,6 +67,7 @@ class ScoreWorker(Worker):
         self._items = [*items]
         starts = starts or batching.starts(items, self._rubric, self._settings)
         self._chunks = batching.chunks(ScorePaths(Path(out)), items, starts)
+        self._short_of_memory: set[int] = set()  # rows of the chunk under way
         self._runner: Future[JudgeRunner] = Future()  # done once `load` is, while `prepare` may run in another thread
 
     def __len__(self) -> int:
@@ -97,6 +98,8 @@ class ScoreWorker(Worker):
     def compute(self, item: int, prepared: _Chunk, pulse: Pulse) -> dict[int, JudgedRow]:
         chunk = prepared if isinstance(prepared, _PreparedChunk) else self._prepared(prepared)
         pulse.ahead()
+        self._runner.result().start_chunk()
+        self._short_of_memory.clear()
         if all(row in chunk.failures for row in self._rows(item) if self._items[row].images):
             _try_again(chunk.failures.values())
         votes = [self._vote(chunk, number) for number in range(self._settings.votes)]
@@ -141,6 +144,7 @@ class ScoreWorker(Worker):
         for batch in batches:
             seeds = {row: self._settings.draw_seed(self._items[row].name, group.name, vote) for row in batch.questions}
             replies |= self._runner.result().answer(batch, seeds if self._settings.temperature else None)
+        self._note_memory(replies.items())
         read = votes.distributed if self._settings.readout == records.EXPECTED else votes.written
         criteria = {row: group.questions[row].criteria for row in replies}
         answers = {row: _or_unanswered(group.name, read, group.name, criteria[row], reply) for row, reply in replies.items()}
@@ -158,18 +162,24 @@ class ScoreWorker(Worker):
         replies = self._runner.result().force(unanswered, self._settings.batch_size or len(group.questions))
         if replies is None:
             return answers
+        self._note_memory((row, reply) for (row, _), reply in replies.items())
         for row in unread:
             criteria = group.questions[row].criteria
             forced = [replies[row, index] for index in range(len(criteria))]
             answers[row] = _or_unanswered(group.name, votes.forced, answers[row], criteria, forced)
         return answers
 
+    def _note_memory(self, replies: Iterable[tuple[int, Reply]]) -> None:
+        self._short_of_memory |= {row for row, reply in replies if getattr(reply, "short_of_memory", False)}
+
     def _judged(self, row: int, chunk: _Chunk, votes: Sequence[Mapping[int, list[Answer]]]) -> JudgedRow:
         item = self._items[row]
         if not item.images:
             return self._row_maker.unjudged(item)
         answers = (vote[row] for vote in votes)
-        outcome = chunk.failures[row] if row in chunk.failures else failure.attempt(self._row_maker.judged, item, answers)
+        flags = [records.SHORT_OF_MEMORY] if row in self._short_of_memory else []
+        failed = chunk.failures.get(row)
+        outcome = failure.attempt(self._row_maker.judged, item, answers, flags) if failed is None else failed
         return self._row_maker.unjudged(item, outcome.message) if isinstance(outcome, Failed) else outcome
 
     def _event(self, item: int, judged: JudgedRow, seconds: float) -> Event:

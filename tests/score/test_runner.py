@@ -39,11 +39,31 @@ def ask(runner: JudgeRunner, count: int, **options: Any) -> dict[int, str]:
     return {row: reply.text for batch in batches for row, reply in runner.answer(batch, **options).items()}
 
 
-def test_what_fits_is_remembered_and_all_are_answered_in_order() -> None:
+def test_what_fits_is_remembered_within_a_chunk_and_all_are_answered_in_order() -> None:
     runner = JudgeRunner(Narrow())
     wanted = {row: f"k{row} " for row in range(5)}
     assert ask(runner, 5) == ask(runner, 5) == wanted
     assert runner.judge.sizes == [5, 2, 2, 1, 2, 2, 1]
+    runner.start_chunk()
+    assert ask(runner, 5) == wanted
+    assert runner.judge.sizes[7:] == [5, 2, 2, 1]
+
+
+def test_replies_of_a_smaller_batch_than_planned_say_so() -> None:
+    runner = JudgeRunner(Narrow())
+    for count, short in ((2, set()), (5, {*range(5)}), (3, {0, 1, 2}), (2, set())):
+        (batch,), _ = runner.prepare(questions(count))
+        assert {row for row, reply in runner.answer(batch).items() if reply.short_of_memory} == short
+    assert [reply.short_of_memory for reply in runner.force(questions(5), 4).values()] == [True] * 4 + [False]
+
+
+def test_questions_asked_one_by_one_for_another_reason_do_not_say_so() -> None:
+    assert not any(reply.short_of_memory for reply in replies_of(JudgeRunner(Choosy()), 4))
+
+
+def replies_of(runner: JudgeRunner, count: int) -> list[Reply]:
+    (batch,), _ = runner.prepare(questions(count))
+    return [*runner.answer(batch).values()]
 
 
 def test_halves_keep_their_seeds() -> None:
@@ -190,7 +210,7 @@ def test_questions_that_can_only_be_prepared_alone_are_asked_alone() -> None:
 def test_a_smaller_size_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
     runner = JudgeRunner(Narrow())
     ask(runner, 5)
-    assert "5 questions at once did not fit into memory: from here on 2" in caplog.text
+    assert "5 questions at once did not fit into memory: for the rest of the chunk 2" in caplog.text
 
 
 def test_a_judge_that_can_not_be_forced_says_so() -> None:

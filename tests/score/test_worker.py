@@ -29,6 +29,15 @@ class Small(Fixed):
         return super().answer(prepared)
 
 
+class Crowded(Fixed):
+    """Has memory for one, until somebody else's is free."""
+
+    def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
+        if len(prepared) > 1 and len(self.batches) < 3:
+            raise torch.OutOfMemoryError
+        return super().answer(prepared)
+
+
 class Full(Fixed):
     """Has memory for none."""
 
@@ -117,6 +126,14 @@ def test_a_batch_too_large_for_the_memory_is_halved(work: Any) -> None:
     worker = work(Small)
     assert scores(worker) == ALL
     assert [len(batch) for batch in worker._runner.result().judge.batches] == [2, 2, 1]
+
+
+def test_rows_of_a_chunk_that_memory_was_too_small_for_say_so_and_the_next_chunk_is_judged_as_planned(work: Any) -> None:
+    worker = work(Crowded, plan=(0, 1), batch_size=3)
+    judged = [rows(worker, item) for item in (0, 1)]
+    assert [[row["flags"] for row in chunk.values()] for chunk in judged] == [[["short_of_memory"]] * 3, [[], []]]
+    assert {key: row["score"] for chunk in judged for key, row in chunk.items()} == ALL
+    assert [len(batch) for batch in worker._runner.result().judge.batches] == [1, 1, 1, 2]
 
 
 def test_a_chunk_of_which_nothing_fits_into_memory_fails(work: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from editbench.records import FORCED, OK, PARTIAL
+from editbench.records import FORCED, OK, PARTIAL, SHORT_OF_MEMORY
 from editbench.report.statistics.aggregate import RunSummary
 from editbench.report.statistics.audit import SAME
 
@@ -13,6 +13,7 @@ LEAST_MASS = 0.5
 MOST_FORCED = 0.05
 
 _LOOK = "the judge may not be answering the question; look at the responses in scores.jsonl"
+_BITS = "the last bits of their scores may differ from another run's; a smaller --batch-size keeps runs equal"
 
 
 def diagnose(run: RunSummary) -> list[str]:
@@ -28,6 +29,8 @@ def diagnose(run: RunSummary) -> list[str]:
     if partial := run.flags.get(PARTIAL, 0):
         left_out = "leave out criteria that could not be read, as the rubric says (partial)"
         warnings.append(f"{partial} of {micro.scored} scores {left_out}")
+    if short := run.flags.get(SHORT_OF_MEMORY, 0):
+        warnings.append(f"{short} samples were judged in smaller batches than planned, for lack of memory: {_BITS}")
     if micro.scored and run.macro.left_out:
         names = ", ".join(run.macro.left_out)
         warnings.append(f"no sample of {names} has a score: the macro mean is over the other {run.macro.categories} categories")

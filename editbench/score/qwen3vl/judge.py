@@ -95,7 +95,7 @@ class Qwen3VLJudge(Judge):
         return ScoreTokens.needed(self._known_score_tokens)
 
     def _within_memory(self, ask: Callable[[], list[Reply]]) -> list[Reply]:
-        """The replies. What is kept of the images gives way before memory is taken to be too small."""
+        """The replies. What is kept of the images gives way before memory is taken to be too small, for this batch alone."""
         try:
             return ask()
         except torch.OutOfMemoryError:
@@ -106,11 +106,10 @@ class Qwen3VLJudge(Judge):
         self._prefix_cache.enabled = False
         try:
             replies = ask()
-        except torch.OutOfMemoryError:  # not because of what was kept
+        finally:
             self._prefix_cache.enabled = True
-            raise
-        _log.warning("nothing of the pictures is kept from question to question any more: it did not fit into memory")
-        return replies
+        _log.warning("nothing of the pictures was kept for a batch: it did not fit into memory")
+        return [replace(reply, short_of_memory=True) for reply in replies]
 
     def _prompts(self, questions: Sequence[Question], tokenizer: PreTrainedTokenizerBase) -> list[Prompt]:
         by_image = self._patches_of([image for question in questions for image in question.images])

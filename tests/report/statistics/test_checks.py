@@ -44,3 +44,10 @@ def test_a_judge_that_rarely_gives_allowed_answers_is_suspected(make_scores: Mak
     rows = [judgement(f"k{index}", "a", f"g{index}", index, mass=0.1 * index) for index in range(3)]
     (warning,) = _diagnose(make_scores(judgements=rows))
     assert "probability of only 0.10" in warning
+
+
+def test_samples_judged_in_smaller_batches_than_planned_are_told(make_scores: Make) -> None:
+    flags = [["short_of_memory"], ["cut"], []]
+    rows = [judgement(f"k{index}", "a", f"g{index}", index, flags=several) for index, several in enumerate(flags)]
+    (warning,) = _diagnose(make_scores(judgements=rows))
+    assert warning.startswith("1 samples were judged in smaller batches than planned, for lack of memory")

@@ -144,6 +144,9 @@ def test_what_is_kept_gives_way_to_a_batch_that_does_not_fit(
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(judge._prefix_cache, "_prefill_suffixes", full)
-    assert same(answer(judge, ask(pictures, TEXTS[1])), wanted)
-    assert "nothing of the pictures is kept" in caplog.text
+    replies = answer(judge, ask(pictures, TEXTS[1]))
+    assert same(replies, wanted)
+    assert all(reply.short_of_memory for reply in replies)
+    assert "nothing of the pictures was kept" in caplog.text
     assert not judge._prefix_cache.release()
+    assert judge._prefix_cache.enabled
