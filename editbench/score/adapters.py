@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 MERGED = ("LORA", "ADALORA", "LOHA", "LOKR", "IA3", "OFT", "BOFT", "HRA")
 """Types of adapters that change weights, and so can be merged into them."""
 
+CLASSIFIES = "SEQ_CLS"
+"""Task, as peft names it, of adapters with a head in place of text: reward models."""
+
 
 def check(folder: Path) -> None:
     """Look at an adapter without loading it.
 
     Raises:
-        UserError: no such folder, no or broken settings, a type that has no weights to merge, no or broken weights, or no peft.
+        UserError: no such folder, no or broken settings, a head in place of text, a type that has no weights to merge, no or
+            broken weights, or no peft.
     """
     paths = CheckpointPaths(folder)
     if not folder.is_dir():
@@ -29,7 +33,12 @@ def check(folder: Path) -> None:
     if not paths.adapter_config.is_file():
         raise UserError(f"{folder} is no adapter: it has no {paths.adapter_config.name}", "Is this the right folder?")
     remedy = "Download the adapter again."
-    kind = files.parse(files.read(paths.adapter_config, remedy), str(paths.adapter_config), remedy).get("peft_type")
+    config = files.parse(files.read(paths.adapter_config, remedy), str(paths.adapter_config), remedy)
+    kind, task = config.get("peft_type"), config.get("task_type")
+    if task == CLASSIFIES:
+        raise UserError(
+            f"{folder} is an adapter for {task}: it gives a number from a head, and no text", "Write a Judge for it."
+        )
     if kind not in MERGED:
         raise UserError(f"{folder} is an adapter of type {kind}, not {', '.join(MERGED)}", "Merge it into its model yourself.")
     if not paths.adapter_weights.is_file():

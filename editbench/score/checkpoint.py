@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from editbench.score.thinking import CLOSE, OPEN
 
 FAST = ("qwen3_vl", "qwen3_vl_moe")
 """Model types of the judge in `qwen3vl`; all others run through transformers' own `generate` (`families`)."""
+OWN_HEADS = re.compile("Reward|Classification|Regression")
+"""Parts of names of architectures (config.json) that give numbers in place of text."""
 DOWNLOAD = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors")
 """What a judge needs of a hub repository."""
 INCOMPLETE = "Download or copy the whole checkpoint."
@@ -32,16 +35,18 @@ def check_config(folder: Path) -> None:
     torch is imported for no Qwen3-VL checkpoint.
 
     Raises:
-        UserError: no such folder, no or broken config, an adapter, a model that does not take pictures or that transformers has
-            no code for, or one without a chat template.
+        UserError: no such folder, no or broken config, an adapter, a model that does not take pictures, that writes no text or
+            that transformers has no code for, or one without a chat template.
     """
     paths = CheckpointPaths(folder)
     _need(folder.is_dir(), f"no model folder {folder}", "Name a local folder, or a hub id such as OWNER/NAME.")
     base = f"Give --model its base model, and --adapter a folder with {paths.adapter_config.name}."
     _need(paths.config.is_file() or not paths.adapter_config.is_file(), f"{folder} is an adapter, not a model", base)
     _need(paths.config.is_file(), f"{folder} is not a checkpoint: it has no {paths.config.name}", "Is this the right folder?")
+    config = _json(paths.config)
+    _check_head(folder, config)
     if model_type(folder) not in FAST:
-        _check_family(folder, _json(paths.config))
+        _check_family(folder, config)
     _need(bool(_chat_template(paths)), f"{folder} has no chat template ({paths.chat_template.name})", INCOMPLETE)
 
 
@@ -76,6 +81,16 @@ def check_local(folder: Path) -> None:
     _need(paths.tokenizer.is_file() or slow, f"{folder} has no tokenizer ({paths.tokenizer.name})", INCOMPLETE)
     images = paths.image_processor.is_file() or paths.processor.is_file()
     _need(images, f"{folder} has no image settings ({paths.image_processor.name})", INCOMPLETE)
+
+
+def _check_head(folder: Path, config: dict[str, Any]) -> None:
+    """Raises UserError for a model that ends in a head of its own, such as EditReward: transformers would load it without."""
+    named = config.get("architectures")
+    for name in map(str, named if isinstance(named, list) else []):
+        remedy = "Name a judge that answers in text, or write a Judge and pass package.module:Class."
+        _need(
+            not OWN_HEADS.search(name), f"{folder} is a {name}: it gives a number from a head of its own, and no text", remedy
+        )
 
 
 def _check_family(folder: Path, config: dict[str, Any]) -> None:

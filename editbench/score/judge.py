@@ -59,7 +59,8 @@ class Reply:
     text: str
     """What the judge wrote, `answer_prefix` included; "" in readout `expected`."""
     distributions: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    """By criterion, the probabilities of its allowed answers, lowest to highest, out of all answers: they add up to its mass.
+    """By criterion, the probabilities of its allowed answers, lowest to highest, out of all answers: they add up to its mass
+    (none for a criterion whose answers can't be told apart by them, see `readout.tells_apart`).
     In readout `generate` those where the judge wrote its answer; a criterion is missing where that step is not known."""
     error: str = ""
     """Why this one question could not be answered, though others could; then there is nothing to read."""

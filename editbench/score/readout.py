@@ -72,16 +72,23 @@ def _encoded(tokenizer: PreTrainedTokenizerBase, sign: str) -> tuple[list[list[i
     return digits, ten
 
 
+def tells_apart(criterion: Criterion) -> bool:
+    """Whether the criterion's answers can be told apart by the probabilities that are read."""
+    return criterion.highest <= HIGHEST
+
+
 def reaches_ten(criterion: Criterion) -> bool:
     """Whether an answer may have two digits."""
     return criterion.highest == HIGHEST
 
 
 def distribution(criterion: Criterion, digits: Sequence[float], zero: float) -> tuple[float, ...]:
-    """Probabilities of the criterion's answers, lowest to highest.
+    """Probabilities of the criterion's answers, lowest to highest; none where they can't be told apart.
 
     `digits`: P("0") ... P("9") where the answer stands. `zero`: P("0" | "1"); read only where the answers reach 10.
     """
+    if not tells_apart(criterion):
+        return ()
     answers = list(digits)
     if reaches_ten(criterion):
         ten = answers[1] * zero

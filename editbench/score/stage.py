@@ -302,6 +302,7 @@ def checked_rubric(name: str | None, settings: ScoreSettings, edits: Edits, anch
         console.say(f"rubric {edits.manifest.rubric}, the protocol of {edits.manifest.benchmark.name}")
     name = name or edits.manifest.rubric or DEFAULT_RUBRIC
     chosen = rubric.load(name)
+    chosen.check_readout(settings.readout)
     chosen.check_samples(entry.sample for entry in (*edits.entries, *(anchors.entries if anchors else ())))
     if settings.language is not None and settings.language not in chosen.languages:
         known = ", ".join(chosen.languages)

@@ -106,9 +106,10 @@ def _distributed(criteria: Sequence[Criterion], answer: Reply) -> tuple[dict[str
     """The means of the distributions that are known, by criterion, and their masses."""
     means, masses = {}, []
     for entry in criteria:
-        if entry.name not in answer.distributions:
+        probabilities = answer.distributions.get(entry.name)
+        if not probabilities:
             continue
-        mean, mass = expectation(answer.distributions[entry.name], entry.lowest)
+        mean, mass = expectation(probabilities, entry.lowest)
         masses.append(mass)
         if mean is not None:
             means[entry.name] = entry.value(mean)

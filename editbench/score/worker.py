@@ -20,6 +20,7 @@ from editbench.score import batching, judges, rubric, votes
 from editbench.score.items import JudgedItems
 from editbench.score.judge import Reply
 from editbench.score.questions import QuestionBuilder, QuestionGroup
+from editbench.score.readout import tells_apart
 from editbench.score.row_maker import JudgedRow, RowMaker
 from editbench.score.runner import Batch, JudgeRunner, unfinished
 from editbench.score.settings import ScoreSettings
@@ -153,7 +154,11 @@ class ScoreWorker(Worker):
     def _forced(self, group: QuestionGroup, answers: dict[int, Answer]) -> dict[int, Answer]:
         """The answers, with a forced readout of those that were written and could not be read."""
         how = (records.UNPARSED, records.GENERATE)
-        unread = [row for row, answer in answers.items() if (answer.status, answer.read) == how]
+        unread = [
+            row
+            for row, answer in answers.items()
+            if (answer.status, answer.read) == how and all(map(tells_apart, group.questions[row].criteria))
+        ]
         unanswered = {
             (row, index): unfinished(group.questions[row], answers[row].text, index)
             for row in unread

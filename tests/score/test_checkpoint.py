@@ -44,6 +44,11 @@ def described(folder: Path, config: dict[str, Any], template: str = "") -> Check
         ),
         ({"model_type": "florence2"}, "is an encoder-decoder model"),
         ({}, "is a nameless model"),
+        (
+            {"model_type": "qwen2_5_vl", "architectures": ["Qwen2_5_VLRewardModelBT_MultiHead"]},
+            "is a Qwen2_5_VLRewardModelBT_MultiHead: it gives a number from a head of its own",
+        ),
+        ({"model_type": "qwen3_vl", "architectures": ["Qwen3VLForSequenceClassification"]}, "and no text"),
     ],
 )
 def test_a_model_that_can_judge_nothing_is_refused(tmp_path: Path, config: dict[str, Any], message: str) -> None:
@@ -128,6 +133,7 @@ def test_thoughts_are_kept_only_where_there_are_some() -> None:
     ("config", "message"),
     [
         (None, "is no adapter"),
+        ({"peft_type": "LORA", "task_type": "SEQ_CLS"}, "is an adapter for SEQ_CLS: it gives a number"),
         ({"peft_type": "PROMPT_TUNING"}, "of type PROMPT_TUNING"),
         ({"peft_type": "LORA"}, "has no weights"),
     ],

@@ -38,6 +38,17 @@ class Crowded(Fixed):
         return super().answer(prepared)
 
 
+class Wide(Fixed):
+    """Gives 23, with no distribution over 0 to 25; to one sample nothing."""
+
+    def answer(self, prepared: Any, seeds: Any = None) -> list[Reply]:
+        unread, read = Reply("Well."), Reply('{"score": 23}', {"score": ()})
+        return [unread if question.key == "social" else read for question in prepared]
+
+    def force(self, questions: Any) -> list[Reply]:
+        raise AssertionError
+
+
 class Full(Fixed):
     """Has memory for none."""
 
@@ -104,6 +115,13 @@ def test_a_row_carries_the_flags_of_its_edit(work: Any) -> None:
     judged = rows(work(edits={"failed": ("causal",), "flags": {"social": ["identical", "uniform"]}}))
     assert {key: row["flags"] for key, row in judged.items() if row["flags"]} == {"social": ["identical", "uniform"]}
     assert list(judged["social"])[-5:] == ["shard", "flags", "steps", "subsets", "audit"]
+
+
+def test_answers_beyond_ten_are_read_as_written_and_nothing_is_forced(work: Any, short_rubric: str) -> None:
+    wide = short_rubric.replace("range = [0, 10]", "range = [0, 25]").replace('"score"\n[crit', '"score / 2.5"\n[crit')
+    judged = rows(work(Wide, rubric_text=wide))
+    assert (judged["social"]["status"], judged["social"]["score"]) == ("unparsed", None)
+    assert [judged["physical"][name] for name in ("score", "expected", "mass", "read")] == [9.2, None, None, "generate"]
 
 
 def test_a_judge_sees_the_source_and_the_edit_and_its_settings(work: Any) -> None:

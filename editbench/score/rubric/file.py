@@ -63,7 +63,7 @@ def _rubric(source: ResolvedSource) -> Rubric:
         criteria=tuple(criteria.values()),
         questions=sections.questions(top, context),
         references=sections.references(references, languages),
-        answer_prefixes=sections.answer_prefixes(top),
+        answer_prefixes=sections.answer_prefixes(top, context.readouts),
         flags=tuple(name for name in flags if name not in (sections.CATEGORY, sections.REFERENCE_TEXT)),
         scoring=Scoring(scale=top.span("scale", sections.SCORES), steps=steps, formula=formula),
         partial=sections.partial(top),

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from editbench.errors import UserError
-from editbench.records import READOUTS, Sample, spelling
+from editbench.records import EXPECTED, READOUTS, Sample, spelling
 from editbench.score.criteria import Criterion
+from editbench.score.readout import HIGHEST, tells_apart
 from editbench.score.rubric import sections
 from editbench.score.rubric.formula import FormulaError
 from editbench.score.rubric.prompts import EDITED, IMAGES, OTHER, REFERENCE, SOURCE, Ask, RubricQuestion
@@ -58,6 +59,11 @@ class Rubric:
         return self.scoring.scale
 
     @property
+    def readouts(self) -> tuple[str, ...]:
+        """The readouts that can tell its answers apart."""
+        return sections.readouts(self.criteria)
+
+    @property
     def categories(self) -> tuple[str, ...]:
         """The categories that it lists, by its own names."""
         return tuple(dict.fromkeys(self.spellings.values()))
@@ -101,6 +107,13 @@ class Rubric:
             f"It has: {known}. Choose with --category, or add the category to a copy of the rubric.",
         )
 
+    def check_readout(self, readout: str) -> None:
+        """Raises UserError for a readout that can't tell the rubric's answers apart."""
+        wide = [entry for entry in self.criteria if not tells_apart(entry)]
+        if wide and readout == EXPECTED:
+            problem = f"has answers up to {wide[0].highest} ({wide[0].name}), and readout {readout} tells apart 0 to {HIGHEST}"
+            raise UserError(f"rubric {self.name} {problem}", f"Use --readout {self.readouts[0]}.")
+
     def asks(self, sample: Sample, language: str | None, readout: str, images: Collection[str] = PAIR) -> list[Ask]:
         """What to ask of a sample, question by question.
 
@@ -109,10 +122,11 @@ class Rubric:
         times all pictures are shown.
 
         Raises:
-            UserError: unknown category, language or readout.
+            UserError: unknown category, language or readout, or a readout that can't tell the answers apart.
         """
         if readout not in READOUTS:
             raise UserError(f"there is no readout {readout!r}", f"{meant(readout, READOUTS)}Known: {', '.join(READOUTS)}.")
+        self.check_readout(readout)
         spoken, facts, text = self._language(language, sample.language), self._facts(sample), sample.reference_text
         values = {"instruction": sample.instruction, "category": facts[sections.CATEGORY], "reference_text": text}
         values["reference"] = self.references[spoken].fill(values) if text and self.references else ""

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from editbench.records import EXPECTED, READOUTS, spelling
+from editbench.records import EXPECTED, GENERATE, READOUTS, spelling
 from editbench.score.criteria import Criterion
+from editbench.score.readout import HIGHEST, tells_apart
 from editbench.score.rubric.formula import FUNCTIONS, NUMBER, NUMBERS, TEXT, TRUTH, Formula, ValueType
 from editbench.score.rubric.prompts import FORM_PLACEHOLDERS, IMAGES, OTHER, PromptText, RubricQuestion
 from editbench.score.rubric.scoring import ALL, ORDINALS
 from editbench.score.rubric.tables import Table
 from editbench.score.rubric.template import PLACEHOLDERS, Template, primary_language
 
-ANSWERS = (0, 10)
-"""No answer goes beyond these: the `expected` readout tells apart 0..9 by one digit and 10 by a second."""
+RANGE = (0, 100)
+"""No criterion's answers go beyond these."""
+ANSWERS = (0, HIGHEST)
+"""Nor beyond these where a question has answers of its own."""
 SCORES = (-1000, 1000)
 
 PARTIAL = DROP, KEEP = "drop", "keep"
@@ -90,7 +93,7 @@ def criteria(top: Table, flags: Collection[str]) -> tuple[dict[str, Criterion], 
         if name in flags:
             raise table.fault(name, "is also the name of a category or an extra field")
         entry = tables[name] = table.table(name)
-        low, high = entry.span("range", ANSWERS)
+        low, high = entry.span("range", RANGE)
         known[name] = Criterion(name, low, high, _labels(entry, name, known))
     if not known:
         raise top.fault("criteria", "names no criterion")
@@ -141,6 +144,15 @@ class QuestionContext:
     guidance: Table
     forms: Table
     references: Table
+
+    @property
+    def readouts(self) -> tuple[str, ...]:
+        return readouts(self.criteria.values())
+
+
+def readouts(criteria: Iterable[Criterion]) -> tuple[str, ...]:
+    """The readouts that a rubric with these criteria has texts for."""
+    return READOUTS if all(map(tells_apart, criteria)) else (GENERATE,)
 
 
 def questions(top: Table, context: QuestionContext) -> tuple[RubricQuestion, ...]:
@@ -236,22 +248,25 @@ def _prompt_text(
     text = texts.template(language, PLACEHOLDERS if context.references.values else PLACEHOLDERS[:-1])
     prompt = PromptText(
         text=text,
-        forms=_forms(forms if forms.has(language) else context.forms, language),
+        forms=_forms(forms if forms.has(language) else context.forms, language, context.readouts),
         guidance=_guidance(guidance, language, asked, context) if "guidance" in text.placeholders else {},
         criteria={name: _plain(table.table("text"), language) for name, table in own.items()}
         if "criteria" in text.placeholders
         else {},
     )
-    named = "criteria" in text.placeholders or "criterion" in prompt.forms[EXPECTED].placeholders
+    alone = prompt.forms.get(EXPECTED)
+    named = alone is None or "criteria" in text.placeholders or "criterion" in alone.placeholders
     if not named and max(map(len, asked.values()), default=0) > 1:
         raise texts.fault(language, f"has several criteria, and readout {EXPECTED} asks for one at a time: say {{criteria}}")
     return prompt
 
 
-def _forms(table: Table, language: str) -> dict[str, Template]:
+def _forms(table: Table, language: str, needed: Collection[str]) -> dict[str, Template]:
     inner = table.table(language)
     forms: dict[str, Template] = {
-        readout: inner.template(readout, FORM_PLACEHOLDERS[readout], empty=True) for readout in READOUTS
+        readout: inner.template(readout, FORM_PLACEHOLDERS[readout], empty=True)
+        for readout in READOUTS
+        if readout in needed or inner.has(readout)
     }
     inner.close()
     return forms
@@ -280,9 +295,11 @@ def references(table: Table, tags: Sequence[str]) -> dict[str, Template]:
     return {tag: table.template(tag, _IN_REFERENCE, strip=False) for tag in tags} if table.values else {}
 
 
-def answer_prefixes(top: Table) -> dict[str, str]:
+def answer_prefixes(top: Table, needed: Collection[str]) -> dict[str, str]:
     """How the judge's answer begins, by readout."""
     table = top.table("answer_prefix")
-    prefixes: dict[str, str] = {readout: table.take(readout, str, "text") for readout in READOUTS}
+    prefixes: dict[str, str] = {
+        readout: table.take(readout, str, "text") for readout in READOUTS if readout in needed or table.has(readout)
+    }
     table.close()
     return prefixes

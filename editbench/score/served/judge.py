@@ -12,6 +12,7 @@ from editbench.score import votes
 from editbench.score.items import JudgedItem
 from editbench.score.judge import JudgeSettings, Question, Reply
 from editbench.score.questions import QuestionGroup
+from editbench.score.readout import tells_apart
 from editbench.score.runner import unfinished
 from editbench.score.served import logprobs
 from editbench.score.served.chat import TOP, RequestBuilder
@@ -81,7 +82,7 @@ class Session:
         prefix = question.answer_prefix if self.judge.builder.options.goes_on else ""
         text = text if text.startswith(prefix) else prefix + text  # some servers repeat what they go on from
         answer = votes.written(name, question.criteria, Reply(text))
-        if answer.status == UNPARSED and settings.forced and thought_ended:
+        if answer.status == UNPARSED and settings.forced and thought_ended and all(map(tells_apart, question.criteria)):
             answer = self._forced(question, answer)
         if answer.status == UNPARSED and (completion.cut or not thought_ended):
             answer = replace(answer, text=answer.text + CUT, reason="cut")

@@ -31,7 +31,7 @@ FAULTS = [
     ("scale = [1, 5]", "scale = [1, 2, 3]", "scale: must be two whole numbers"),
     ("scale = [1, 5]", "scale = [1, 4]", "score: .*5 is not on the scale 1..4, for a sample of category physical"),
     ("range = [1, 5]", "range = [5, 1]", "criteria.success.range: is upside down: 5 is not below 1"),
-    ("range = [1, 5]", "range = [0, 100]", r"criteria.success.range: \[0, 100\] goes beyond 0..10"),
+    ("range = [1, 5]", "range = [0, 101]", r"criteria.success.range: \[0, 101\] goes beyond 0..100"),
     ("range = [1, 5]", "range = [-1, 5]", r"criteria.success.range: \[-1, 5\] goes beyond 0..10"),
     ("range = [1, 5]", "ranges = [1, 5]", "criteria.success.range: is missing"),
     ('["Edit Success"]', '["quality"]', "criteria.quality.labels: 'quality' is also a name of success"),

@@ -133,4 +133,4 @@ def test_file_that_is_missing_or_not_text_is_refused(tmp_path: Path) -> None:
 def test_misspelt_name_is_refused_with_what_there_is() -> None:
     with pytest.raises(UserError, match="no rubric 'fife'") as caught:
         rubric.load("fife")
-    assert caught.value.remedy.startswith("Did you mean five? Shipped: five, ")
+    assert caught.value.remedy.startswith("Did you mean five? Shipped: editscore, five, ")
