@@ -43,10 +43,13 @@ def begin(paths: RunPaths, devices: list[str], *, fast: bool = False, more: Mapp
     `more`: what else to write down, such as where the input lies. Raises UserError for a file that can't be read.
     """
     new = {"attempt": paths.last_attempt() + 1, "began": round(time.time(), 3), **of_process(sys.argv), "devices": devices}
-    now = new["packages"]
-    before = files.load(paths.environment, Environment).last.packages if paths.environment.exists() else now
-    attempts = [*_attempts(paths), {**new, "fast": fast}]
-    files.dump(paths.environment, {"attempts": attempts, **(more or {})})
+    now = before = new["packages"]
+    earlier: list[Any] = []
+    if paths.environment.exists():
+        value = files.parse(files.read(paths.environment), str(paths.environment))
+        before = files.checked(value, Environment, str(paths.environment)).last.packages
+        earlier = value.get("attempts", [value])
+    files.dump(paths.environment, {"attempts": [*earlier, {**new, "fast": fast}], **(more or {})})
     names = [name for name in PACKAGES if before.get(name) != now.get(name)]
     return [f"{name} {before.get(name, 'absent')} -> {now.get(name, 'absent')}" for name in names]
 
@@ -56,11 +59,13 @@ def note_ranks(paths: RunPaths, told: Mapping[str, list[str]]) -> list[str]:
 
     Raises UserError for a file that can't be read, OSError for one that can't be written.
     """
-    earlier = files.load(paths.environment, Environment).attempts[:-1]
     value = files.parse(files.read(paths.environment), str(paths.environment))
+    attempts = files.checked(value, Environment, str(paths.environment)).attempts
+    if not attempts:  # it is no longer the file that the attempt began with
+        return []
     value["attempts"][-1]["ranks"] = dict(told)
     files.dump(paths.environment, value)
-    before = {name: values for attempt in earlier for name, values in attempt.ranks.items()}
+    before = {name: values for attempt in attempts[:-1] for name, values in attempt.ranks.items()}
     new = [name for name, values in told.items() if not {*values} <= {*before.get(name, values)}]
     return [f"{name} {', '.join(before[name])} -> {', '.join(told[name])}" for name in new]
 
@@ -72,13 +77,6 @@ def gathered(ranks: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
         for name, value in rank.items():
             values.setdefault(name, set()).add(value)
     return {name: sorted(several) for name, several in sorted(values.items())}
-
-
-def _attempts(paths: RunPaths) -> list[Any]:
-    if not paths.environment.exists():
-        return []
-    value = files.parse(files.read(paths.environment), str(paths.environment))
-    return value.get("attempts", [value])
 
 
 def _version(package: str) -> str | None:

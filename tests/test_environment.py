@@ -55,6 +55,12 @@ def test_an_attempt_whose_ranks_told_nothing_is_passed_over(paths: RunPaths) -> 
     assert environment.note_ranks(paths, {"card": ["H100"], "driver": ["580"]}) == ["card A100 -> H100"]
 
 
+def test_a_record_that_was_replaced_meanwhile_stays_as_it_is(paths: RunPaths) -> None:
+    files.dump(paths.environment, {"edits": "../edits"})
+    assert environment.note_ranks(paths, {"card": ["A100"]}) == []
+    assert orjson.loads(paths.environment.read_bytes()) == {"edits": "../edits"}
+
+
 def test_what_ranks_tell_is_gathered_by_name() -> None:
     ranks = [{"card": "H100", "driver": "580"}, {"card": "A100"}, {"card": "H100"}, {}]
     assert environment.gathered(ranks) == {"card": ["A100", "H100"], "driver": ["580"]}

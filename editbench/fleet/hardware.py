@@ -22,7 +22,7 @@ def describe(device: str) -> dict[str, str]:
     if not device.startswith("cuda"):
         return {"card": device.partition(":")[0]}
     told = {
-        "card": torch.cuda.get_device_name(torch.device(device)),
+        "card": torch.cuda.get_device_name(device),
         "driver": gpu.driver(),
         "cuda": torch.version.cuda,
         "hip": torch.version.hip,

@@ -7,7 +7,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from editbench.fleet import gpu
+from editbench import kernels
+from editbench.fleet import gpu, hardware
 from editbench.fleet.status import Gpu
 
 UUIDS = ("GPU-aaaa-1", "GPU-bbbb-2", "MIG-cccc-3")
@@ -46,6 +47,9 @@ class FakeNvml(ModuleType):
     def nvmlDeviceGetUUID(self, handle: str) -> str:  # noqa: N802
         return handle
 
+    def nvmlSystemGetDriverVersion(self) -> bytes:  # noqa: N802
+        return b"580.65"
+
     def nvmlDeviceGetName(self, handle: str) -> str:  # noqa: N802
         return f"NVIDIA {handle}"
 
@@ -72,6 +76,20 @@ def read(monkeypatch, device: str = "cuda:0", *, nvml: FakeNvml | None = None, u
     monkeypatch.setattr(torch.cuda, "get_device_properties", properties)
     monkeypatch.setitem(sys.modules, "pynvml", nvml or FakeNvml())
     return gpu.sensor(device)()
+
+
+def test_a_rank_tells_its_card_and_what_belongs_to_it(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"card of {device}")
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(kernels, "enabled_sdpa", lambda: "flash, math")
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml())
+    told = {"card": "card of cuda:1", "cuda": "13.0", "scaled_dot_product_attention": "flash, math"}
+    assert hardware.describe("cuda:1") == {**told, "driver": "580.65"}
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml("nvmlSystemGetDriverVersion"))
+    assert hardware.describe("cuda:1") == told
+    assert hardware.describe("xpu:0") == {"card": "xpu"}
 
 
 def test_it_tells_everything_in_the_units_of_the_status(monkeypatch):

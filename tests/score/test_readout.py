@@ -43,6 +43,10 @@ def test_below_ten_one_position_is_enough() -> None:
     assert distribution(Criterion("score", 1, 5), digits[0], zero=1.0) == pytest.approx([0.3, 0, 0, 0, 0.4], abs=1e-6)
 
 
+def test_answers_beyond_ten_have_no_distribution() -> None:
+    assert distribution(Criterion("score", 0, 25), [0.1] * 10, 0.5) == ()
+
+
 def test_the_softmax_is_in_float32() -> None:
     row = TOKENS.probabilities(torch.zeros(1, 1, 20, dtype=torch.bfloat16))
     assert row.dtype == torch.float32
