@@ -179,7 +179,7 @@ def _write_editor(folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
 
 
 def _judge_parts(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
-    rope = {"mrope_section": [2, 3, 3], "mrope_interleaved": True, "rope_theta": 5e6}
+    rope = {"mrope_section": [3, 3, 2], "mrope_interleaved": True, "rope_theta": 5e6}
     return {
         "text_config": {**_text_config(tokenizer, rope), "head_dim": 16},
         "vision_config": _vision_config(patch_size=16, deepstack_visual_indexes=[0], num_position_embeddings=256),

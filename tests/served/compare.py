@@ -1,7 +1,11 @@
 """A served judge on real servers: `compare.py FOLDER`, which `build.sh` has filled. Run by `make test-served`.
 
 Scores the small world's edits in this process and over two llama-servers with the same weights, one of which is killed half-way
-and started again, and prints the differences. Ends with 1 where they are not those of rounding.
+and started again, and prints the differences. Ends with 1 where one is beyond APART.
+
+The servers keep keys and values in float32, as the judge here does: in their default, float16, the largest difference is three
+times as large. What is left comes of llama.cpp's GELU, by a table in float16, and its tanh form where the model has the exact
+one: with both put into this process's judge half of the largest difference is gone.
 """
 
 from __future__ import annotations
@@ -24,8 +28,8 @@ from editbench.paths import ScorePaths
 ROOT = Path(editbench.__file__).parents[1]
 SCORING = ("--rubric", "world", "--readout", "expected", "--progress", "off")
 SHOWN, APART = 10, 0.05
-AGREED = 0.999
-"""Correlation of all scores, which the differences of two implementations leave: 0.99997 where it was measured."""
+"""Differences shown, and the largest that rounding leaves: 0.01 where it was measured."""
+EXACT = ("--flash-attn", "off", "--cache-type-k", "f32", "--cache-type-v", "f32")
 
 
 class Server:
@@ -44,7 +48,7 @@ class Server:
         files = ("-m", str(self._folder / "judge.gguf"), "--mmproj", str(self._folder / "mmproj.gguf"))
         where = ("--host", "127.0.0.1", "--port", str(self._port), "-c", "16384", "--no-warmup", "-t", "1")
         with open(self._folder / f"server-{self._port}.log", "ab") as log:
-            self._process = subprocess.Popen([self._folder / "llama-server", *files, *where], stdout=log, stderr=log)
+            self._process = subprocess.Popen([self._folder / "llama-server", *files, *where, *EXACT], stdout=log, stderr=log)
         deadline = time.monotonic() + 60
         while not self._answers():
             if time.monotonic() > deadline:
@@ -111,17 +115,15 @@ def main() -> None:
 
 
 def tell(ours: dict[str, float], theirs: dict[str, float]) -> None:
-    """Print the largest differences. Raises SystemExit where the scores do not agree."""
+    """Print the largest differences. Raises SystemExit where one is too large."""
     apart = sorted(((abs(ours[key] - theirs[key]), key) for key in ours), reverse=True)
     correlation = statistics.correlation([*ours.values()], [theirs[key] for key in ours])
     lines = [f"{key:<24} {ours[key]:8.4f} {theirs[key]:8.4f} {difference:8.4f}" for difference, key in apart[:SHOWN]]
-    beyond, middle = sum(difference > APART for difference, _ in apart), apart[len(apart) // 2][0]
-    lines.append(
-        f"{len(apart)} samples: correlation {correlation:.5f}, median difference {middle:.5f}, {beyond} beyond {APART}"
-    )
+    middle = statistics.median(difference for difference, _ in apart)
+    lines.append(f"{len(apart)} samples: correlation {correlation:.7f}, median difference {middle:.7f}")
     sys.stdout.write("\n".join(lines) + "\n")
-    if correlation < AGREED:
-        raise SystemExit(f"the two do not agree: {correlation:.5f}")
+    if apart[0][0] > APART:
+        raise SystemExit(f"the two do not agree: {apart[0][1]} differs by more than {APART}")
 
 
 if __name__ == "__main__":

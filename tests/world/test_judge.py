@@ -42,6 +42,14 @@ def test_it_is_a_qwen3_vl_of_a_few_million_parameters(judge: Path) -> None:
     assert all(bool(value.isfinite().all()) for value in model.parameters())
 
 
+@pytest.mark.parametrize("name", ["judge", "judge_world"])
+def test_sections_of_the_interleaved_rope_name_just_the_rotations_that_there_are(name: str, checkpoints: TinyPaths) -> None:
+    """Where one names more, llama.cpp gives what is left no position at all, and transformers that of the time."""
+    text = json.loads(CheckpointPaths(getattr(checkpoints, name)).config.read_bytes())["text_config"]
+    rotations = range(text["head_dim"] // 2)
+    assert text["rope_parameters"]["mrope_section"] == [len(rotations[axis::3]) for axis in range(3)]
+
+
 def test_it_reads_scores_by_their_digits(judge: Path) -> None:
     assert ScoreTokens.of(AutoTokenizer.from_pretrained(judge, local_files_only=True)) is not None
 

@@ -80,7 +80,9 @@ def network(sizes: Sizes, made: ProcessorMixin) -> Qwen3VLForConditionalGenerati
 
 def _text(sizes: Sizes, tokens: Any) -> dict[str, Any]:
     half = sizes.hidden // sizes.heads // 2
-    place = half * 3 // 8
+    # Time, row and column take turns. Sections that name more rotations of one than there are mean another thing to each
+    # engine: transformers gives what is left the time, llama.cpp no position at all.
+    sections = [len(range(axis, half, 3)) for axis in range(3)]
     # Prompts have some 200 places, not some 100,000: slow rotations would tell nothing.
     rope = {"rope_type": "default", "rope_theta": 1000.0, "mrope_interleaved": True}
     return {
@@ -94,7 +96,7 @@ def _text(sizes: Sizes, tokens: Any) -> dict[str, Any]:
         "bos_token_id": None,
         "eos_token_id": tokens.eos_token_id,
         "pad_token_id": tokens.pad_token_id,
-        "rope_parameters": {**rope, "mrope_section": [half - 2 * place, place, place]},
+        "rope_parameters": {**rope, "mrope_section": sections},
         "tie_word_embeddings": True,
     }
 
