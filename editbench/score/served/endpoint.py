@@ -97,8 +97,7 @@ class Endpoint:
             )
             return Completion.parse(raw.content)
         except errors.APIConnectionError as error:
-            cause = f": {error.__cause__}" if error.__cause__ else ""
-            raise Unavailable(self.plain(f"{error}{cause}"), down=True) from None
+            raise self._unreached(error) from None
         except errors.APIStatusError as error:
             return self._refused(error)
         except Garbled as error:
@@ -142,9 +141,13 @@ class Endpoint:
         except (errors.AuthenticationError, errors.PermissionDeniedError):
             raise self._no_key() from None
         except errors.APIConnectionError as error:
-            raise Unavailable(self.plain(str(error)), down=True) from None
+            raise self._unreached(error) from None
         except (errors.APIStatusError, msgspec.ValidationError, ValueError):
             return None
+
+    def _unreached(self, error: Exception) -> Unavailable:
+        cause = f": {error.__cause__}" if error.__cause__ else ""
+        return Unavailable(self.plain(f"{str(error).rstrip('.')}{cause}"), down=True)
 
     def _no_key(self) -> Unusable:
         return Unusable(f"{self.name} refuses the key, or there is none", f"Put the right one into {KEY}.")

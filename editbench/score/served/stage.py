@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from editbench import console
+from editbench import console, identity, remote
 from editbench.edits import Edits
 from editbench.errors import StageError, UserError
 from editbench.fleet import attempts, stage
@@ -53,7 +53,8 @@ def score(
     """As `score.stage.score`, with the judge that servers know as `name`.
 
     Raises:
-        UserError, Incomplete: as there; also where no endpoint answers, or one does not know the judge.
+        UserError, Incomplete: as there; also where no endpoint answers, which a dry run does without, or one does not know the
+            judge.
         StageError: no endpoint has answered for `served.patience` seconds, or none takes the requests.
         Interrupted: stopped, once what was under way is finished.
     """
@@ -65,7 +66,7 @@ def score(
     opened, others = Edits.open(edits), Edits.open(anchors) if anchors else None
     chosen = checked_rubric(rubric_name, settings, opened, others)
     endpoints = [Endpoint(url, served.request_timeout) for url in served.endpoint]
-    server = _server(endpoints, name)
+    server = _server(endpoints, name, _known(ScorePaths(out), name) if options.dry_run else None)
     facts = {"kind": Kind.SERVED, "name": name, "engine": server.engine, "version": server.version}
     model = Model(Kind.SERVED, name, name, facts)
     stage.run(
@@ -103,8 +104,21 @@ def _settled(settings: ScoreSettings, options: RunOptions, served: ServedOptions
     return replace(settings, dtype="float32", batch_size=1, forced=settings.forced and served.goes_on)
 
 
-def _server(endpoints: Sequence[Endpoint], name: str) -> Server:
-    """What all endpoints that answer are. Raises UserError when none does, one does not know the model, or they differ."""
+def _known(paths: ScorePaths, name: str) -> Server:
+    """The server that the folder's results by this judge are from; nothing is known of it where there are none."""
+    remote.pull(paths.root, finished=False)
+    model = identity.load(paths.identity).get("model") if paths.identity.exists() else None
+    match model:
+        case {"kind": Kind.SERVED, "name": known, "engine": str(engine), "version": str(version)} if known == name:
+            return Server(engine, version)
+    return Server()
+
+
+def _server(endpoints: Sequence[Endpoint], name: str, otherwise: Server | None) -> Server:
+    """What all endpoints that answer are; `otherwise` where none does.
+
+    Raises UserError when one does not know the model, or they differ, or when none answers and there is no `otherwise`.
+    """
     told: dict[str, Server] = {}
     silent: list[str] = []
     for endpoint in endpoints:
@@ -112,6 +126,9 @@ def _server(endpoints: Sequence[Endpoint], name: str) -> Server:
             told[endpoint.name] = endpoint.server()
         except Unavailable as error:
             silent.append(f"{endpoint.name} does not answer: {error}")
+    if not told and otherwise is not None:
+        console.warn(f"{'; '.join(silent)}; unchecked: whether {name} is served there, by what, and in which version")
+        return otherwise
     if not told:
         raise UserError("; ".join(silent), "Is the server up, and the URL right (http://HOST:PORT/v1)?")
     for line in silent:

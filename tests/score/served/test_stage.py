@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -336,6 +337,22 @@ def test_the_dry_run_and_the_summary_tell_tokens_and_price(
     assert server.requests == []
     judged(server, **prices)
     assert "tokens: 500 read, 50 written; price 0.0060" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("judged_before", [False, True])
+def test_the_dry_run_needs_no_server(
+    judged_before: bool, serve: Serve, judged: Judged, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if judged_before:
+        judged(serve())
+    with nullcontext() if judged_before else pytest.raises(UserError, match="can't read"):  # nothing was written
+        judged(Server(port=1), run={"dry_run": True})
+    said = capsys.readouterr()
+    assert "127.0.0.1:1/v1 does not answer" in said.err
+    assert "unchecked: whether qwen is served there" in said.err
+    assert "price, about" in said.out
+    with pytest.raises(UserError, match="does not answer"):
+        judged(Server(port=1))
 
 
 @pytest.mark.parametrize(
