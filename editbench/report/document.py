@@ -24,6 +24,7 @@ to six decimals (two in texts). `report.json`, where null stands for what can't 
         statuses    {status: samples}
         mean_mass   mean probability of allowed answers, 0..1 | null
         reads       {how a score was read: samples}; expected, generate, forced
+        tokens      {read, written, price: number | null}: of a served judge in all attempts; not there for other judges
         flags       {flag: edits}, by what is odd about them
         audit       AUDIT | null
         anchors     {reference: label, n, groups, shift: {value, interval}, correlation, edits: digest} | null

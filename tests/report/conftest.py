@@ -71,6 +71,7 @@ def make_scores(tmp_path: Path) -> Callable[..., Path]:
         judgements: Sequence[Judgement] = (),
         editor: str = "copy",
         judge: str = "judge",
+        kind: str = "folder",
         readout: str = "generate",
         benchmark: str = "b0",
         batch_size: int = 8,
@@ -88,7 +89,9 @@ def make_scores(tmp_path: Path) -> Callable[..., Path]:
         rubric = {"name": "five", "version": 1, "scale": [0, 10], "digest": "r0", **rubric}
         settings = {"readout": readout, "batch_size": batch_size, "audit": len(audit)}
         of = {"digest": "edits of anchors"} if anchors else None
-        there = identity.make("score", edits=edits, model={"name": judge}, rubric=rubric, settings=settings, anchors=of)
+        there = identity.make(
+            "score", edits=edits, model={"name": judge, "kind": kind}, rubric=rubric, settings=settings, anchors=of
+        )
         ScorePaths(root).identity.write_bytes(orjson.dumps(there))
         judgements = judgements or [judgement(f"k{index}", *row) for index, row in enumerate(rows)]
         further = {"audit": lines(audit), "anchors": lines(anchors)}

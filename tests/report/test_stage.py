@@ -125,6 +125,31 @@ def test_flags_of_the_edits_are_counted_in_every_output(make_scores: Make, tmp_p
     assert _terminal(made).count("flagged edits: 2 identical, 1 uniform\n") == 1
 
 
+def test_what_a_served_judge_has_used_is_told_in_every_output_for_people_and_in_json(make_scores: Make, tmp_path: Path) -> None:
+    """A row without a price leaves the whole without one; rows that can't be read are left out."""
+    timed = b"""
+        {"keys": ["k0"], "tokens": {"read": 1000, "written": 20, "price": 0.0015}}
+        {"keys": ["k1"], "tokens": {"read": 1000, "written": 21, "price": 0.0016}}
+        {"keys": ["k2"], "tokens": {"read": -1, "written": 1}}
+        {"keys": ["k3"], "tokens": {"read"
+    """
+    named = {"served": timed, "unpriced": timed + b'{"keys": ["k4"], "tokens": {"read": 1, "written": 1}}', "untimed": b""}
+    folders = [make_scores(name, editor=name, kind="served") for name in named] + [make_scores("local", editor="local")]
+    for root, rows in zip(folders, [*named.values(), timed], strict=True):
+        ScorePaths(root).timings.write_bytes(rows)
+    made = report(folders, tmp_path / "out", ReportOptions(figures=False, pictures=False))
+    told = [{"read": 2000, "written": 41, "price": 0.0031}, {"read": 2001, "written": 42, "price": None}]
+    assert [run["tokens"] for run in _json(made)["runs"] if "tokens" in run] == told
+    lines = ["2,000 read, 41 written; price 0.0031", "2,001 read, 42 written"]
+    markdown, page = (path.read_text(encoding="utf-8") for path in (made.paths.markdown, made.paths.html))
+    for line in lines:
+        assert f"- Tokens: {line}\n" in markdown
+        assert f"<td>{line}</td>" in page
+    (first,) = tables(folders[:1], tmp_path / "first").runs
+    assert f"tokens {first.tokens}" in _terminal(tables(folders[:1], tmp_path / "first"))
+    assert str(first.tokens) == lines[0]
+
+
 def test_rows_from_before_there_were_flags_are_read(make_scores: Make, tmp_path: Path) -> None:
     root = make_scores()
     write_lines(root, ScorePaths(root).scores.read_bytes().replace(b',"flags":[]', b""))

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
-from editbench import files, identity, manifests, remote, shards
+from editbench import files, identity, manifests, remote, shards, usage
 from editbench.errors import UserError
 from editbench.manifests import ScoreManifest
+from editbench.models import Kind
 from editbench.paths import ScorePaths
 from editbench.records import spelling
 from editbench.report.records import rows
 from editbench.report.records.rows import Rows, Scale
+from editbench.usage import Usage
 
 UNKNOWN = "unknown"
 MICRO_MEAN, MACRO_MEAN = "micro mean", "macro mean"
@@ -28,6 +30,7 @@ class _NamedJudge(manifests.Named):
     """`family`: model type of a judge that ran through transformers' own `generate`; None for all others."""
 
     family: str | None = None
+    kind: str = ""
 
     @property
     def shown(self) -> Versioned:
@@ -127,6 +130,8 @@ class ScoredRun:
     """Rows of the controls, each with the key of the sample that it is about; None where the judge was not audited."""
     anchors: Rows | None = None
     """Rows of the anchor edits; None where there were none."""
+    tokens: Usage | None = None
+    """What a served judge has used in all attempts; None for other judges, and where no timings tell it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +193,7 @@ def load(root: Path) -> ScoredRun:
         _rows(paths.scores, manifest.sha256, scale),
         _rows(paths.audit, manifest.audit.sha256, scale, audit=True) if manifest.audit else None,
         _rows(paths.anchors, manifest.anchors.sha256, scale) if manifest.anchors else None,
+        _tokens(paths) if stored.model.kind == Kind.SERVED else None,
     )
 
 
@@ -222,6 +228,11 @@ def _tails(roots: Sequence[Path]) -> list[str]:
     depths = range(1, max(len(root.parts) for root in roots) + 1)
     candidates = (["/".join(root.parts[-depth:]) for root in roots] for depth in depths)
     return next(tails for tails in candidates if len(set(tails)) == len(roots))
+
+
+def _tokens(paths: ScorePaths) -> Usage | None:
+    used, samples = usage.used(paths)
+    return used if samples else None
 
 
 def _encodable(name: str) -> str:

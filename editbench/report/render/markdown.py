@@ -65,6 +65,8 @@ def _facts(run: RunSummary) -> Iterator[tuple[str, object]]:
     yield "Rubric", facts.rubric
     yield "Readout", facts.readout
     yield "Benchmark", facts.benchmark
+    if run.tokens:
+        yield "Tokens", run.tokens
     if run.reads:
         yield "Scores read", ", ".join(f"{count} {read}" for read, count in run.reads.items())
     if run.flags:

@@ -79,6 +79,8 @@ def _notes(run: RunSummary) -> Iterator[Text]:
     yield _text(f"headline: {headline.full_name} {number(headline.value)}{percent}, by {facts.judge.name}")
     yield _text(f"editor {facts.editor} | judge {facts.judge}", style="dim")
     yield _text(f"rubric {facts.rubric} | readout {facts.readout} | benchmark {facts.benchmark}", style="dim")
+    if run.tokens:
+        yield _text(f"tokens {run.tokens}", style="dim")
     counts = ", ".join(f"{count:,} {status}" for status, count in run.micro.statuses.items())
     yield _text(f"{run.micro.n:,} samples: {counts} | floor: mean with failures at the lowest score", style="dim")
     yield from _protocol(run)

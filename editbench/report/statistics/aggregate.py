@@ -23,6 +23,7 @@ from editbench.report.statistics.bootstrap import RESAMPLES, SEED, Bootstrap
 from editbench.report.statistics.clustered import Bools, Estimate, Floats
 from editbench.report.statistics.protocol import Protocol
 from editbench.report.statistics.rounding import DECIMALS, mean, rounded, rounded_pair, within
+from editbench.usage import Usage
 
 BINS = 20
 """Number of bins of a histogram."""
@@ -138,6 +139,8 @@ class RunSummary:
     """Scored samples by how their score was read: `generate`, `forced`, `expected`."""
     audit: Audit | None = None
     anchors: Anchors | None = None
+    tokens: Usage | None = None
+    """What a served judge has used; None for others."""
 
     def document(self, board: int, warnings: Sequence[str]) -> dict[str, Any]:
         """The run in report.json, to be dumped with orjson. `board`: number of the leaderboard that it stands on."""
@@ -162,6 +165,7 @@ class RunSummary:
             "overall": {"micro": self.micro, "macro": self.macro},
             "statuses": self.micro.statuses,
             **{name: getattr(self, name) for name in _DUMPED},
+            **({"tokens": self.tokens} if self.tokens else {}),
             "warnings": warnings,
         }
 
@@ -199,6 +203,7 @@ def summarise(
         reads=rows.reads,
         audit=audit.examine(run, bootstrap),
         anchors=anchors,
+        tokens=run.tokens,
     )
 
 

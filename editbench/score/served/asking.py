@@ -156,7 +156,7 @@ class Asking:
             "seconds": {"compute": round(seconds, 4)},
             "began": round(began, 4),
             "ended": round(time.time(), 4),
-            "tokens": {"read": session.usage.read, "written": session.usage.written},
+            "tokens": session.cost,
             "fingerprint": session.fingerprint,
         }
         failed = failure.attempt(self.put, chunk, judged) or failure.attempt(

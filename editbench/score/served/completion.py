@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from editbench.score.served.usage import Usage
+from editbench.usage import Usage
 
 Count = Annotated[int, Meta(ge=0)]
 

@@ -20,9 +20,9 @@ from editbench.score.served.completion import Completion, Position
 from editbench.score.served.endpoint import Rejected, Unavailable
 from editbench.score.served.pictures import data_url
 from editbench.score.served.pool import EndpointPool, EndpointState, Halted
-from editbench.score.served.usage import Usage
 from editbench.score.settings import ScoreSettings
 from editbench.score.votes import Answer
+from editbench.usage import Usage
 
 CUT = "\n[cut: it was not finished within --max-new-tokens]"
 """Ends the response of a row whose reply was cut off and could not be read."""
@@ -56,6 +56,12 @@ class Session:
     fingerprint: str = ""
     _urls: dict[int, str] = field(default_factory=dict)
     """By the id of a picture, which its question keeps alive."""
+
+    @property
+    def cost(self) -> Usage:
+        """What all requests so far have used, and their price where it is known."""
+        options = self.judge.builder.options
+        return self.usage.priced(options.price_in, options.price_out)
 
     def votes(self, groups: list[QuestionGroup]) -> Iterator[list[Answer]]:
         """The answers to all questions, once a vote. `groups`: of this sample alone. Raises Halted."""

@@ -17,7 +17,7 @@ from typing import Any
 from editbench.errors import EditbenchError, StageError
 from editbench.score.served.completion import Completion
 from editbench.score.served.endpoint import Endpoint, Rejected, Unavailable, Unusable
-from editbench.score.served.usage import Usage
+from editbench.usage import Usage
 
 TRIES = 5
 """Of one request, not counting those that were too many for the server."""

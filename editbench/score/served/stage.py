@@ -31,9 +31,9 @@ from editbench.score.served.endpoint import Endpoint, Server, Unavailable
 from editbench.score.served.judge import ServedJudge
 from editbench.score.served.options import ServedOptions
 from editbench.score.served.pool import EndpointPool
-from editbench.score.served.usage import Usage, used
 from editbench.score.settings import DEFAULT_BATCH, ScoreSettings
 from editbench.score.stage import ScoreStage, checked_retry, checked_rubric, score_identity
+from editbench.usage import Usage, used
 
 ANY_NAME = "llamacpp"
 """Engine that has one model and answers to any name."""
@@ -208,8 +208,8 @@ class ServedStage(ScoreStage):
         yield "endpoints", ", ".join(endpoint.name for endpoint in self.endpoints)
         yield from self.served.parameters.items()
         tokens = self._expected_use(items)
-        yield "tokens, about", tokens.text(None, None)
-        price = tokens.price(self.served.price_in, self.served.price_out)
+        yield "tokens, about", tokens
+        price = self._priced(tokens).price
         yield "price, about", "unknown: --price-in and --price-out tell it" if price is None else f"{price:,.2f}"
 
     def _expected_use(self, items: Sequence[int]) -> Usage:
@@ -223,7 +223,10 @@ class ServedStage(ScoreStage):
     def summary(self, manifest: ScoreManifest) -> Iterable[str]:
         yield from super().summary(manifest)
         tokens, _ = used(self.paths)
-        yield f"tokens: {tokens.text(self.served.price_in, self.served.price_out)}"
+        yield f"tokens: {self._priced(tokens)}"
+
+    def _priced(self, tokens: Usage) -> Usage:
+        return tokens.priced(self.served.price_in, self.served.price_out)
 
     def environment(self) -> dict[str, Any]:
         return {**super().environment(), "endpoints": [endpoint.name for endpoint in self.endpoints]}

@@ -325,8 +325,8 @@ def test_votes_have_seeds_of_their_own(serve: Serve, judged: Judged) -> None:
     assert {request["temperature"] for request in server.requests} == {0.7}
 
 
-def test_the_dry_run_and_the_summary_tell_tokens_and_price(
-    serve: Serve, judged: Judged, capsys: pytest.CaptureFixture[str]
+def test_the_dry_run_the_summary_and_the_timings_tell_tokens_and_price(
+    serve: Serve, judged: Judged, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server, prices = serve(), {"price_in": 2.0, "price_out": 100.0}
     with pytest.raises(UserError, match="can't read"):  # nothing was written
@@ -337,6 +337,8 @@ def test_the_dry_run_and_the_summary_tell_tokens_and_price(
     assert server.requests == []
     judged(server, **prices)
     assert "tokens: 500 read, 50 written; price 0.0060" in capsys.readouterr().out
+    timed = map(orjson.loads, ScorePaths(tmp_path / "scores").timings.read_bytes().splitlines())
+    assert [row["tokens"]["price"] for row in timed] == [pytest.approx(0.0012)] * 5
 
 
 @pytest.mark.parametrize("judged_before", [False, True])

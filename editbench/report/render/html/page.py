@@ -26,6 +26,7 @@ from editbench.report.render.html import charts, data, gallery, thumbnails, verd
 from editbench.report.render.html.charts import Axis
 from editbench.report.render.html.gallery import Gallery
 from editbench.report.render.html.pictures import RunPictures
+from editbench.usage import Usage
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -142,6 +143,7 @@ def _environment() -> Environment:
         "p_value": formats.p_value,
         "ranks": formats.ranks,
         "named": view.named,
+        "tokens": lambda value: str(Usage(**value)),
     }
     return environment
 
