@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import msgspec
 import orjson
@@ -37,6 +37,8 @@ RECENT = 128
 STARTING, LOADING, WORKING, WAITING, SYNCING = "starting", "loading", "working", "waiting", "syncing"
 STALLED, DEAD = "stalled", "dead"
 FINISHED, STOPPED, FATAL, GIVEN_UP = "finished", "stopped", "fatal", "given up"
+RANK: Literal["rank"] = "rank"
+ENDPOINT: Literal["endpoint"] = "endpoint"
 ENDED = (FINISHED, STOPPED, FATAL, GIVEN_UP)
 
 
@@ -74,6 +76,20 @@ class Gpu:
 
 
 @dataclass(slots=True)
+class EndpointLoad:
+    """What an endpoint of a served judge has to do, which has a status file as ranks have."""
+
+    in_flight: int = 0
+    """Requests that wait for their reply."""
+    latency: float = 0.0
+    """Seconds a reply, the newest counting most; 0 before the first."""
+    tokens_per_second: float = 0.0
+    """Written, of the time in which it had requests."""
+    errors: int = 0
+    """Requests without a reply, or refused."""
+
+
+@dataclass(slots=True)
 class RankStatus:
     """What one rank is doing, and what it has done since the attempt began. What an older version wrote is read, too: fields
     that are missing have their defaults, those that are unknown are left out."""
@@ -108,6 +124,8 @@ class RankStatus:
     """Up to five (key, seconds on the device), slowest first."""
     heartbeats: int = 0
     """Grows with all that the rank does; the keeper takes a rank for stalled whose count stands still too long."""
+    endpoint: EndpointLoad | None = None
+    """Of what is no rank but an endpoint; `device` is then its name."""
     message: str = ""
     exit_status: int = BUG
     """Exit status of a command that one of its ranks ended by its state `fatal`."""
@@ -134,6 +152,8 @@ class RunStatus:
     before: int
     attempt: int
     ranks: int
+    unit: Literal["rank", "endpoint"] = "rank"
+    """What the ranks are: where a judge is served, they stand for its endpoints."""
     began: float
     scores: dict[str, Pair] = field(default_factory=dict)
     """[n, sum] of the scores by category from before this attempt."""

@@ -68,14 +68,17 @@ class Plain:
             # A fatal one ends the run, with its message.
             if rank.state in FALLEN and rank.state != status.FATAL and name not in self._fallen:
                 self._fallen.add(name)
-                yield f"rank {rank.rank}: {clean(rank.message) or rank.state}  (log: {snapshot.log(rank)})"
+                if rank.endpoint:
+                    yield f"endpoint {clean(rank.device)}: {clean(rank.message) or rank.state}"
+                else:
+                    yield f"rank {rank.rank}: {clean(rank.message) or rank.state}  (log: {snapshot.log(rank)})"
 
 
 def _begin(snapshot: Snapshot) -> str:
     run = snapshot.run
     done = f"{snapshot.done} of {run.total} done" if snapshot.done else counted(run.total, "sample")
     logs = snapshot.paths.attempt(snapshot.attempt).root if snapshot.attempt else snapshot.paths.logs
-    return f"{clean(run.title)}: {done}, {counted(max(run.ranks, len(snapshot.ranks)), 'rank')}; logs in {logs}"
+    return f"{clean(run.title)}: {done}, {counted(max(run.ranks, len(snapshot.ranks)), run.unit)}; logs in {logs}"
 
 
 def _progress(snapshot: Snapshot) -> str:
@@ -97,13 +100,15 @@ def _progress(snapshot: Snapshot) -> str:
 
 
 def _scores(events: list[Event]) -> Iterator[str]:
-    """A line a sample, and one a batch."""
+    """A line a sample, and one a batch where there are batches."""
     for name, group in groupby(events, key=lambda event: event.batch):
         batch = list(group)
         for event in batch:
             score = "     -" if event.score is None else f"{event.score:6.2f}"
             note = clean(event.note) if event.status == OK else clean(f"{event.status} {event.note}")
             yield f"{score}  {fit(clean(event.category), 13)}  {clean(event.key)}  {note}"[:_LONGEST]
+        if not name:
+            continue
         scores = [event.score for event in batch if event.score is not None]
         spread = f"mean {sum(scores) / len(scores):.2f}, min {min(scores):.2f}, max {max(scores):.2f}" if scores else "no score"
         statuses = sorted(Counter(event.status for event in batch).items())

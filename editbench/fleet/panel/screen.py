@@ -16,7 +16,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from editbench.fleet import status
-from editbench.fleet.panel import ranks
+from editbench.fleet.panel import endpoints, ranks
 from editbench.fleet.panel.scores import scoreboard
 from editbench.fleet.panel.snapshot import EDIT, SCORE, SILENT, Snapshot, restarts
 from editbench.fleet.panel.text import Frame, bar, counted, counts, cut, duration, fit, percent, samples_per_second, why
@@ -36,7 +36,8 @@ def screen(snapshot: Snapshot, width: int, height: int) -> Frame:
     room = height - len(head) - 1
     scoring = snapshot.run.stage == SCORE
     for_ranks = max(room * 2 // 5, room - LEAST_SCORES) if scoring else room - min(len(failures), 3) - 1
-    table = ranks.table(snapshot, width, min(max(LEAST_RANKS + 1, for_ranks), room))
+    rows = endpoints if snapshot.run.unit == status.ENDPOINT else ranks
+    table = rows.table(snapshot, width, min(max(LEAST_RANKS + 1, for_ranks), room))
     room -= len(table) + 1
     failures = failures[-min(room, 2 if scoring else room) :] if room > 0 else []
     board = scoreboard(snapshot, width, room - (len(failures) + 1 if failures else 0)) if scoring else []
@@ -83,7 +84,7 @@ def _title(snapshot: Snapshot, width: int) -> Text:
         right = Text(f"no sign of life for {duration(silent)}", "bold yellow")
     else:
         attempt = [f"attempt {snapshot.attempt}"] if snapshot.attempt > 1 else []
-        count = counted(max(len(snapshot.ranks), run.ranks), "rank")
+        count = counted(max(len(snapshot.ranks), run.ranks), run.unit)
         right = Text("  ·  ".join([*attempt, count, duration(snapshot.seconds)]), "dim")
     return Text.assemble((fit(clean(run.title), max(0, width - right.cell_len - 2)), "bold"), "  ", right)
 
@@ -101,6 +102,8 @@ def _failures(snapshot: Snapshot) -> list[Text]:
     """The last edits that look wrong and the last samples that failed, newest last, and where to read more.
 
     A reply without a score is among the scores."""
+    if snapshot.run.unit == status.ENDPOINT:
+        return endpoints.failing(snapshot)
     latest = snapshot.tracker.latest
     flagged = [event for event in latest if event.status == OK and event.note and snapshot.run.stage == EDIT]
     lines = [

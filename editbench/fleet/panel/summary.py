@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from editbench.fleet import status
+from editbench.fleet.panel import endpoints
 from editbench.fleet.panel.snapshot import restarts, seconds_a_sample
 from editbench.fleet.panel.text import Frame, bar, counts, device, duration, samples_per_second, short
 from editbench.fleet.status import RankStatus, RunStatus
@@ -30,11 +31,14 @@ def summary(run: RunStatus, ranks: list[RankStatus]) -> Frame:
     outcome = (f"  {clean(run.outcome) or 'running'}", style)
     title = Text.assemble((clean(run.title), "bold"), outcome, f" after {duration(wall)}", no_wrap=False, overflow="fold")
     blocks: list[RenderableType] = [title, _counts(run, ranks, wall)]
-    if any(rank.seconds for rank in ranks):
+    if run.unit == status.ENDPOINT:
+        blocks += ["", *endpoints.summary(ranks, wall)]
+    elif any(rank.seconds for rank in ranks):
         blocks += ["", _phases(ranks, wall), "", _utilisation(ranks, wall)]
     slowest = sorted(((seconds, key, rank.rank) for rank in ranks for key, seconds in rank.slowest), reverse=True)[:SLOWEST]
     if slowest:
-        lines = [f"{short(seconds):>6} s  {clean(key)}, rank {rank}" for seconds, key, rank in slowest]
+        names = {rank.rank: clean(rank.device) if rank.endpoint else f"rank {rank.rank}" for rank in ranks}
+        lines = [f"{short(seconds):>6} s  {clean(key)}, {names[rank]}" for seconds, key, rank in slowest]
         blocks += ["", _facts([("" if index else "slowest", line) for index, line in enumerate(lines)])]
     return Frame("", *blocks)
 
@@ -55,8 +59,8 @@ def _counts(run: RunStatus, ranks: list[RankStatus], wall: float) -> Table:
         rows.append(("no result", counts(reasons)))
     if finished := done + failed:
         computing = sum(rank.seconds.get("computing", 0.0) for rank in ranks)
-        pace = f"{samples_per_second(finished / wall)}; {short(computing / finished)} s on a device each"
-        rows.append(("throughput", pace))
+        each = "" if run.unit == status.ENDPOINT else f"; {short(computing / finished)} s on a device each"
+        rows.append(("throughput", f"{samples_per_second(finished / wall)}{each}"))
     if restarted := restarts(ranks):
         rows.append(("restarts", str(restarted)))
     return _facts(rows)

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
@@ -48,7 +48,6 @@ class Board:
     pool: EndpointPool
     files: Sequence[StatusFile]
     timings: Sequence[Any]
-    began: float = field(default_factory=time.monotonic)
 
     @classmethod
     @contextmanager
@@ -72,13 +71,12 @@ class Board:
         """Take in how the endpoints are; returns the rows."""
         for state, file in zip(self.pool.states, self.files, strict=True):
             here = status.DEAD if state.down else status.WORKING if state.in_flight else status.WAITING
-            seconds = {**file.status.seconds, "computing": state.busy}
             ending = status.STOPPED if self.pool.stopping else status.FINISHED
             file.set(
                 state=ending if ended else here,
-                item="" if ended else self._figures(state),
-                message=state.last_error,
-                seconds=seconds,
+                endpoint=state.load,
+                message=state.last_error if state.failures else "",
+                seconds={**file.status.seconds, "computing": state.seconds},
             )
         return [file.status for file in self.files]
 
@@ -87,11 +85,6 @@ class Board:
         number = self.pool.states.index(state) if state else 0
         self.timings[number].write(orjson.dumps({**row, "rank": number, "device": self.files[number].status.device}) + b"\n")
         self.files[number].add([event])
-
-    def _figures(self, state: EndpointState) -> str:
-        pace = state.usage.written / max(time.monotonic() - self.began, 1e-9)
-        errors = f", {state.errors} errors" if state.errors else ""
-        return f"{state.in_flight} in flight, {state.latency:.1f} s, {pace:.0f} tok/s{errors}"
 
 
 @dataclass(frozen=True, slots=True)

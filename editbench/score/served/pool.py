@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from editbench.errors import EditbenchError, StageError
+from editbench.fleet.status import EndpointLoad
 from editbench.score.served.completion import Completion
 from editbench.score.served.endpoint import Endpoint, Rejected, Unavailable, Unusable
 from editbench.usage import Usage
@@ -42,9 +43,9 @@ class EndpointState:
     errors: int = 0
     latency: float = 0.0
     """Seconds a reply, the newest counting most."""
-    busy: float = 0.0
+    _busy: float = 0.0
     """Seconds in which it had a request, up to when it last had none."""
-    busy_since: float = 0.0
+    _busy_since: float = 0.0
     usage: Usage = field(default_factory=Usage)
     down: bool = False
     last_error: str = ""
@@ -56,14 +57,24 @@ class EndpointState:
     def take(self) -> None:
         """A request is sent there."""
         if not self.in_flight:
-            self.busy_since = time.monotonic()
+            self._busy_since = time.monotonic()
         self.in_flight += 1
 
     def give_back(self) -> None:
         """A request has ended, somehow."""
         self.in_flight -= 1
         if not self.in_flight:
-            self.busy += time.monotonic() - self.busy_since
+            self._busy += time.monotonic() - self._busy_since
+
+    @property
+    def seconds(self) -> float:
+        """In which it had a request."""
+        return self._busy + (time.monotonic() - self._busy_since if self.in_flight else 0.0)
+
+    @property
+    def load(self) -> EndpointLoad:
+        pace = self.usage.written / max(self.seconds, 1e-9)
+        return EndpointLoad(self.in_flight, round(self.latency, 3), round(pace, 1), self.errors)
 
 
 class EndpointPool:

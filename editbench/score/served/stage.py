@@ -16,7 +16,7 @@ from editbench.fleet import attempts, stage
 from editbench.fleet.devices import Devices
 from editbench.fleet.panel import live
 from editbench.fleet.run_options import RunOptions, Style
-from editbench.fleet.status import RunStatus
+from editbench.fleet.status import ENDPOINT, RunStatus
 from editbench.fleet.tracker import Tracker
 from editbench.manifests import ScoreManifest
 from editbench.models import Kind, Model
@@ -170,6 +170,7 @@ class ServedStage(ScoreStage):
             before=self.total - self.sample_count(pending),
             attempt=number,
             ranks=len(self.endpoints),
+            unit=ENDPOINT,
             began=time.time(),
             scores=self.scores(),
             scale=self.scale,

@@ -17,6 +17,8 @@ import orjson
 import pytest
 
 from editbench.errors import Incomplete, StageError, UserError
+from editbench.fleet import status
+from editbench.fleet.status import RunStatus
 from editbench.paths import ScorePaths
 from editbench.records import ERROR, OK, OUT_OF_RANGE, REFUSED, UNPARSED, Judgement
 from editbench.score.served.options import ServedOptions
@@ -211,6 +213,20 @@ def test_an_endpoint_that_dies_is_left_out_and_tried_again(serve: Serve, judged:
     assert {row.score for row in rows.values()} == {7.0}
     assert len(dying.requests) >= 2
     assert sum(other.answered.values()) >= 3
+
+
+def test_every_endpoint_has_a_row_of_its_own_in_the_panel(serve: Serve, judged: Judged, tmp_path: Path) -> None:
+    bad, good = serve(lambda *_: Reply(status=500)), serve(lambda *_: Reply(seconds=0.1))
+    judged(bad, good, concurrency=2)
+    paths = ScorePaths(tmp_path / "scores")
+    about = RunStatus.read(paths)
+    assert about is not None
+    assert about.unit == "endpoint"
+    failing, working = status.read_all(paths, about.attempt)
+    assert (working.device, working.done, working.message) == (good.url.removeprefix("http://").removesuffix("/v1"), 5, "")
+    assert (failing.done, failing.endpoint.errors >= 1, "500" in failing.message) == (0, True, True)
+    assert (working.endpoint.in_flight, working.endpoint.errors) == (0, 0)
+    assert min(working.endpoint.latency, working.endpoint.tokens_per_second) > 0
 
 
 def test_a_dead_endpoint_at_the_start_is_only_warned_of(
