@@ -15,5 +15,6 @@ bench=$1 model=$2 out=$3
 # of time goes on where it stopped.
 head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 export bench model out head
+# shellcheck disable=SC2016 # each node expands its own
 srun --kill-on-bad-exit=0 bash -c 'exec editbench edit "$bench" --model "$model" --out "$out" \
     --nnodes "$SLURM_NNODES" --node-rank "$SLURM_NODEID" --rdzv-endpoint "$head:29500" --rdzv-id "$SLURM_JOB_ID"'

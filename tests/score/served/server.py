@@ -70,13 +70,14 @@ class Server:
     most: int = 0
     """Requests at a time."""
     alive: bool = True
+    host: str = "127.0.0.1"
     port: int = 0
     _flying: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"http://{self.host}:{self.port}/v1"
 
     def take(self, request: dict[str, Any], authorization: str | None) -> tuple[str, Reply]:
         key = asked_about(request)
@@ -97,7 +98,7 @@ class Server:
 
     @contextmanager
     def running(self) -> Iterator[Server]:
-        http = _Http(("127.0.0.1", self.port), _Handler)
+        http = _Http((self.host, self.port), _Handler)
         http.served, self.port = self, http.server_address[1]
         thread = threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True)
         thread.start()
