@@ -100,25 +100,33 @@ class Asking:
 
     def run(self, threads: int, tracker: Tracker, watch: Watch) -> None:
         """Until nothing is left. Raises Interrupted once what is under way is finished, and what the pool was halted for."""
-        workers = [threading.Thread(target=self._work, name=f"ask-{number}", daemon=True) for number in range(threads)]
-        for worker in workers:
-            worker.start()
+        # Events, not `Thread.join`: up to Python 3.12 that takes a thread at work for one that has ended, where the handler of
+        # a signal raises meanwhile.
+        ends = [threading.Event() for _ in range(threads)]
+        for number, end in enumerate(ends):
+            threading.Thread(target=self._ask, args=(end,), name=f"ask-{number}", daemon=True).start()
         try:
-            self._watch(workers, tracker, watch)
+            self._watch(ends, tracker, watch)
         except Interrupted:
             self.judge.pool.stop()
             flying = sum(state.in_flight for state in self.judge.pool.states)
             console.say(f"stopping: {flying} requests under way are waited for; once more stops now", "yellow")
-            self._watch(workers, tracker, watch)
+            self._watch(ends, tracker, watch)
             raise
         if self.judge.pool.error:
             raise self.judge.pool.error
 
-    def _watch(self, workers: Sequence[threading.Thread], tracker: Tracker, watch: Watch) -> None:
-        while any(worker.is_alive() for worker in workers):
-            next(worker for worker in workers if worker.is_alive()).join(TICK)
-            watch(tracker.update(self.board.refresh()))
+    def _watch(self, ends: Sequence[threading.Event], tracker: Tracker, watch: Watch) -> None:
+        for end in ends:
+            while not end.wait(TICK):
+                watch(tracker.update(self.board.refresh()))
         watch(tracker.update(self.board.refresh()))
+
+    def _ask(self, end: threading.Event) -> None:
+        try:
+            self._work()
+        finally:
+            end.set()
 
     def _work(self) -> None:
         while not self.judge.pool.stopping:

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 import pytest
 
-from editbench.errors import Incomplete, StageError, UserError
+from editbench.errors import Incomplete, Interrupted, StageError, UserError
 from editbench.fleet import status
 from editbench.fleet.status import RunStatus
 from editbench.paths import ScorePaths
@@ -442,6 +442,26 @@ def test_a_killed_run_asks_about_no_finished_sample_again(
     if signum == signal.SIGINT:  # what was under way was finished, too
         assert set(server.keys.values()) == {1}
         assert "Traceback" not in said
+
+
+def test_an_interrupt_waits_for_what_is_under_way(serve: Serve, judged: Judged, tmp_path: Path) -> None:
+    def stop(*_: Any) -> None:
+        raise Interrupted("interrupted", "", 130)
+
+    def answer(request: dict[str, Any], _: int) -> Reply:
+        if len(server.requests) == 2:
+            os.kill(os.getpid(), signal.SIGUSR1)
+        return Reply(seconds=0.6 if asked_about(request) == KEYS[0] else 0.2)
+
+    server, before = serve(answer), signal.signal(signal.SIGUSR1, stop)
+    try:
+        with pytest.raises(Interrupted):
+            judged(server, concurrency=2)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    paths = ScorePaths(tmp_path / "scores")
+    assert [orjson.loads(path.read_bytes())["key"] for path in paths.all_chunks()] == [*KEYS[:2]]
+    assert len(paths.timings.read_bytes().splitlines()) == 2
 
 
 def test_a_picture_that_can_not_be_read_fails_its_sample_without_torch(
