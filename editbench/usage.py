@@ -15,7 +15,9 @@ from editbench.paths import RunPaths
 
 DECIMALS = 6
 """Of a price that is added up."""
-Count = Annotated[int, Meta(ge=0)]
+
+Count = Annotated[int, Meta(ge=0, le=2**40)]
+"""Tokens of a sample; bounded, so that no sum of what a file or a server claims is too large for JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Usage:
     read: Count = 0
     """Of prompts, pictures included."""
     written: Count = 0
-    price: Annotated[float, Meta(ge=0)] | None = None
+    price: Annotated[float, Meta(ge=0, le=1e12)] | None = None
     """Of all of them; None where it is not known."""
 
     def __add__(self, other: Usage) -> Usage:

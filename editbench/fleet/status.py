@@ -37,7 +37,6 @@ RECENT = 128
 STARTING, LOADING, WORKING, WAITING, SYNCING = "starting", "loading", "working", "waiting", "syncing"
 STALLED, DEAD = "stalled", "dead"
 FINISHED, STOPPED, FATAL, GIVEN_UP = "finished", "stopped", "fatal", "given up"
-RANK: Literal["rank"] = "rank"
 ENDPOINT: Literal["endpoint"] = "endpoint"
 ENDED = (FINISHED, STOPPED, FATAL, GIVEN_UP)
 

@@ -131,6 +131,7 @@ def test_what_a_served_judge_has_used_is_told_in_every_output_for_people_and_in_
         {"keys": ["k0"], "tokens": {"read": 1000, "written": 20, "price": 0.0015}}
         {"keys": ["k1"], "tokens": {"read": 1000, "written": 21, "price": 0.0016}}
         {"keys": ["k2"], "tokens": {"read": -1, "written": 1}}
+        {"keys": ["k2"], "tokens": {"read": 18446744073709551615, "written": 1}}
         {"keys": ["k3"], "tokens": {"read"
     """
     named = {"served": timed, "unpriced": timed + b'{"keys": ["k4"], "tokens": {"read": 1, "written": 1}}', "untimed": b""}

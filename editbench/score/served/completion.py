@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
-from editbench.usage import Usage
-
-Count = Annotated[int, Meta(ge=0)]
+from editbench.usage import Count, Usage
 
 
 class Garbled(Exception):
