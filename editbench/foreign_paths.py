@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from editbench.paths import Child
+
 
 @dataclass(frozen=True, slots=True)
 class CheckpointPaths:
@@ -12,65 +14,30 @@ class CheckpointPaths:
 
     root: Path
 
-    @property
-    def config(self) -> Path:
-        return self.root / "config.json"
-
-    @property
-    def weights_index(self) -> Path:
-        return self.root / "model.safetensors.index.json"
-
-    def weights(self) -> list[Path]:
-        return sorted(self.root.glob("*.safetensors"))
-
-    @property
-    def tokenizer(self) -> Path:
-        return self.root / "tokenizer.json"
+    config = Child("config.json")
+    weights_index = Child("model.safetensors.index.json")
+    tokenizer = Child("tokenizer.json")
+    sentencepiece = Child("tokenizer.model")
+    """What `tokenizer` can be made from, too, for families of SentencePiece tokenizers."""
+    adapter_config = Child("adapter_config.json")
+    """What makes a folder a PEFT adapter; the names of its files are that library's."""
+    adapter_weights = Child("adapter_model.safetensors")
+    tokenizer_config = Child("tokenizer_config.json")
+    processor = Child("processor_config.json")
+    """Where transformers 5 saves the image processor's settings (and more)."""
+    image_processor = Child("preprocessor_config.json")
+    """Where published checkpoints have them."""
+    video_processor = Child("video_preprocessor_config.json")
+    chat_template = Child("chat_template.jinja")
+    chat_template_json = Child("chat_template.json")
 
     @property
     def slow_tokenizer(self) -> tuple[Path, Path]:
         """What `tokenizer.json` can be made from."""
         return self.root / "vocab.json", self.root / "merges.txt"
 
-    @property
-    def sentencepiece(self) -> Path:
-        """Likewise, for families of SentencePiece tokenizers."""
-        return self.root / "tokenizer.model"
-
-    @property
-    def adapter_config(self) -> Path:
-        """What makes a folder a PEFT adapter; the names of its files are that library's."""
-        return self.root / "adapter_config.json"
-
-    @property
-    def adapter_weights(self) -> Path:
-        return self.root / "adapter_model.safetensors"
-
-    @property
-    def tokenizer_config(self) -> Path:
-        return self.root / "tokenizer_config.json"
-
-    @property
-    def processor(self) -> Path:
-        """Where transformers 5 saves the image processor's settings (and more)."""
-        return self.root / "processor_config.json"
-
-    @property
-    def image_processor(self) -> Path:
-        """Where published checkpoints have them."""
-        return self.root / "preprocessor_config.json"
-
-    @property
-    def video_processor(self) -> Path:
-        return self.root / "video_preprocessor_config.json"
-
-    @property
-    def chat_template(self) -> Path:
-        return self.root / "chat_template.jinja"
-
-    @property
-    def chat_template_json(self) -> Path:
-        return self.root / "chat_template.json"
+    def weights(self) -> list[Path]:
+        return sorted(self.root.glob("*.safetensors"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +46,8 @@ class PipelinePaths:
 
     root: Path
 
-    @property
-    def index(self) -> Path:
-        return self.root / "model_index.json"
-
-    @property
-    def processor(self) -> Path:
-        return self.root / "processor"
+    index = Child("model_index.json")
+    processor = Child("processor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +56,10 @@ class SavedDatasetPaths:
 
     root: Path
 
-    @property
-    def state(self) -> Path:
-        """Lists the Arrow files beside it."""
-        return self.root / "state.json"
-
-    @property
-    def splits(self) -> Path:
-        """Lists the folders beside it, one a split."""
-        return self.root / "dataset_dict.json"
+    state = Child("state.json")
+    """Lists the Arrow files beside it."""
+    splits = Child("dataset_dict.json")
+    """Lists the folders beside it, one a split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +68,8 @@ class KrisPaths:
 
     root: Path
 
-    @property
-    def annotation(self) -> Path:
-        """Of a category: its samples. Their pictures lie beside it."""
-        return self.root / "annotation.json"
+    annotation = Child("annotation.json")
+    """Of a category: its samples. Their pictures lie beside it."""
 
     def annotations(self) -> list[Path]:
         """Those of the categories in this folder."""

@@ -1,6 +1,6 @@
 """Every file name editbench writes. No other module spells one; those of other programs are in `foreign_paths`.
 
-Each class wraps one folder; its properties are the files in it. Nothing here touches the disk. Keys and names that were read
+Each class wraps one folder; its attributes are the files in it. Nothing here touches the disk. Keys and names that were read
 from disk become part of a path only here, and only when they are what such names can be.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from editbench.errors import UserError
 
@@ -59,19 +59,28 @@ def _checked(key: str) -> str:
     return key
 
 
+class Child:
+    """The path of a file or folder that is always called the same: an attribute of a class whose `root` is the folder above it."""
+
+    def __init__(self, name: str) -> None:
+        """`name`: as seen from the folder."""
+        self._name = name
+
+    def __get__(self, folder: Any, _kind: type | None = None) -> Path:
+        return folder.root / self._name
+
+
 @dataclass(frozen=True, slots=True)
 class Folder:
     root: Path
+
+    manifest = Child("manifest.json")
+    """The marker of a finished stage; written last."""
 
     @property
     def folders(self) -> tuple[Path, ...]:
         """The folders in it. A link in place of one would have us write and delete elsewhere."""
         return ()
-
-    @property
-    def manifest(self) -> Path:
-        """The marker of a finished stage; written last."""
-        return self.root / "manifest.json"
 
     def listed(self, name: str) -> Path:
         """The shard of that name. Raises UserError for what is no shard's name, such as a path."""
@@ -96,50 +105,27 @@ class RunPaths(Folder):
 
     __slots__ = ()
 
+    identity = Child("identity.json")
+    environment = Child("environment.json")
+    """Library versions, devices, command line: recorded, but no part of the identity."""
+    lock = Child(".lock")
+    ranks = Child(".ranks")
+    """Locked by keepers and ranks; holds the token of their attempt (see the module `fencing`)."""
+    timings = Child("timings.jsonl")
+    status = Child("status")
+    run_status = Child("status/run.json")
+    """What the launcher knows of the attempt."""
+    logs = Child("logs")
+
     @property
     def folders(self) -> tuple[Path, ...]:
         return self.status, self.logs
-
-    @property
-    def identity(self) -> Path:
-        return self.root / "identity.json"
-
-    @property
-    def environment(self) -> Path:
-        """Library versions, devices, command line: recorded, but no part of the identity."""
-        return self.root / "environment.json"
-
-    @property
-    def lock(self) -> Path:
-        return self.root / ".lock"
-
-    @property
-    def ranks(self) -> Path:
-        """Locked by keepers and ranks; holds the token of their attempt (see the module `fencing`)."""
-        return self.root / ".ranks"
-
-    @property
-    def timings(self) -> Path:
-        return self.root / "timings.jsonl"
-
-    @property
-    def status(self) -> Path:
-        return self.root / "status"
 
     def rank_status(self, rank: int) -> Path:
         return self.status / f"rank-{rank:03d}.json"
 
     def rank_statuses(self) -> list[Path]:
         return sorted(self.status.glob("rank-*.json"))
-
-    @property
-    def run_status(self) -> Path:
-        """What the launcher knows of the attempt."""
-        return self.status / "run.json"
-
-    @property
-    def logs(self) -> Path:
-        return self.root / "logs"
 
     def attempt(self, number: int) -> AttemptPaths:
         return AttemptPaths(self.logs / f"attempt-{number}")
@@ -160,14 +146,9 @@ class AttemptPaths:
 
     root: Path
 
-    @property
-    def job(self) -> Path:
-        """What the launcher tells the ranks."""
-        return self.root / "job.json"
-
-    @property
-    def torchrun_log(self) -> Path:
-        return self.root / "torchrun.log"
+    job = Child("job.json")
+    """What the launcher tells the ranks."""
+    torchrun_log = Child("torchrun.log")
 
     def rank_log(self, rank: int) -> Path:
         return self.root / f"rank-{rank:03d}.log"
@@ -182,20 +163,15 @@ class AttemptPaths:
 class EditPaths(RunPaths):
     __slots__ = ()
 
+    failures = Child("failures.jsonl")
+    spool = Child("spool")
+
     @property
     def folders(self) -> tuple[Path, ...]:
         return self.status, self.logs, self.spool
 
     def shard(self, number: int) -> Path:
         return self.root / f"edits-{number:05d}.tar"
-
-    @property
-    def failures(self) -> Path:
-        return self.root / "failures.jsonl"
-
-    @property
-    def spool(self) -> Path:
-        return self.root / "spool"
 
     def spooled(self, key: str) -> Path:
         """A finished edit whose shard is not sealed yet: a tar of that one sample. Raises UserError for what is no key."""
@@ -215,27 +191,16 @@ class EditPaths(RunPaths):
 class ScorePaths(RunPaths):
     __slots__ = ()
 
+    scores = Child("scores.jsonl")
+    audit = Child("audit.jsonl")
+    """Rows of the controls that the judge was tested with."""
+    anchors = Child("anchors.jsonl")
+    """Rows of the anchor edits, judged along with the others."""
+    chunks = Child("chunks")
+
     @property
     def folders(self) -> tuple[Path, ...]:
         return self.status, self.logs, self.chunks
-
-    @property
-    def scores(self) -> Path:
-        return self.root / "scores.jsonl"
-
-    @property
-    def audit(self) -> Path:
-        """Rows of the controls that the judge was tested with."""
-        return self.root / "audit.jsonl"
-
-    @property
-    def anchors(self) -> Path:
-        """Rows of the anchor edits, judged along with the others."""
-        return self.root / "anchors.jsonl"
-
-    @property
-    def chunks(self) -> Path:
-        return self.root / "chunks"
 
     def chunk(self, number: int) -> Path:
         return self.chunks / f"{number:05d}.jsonl"
@@ -252,38 +217,18 @@ class ScorePaths(RunPaths):
 class ReportPaths(Folder):
     __slots__ = ()
 
+    json = Child("report.json")
+    markdown = Child("report.md")
+    leaderboard = Child("leaderboard.csv")
+    latex = Child("report.tex")
+    figures = Child("figures")
+    html = Child("report.html")
+    pictures = Child("report_files")
+    """The pictures that report.html does not hold itself."""
+
     @property
     def folders(self) -> tuple[Path, ...]:
         return self.figures, self.pictures
-
-    @property
-    def json(self) -> Path:
-        return self.root / "report.json"
-
-    @property
-    def markdown(self) -> Path:
-        return self.root / "report.md"
-
-    @property
-    def leaderboard(self) -> Path:
-        return self.root / "leaderboard.csv"
-
-    @property
-    def latex(self) -> Path:
-        return self.root / "report.tex"
-
-    @property
-    def figures(self) -> Path:
-        return self.root / "figures"
-
-    @property
-    def html(self) -> Path:
-        return self.root / "report.html"
-
-    @property
-    def pictures(self) -> Path:
-        """The pictures that report.html does not hold itself."""
-        return self.root / "report_files"
 
     def picture(self, name: str, edge: int) -> Path:
         """A picture whose longer side has `edge` pixels; `name` is the start of the original's sha256."""
@@ -297,18 +242,7 @@ class ReportPaths(Folder):
 class TinyPaths:
     root: Path
 
-    @property
-    def editor(self) -> Path:
-        return self.root / "editor"
-
-    @property
-    def judge(self) -> Path:
-        return self.root / "judge"
-
-    @property
-    def judge_moe(self) -> Path:
-        return self.root / "judge-moe"
-
-    @property
-    def judge_world(self) -> Path:
-        return self.root / "judge-world"
+    editor = Child("editor")
+    judge = Child("judge")
+    judge_moe = Child("judge-moe")
+    judge_world = Child("judge-world")
