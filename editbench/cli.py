@@ -17,9 +17,10 @@ import typer
 
 from editbench import __version__, options, rubric_cli, world_cli
 from editbench.edit.settings import EditSettings
-from editbench.errors import BUG, EditbenchError, Interrupted, UserError, status_of
+from editbench.errors import EditbenchError, Interrupted, UserError, status_of
 from editbench.fleet.run_options import Progress, RunOptions, Style, check_progress
 from editbench.options import Config, FolderArgument, FolderOption, PathArgument, PathOption
+from editbench.report.options import ReportOptions
 from editbench.score.served.options import ServedOptions
 from editbench.score.settings import ScoreSettings
 
@@ -44,31 +45,26 @@ def main() -> NoReturn:
         signal.signal(signum, _interrupt)
     try:
         app()
-    except EditbenchError as error:
+    except Exception as error:  # the boundary of a command
         if _debug:
             raise
         from editbench import console
 
-        console.fail(error)
-        sys.exit(error.status)
-    except OSError as error:  # no permission, a full disk, a folder that is gone, a name that is too long: no bug of ours
-        if _debug:
-            raise
-        from editbench import console
+        console.fail(_told(error))
+        sys.exit(status_of(error))
+    sys.exit(0)
 
+
+def _told(error: Exception) -> EditbenchError:
+    """What the user is told of whatever a command ended with."""
+    if isinstance(error, EditbenchError):
+        return error
+    if isinstance(error, OSError):  # no permission, a full disk, a folder that is gone, a name that is too long: no bug of ours
         where = f"{error.filename}: " if error.filename is not None else ""
         remedy = "Mend it and run the same command again; what was finished is kept."
-        console.fail(EditbenchError(f"{where}{error.strerror or error}", remedy))
-        sys.exit(status_of(error))
-    except Exception as error:  # the boundary of a command: a bug of ours is one message, too
-        if _debug:
-            raise
-        from editbench import console
-
-        remedy = "This is a bug of editbench. `editbench --debug ...` shows where."
-        console.fail(EditbenchError(f"{type(error).__name__}: {error}", remedy))
-        sys.exit(BUG)
-    sys.exit(0)
+        return EditbenchError(f"{where}{error.strerror or error}", remedy)
+    remedy = "This is a bug of editbench. `editbench --debug ...` shows where."
+    return EditbenchError(f"{type(error).__name__}: {error}", remedy)
 
 
 def _interrupt(signum: int, _frame: FrameType | None) -> None:
@@ -272,59 +268,18 @@ def import_scores(
 
 
 @app.command()
+@options.expanded
 def report(
     scores: Annotated[list[Path], FolderArgument(help="Folders of scores; several are compared.")],
     out: Annotated[Path, PathOption(help="Folder for the report.")],
-    name: Annotated[
-        list[str] | None, typer.Option(help="A name for each folder of scores, in their order; repeatable.")
-    ] = None,
-    baseline: Annotated[
-        Path | None, FolderOption(help="Which of the folders the others are compared with; default: each with each.")
-    ] = None,
-    ratings: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[NAME[:LOW-HIGH]=]FILE.csv",
-            help="Ratings of these edits by people, for the agreement: columns key and score, criteria or steps.",
-        ),
-    ] = None,
-    reference: Annotated[
-        Path | None, FolderOption(help="Folder of scores that the anchors are measured against; default: the first given.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Compare what can't be compared, with a warning.")] = False,
-    resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
-    figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Charts as SVG and PNG.")] = True,
-    latex: Annotated[bool, typer.Option("--latex", help="The leaderboard as a LaTeX table too.")] = False,
-    html: Annotated[bool, typer.Option("--html/--no-html", help="The page to look at.")] = True,
-    pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Show the edits in it.")] = True,
-    full_pictures: Annotated[bool, typer.Option("--full-pictures", help="Show them large too, from files beside it.")] = False,
-    edits: Annotated[
-        list[Path] | None, FolderOption(help="Where the edits lie now, if they were moved since they were scored; repeatable.")
-    ] = None,
+    settings: ReportOptions,
 ) -> None:
     """Aggregate and compare scores: report.html, .md and .json, leaderboard.csv, charts, and tables here."""
     from editbench import console
-    from editbench.report.document import ReportOptions
     from editbench.report.render import terminal
     from editbench.report.stage import report as run_report
 
-    wanted = ReportOptions(
-        names=name or (),
-        baseline=baseline,
-        ratings=ratings or (),
-        reference=reference,
-        force=force,
-        resamples=resamples,
-        seed=seed,
-        figures=figures,
-        latex=latex,
-        html=html,
-        pictures=pictures,
-        full_pictures=full_pictures,
-        edits=edits or (),
-    )
-    document = run_report(scores, out, wanted)
+    document = run_report(scores, out, settings)
     console.show(terminal.render(document))
     for sentence in document.missing:
         console.warn(sentence)

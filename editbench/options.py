@@ -100,8 +100,8 @@ def _options_of(kind: type) -> Iterator[inspect.Parameter]:
     hints = get_type_hints(kind, include_extras=True)
     for field in fields(kind):
         hint, default = hints[field.name], cast(Any, field.default)
-        if get_origin(get_args(hint)[0]) is tuple:  # Typer knows repeatable options, of text, as lists
-            hint, default = Annotated[list[str], hint.__metadata__[0]], [*default]
+        if get_origin(get_args(hint)[0]) is tuple:  # Typer knows repeatable options as lists
+            hint, default = Annotated[list[get_args(get_args(hint)[0])[0]], hint.__metadata__[0]], [*default]  # type: ignore[misc]
         yield inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
 
 

@@ -60,7 +60,7 @@ def _checked(key: str) -> str:
 
 
 class Child:
-    """The path of a file or folder that is always called the same: an attribute of a class whose `root` is the folder above it."""
+    """The path of a file or folder with a fixed name: an attribute of a class whose `root` is the folder that it is in."""
 
     def __init__(self, name: str) -> None:
         """`name`: as seen from the folder."""

@@ -37,7 +37,7 @@ from editbench.fleet.tracker import Tracker
 from editbench.manifests import BenchmarkManifest, EditManifest, EditsFacts, Named
 from editbench.paths import RECORD, BenchmarkPaths, EditPaths, ScorePaths, TinyPaths
 from editbench.records import Failure
-from editbench.report.document import ReportOptions
+from editbench.report.options import ReportOptions
 from editbench.report.records import runs
 from editbench.report.render import terminal
 from editbench.report.render.html.thumbnails import encode

@@ -61,38 +61,11 @@ from typing import Any
 
 from editbench.files import SCHEMA
 from editbench.paths import ReportPaths
+from editbench.report.options import ReportOptions
 from editbench.report.statistics.aggregate import RunSummary
 from editbench.report.statistics.agreement import ALPHAS, STATISTICS
-from editbench.report.statistics.bootstrap import RESAMPLES, SEED
 from editbench.report.statistics.comparison import Comparison
 from editbench.report.statistics.raters import RaterPair, RaterSet
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportOptions:
-    """What a report is made of, and which files it has beside its tables."""
-
-    names: Sequence[str] = ()
-    """Labels, one a score folder; without them each run goes by its editor and by what tells it apart."""
-    ratings: Sequence[str] = ()
-    """CSV files of people's ratings of these edits, `[NAME[:LOW-HIGH]=]FILE.csv` (see the module `ratings`)."""
-    baseline: Path | None = None
-    """Score folder that the others are compared with."""
-    reference: Path | None = None
-    """Score folder that the others' anchors are measured against (see `anchors.shifts`)."""
-    force: bool = False
-    """Whether runs that can't be compared are compared all the same, with a warning."""
-    resamples: int = RESAMPLES
-    seed: int = SEED
-    figures: bool = True
-    latex: bool = False
-    html: bool = True
-    pictures: bool = True
-    """Whether the page shows the edits."""
-    full_pictures: bool = False
-    """Whether it shows them large, too: files beside the page."""
-    edits: Sequence[Path] = ()
-    """Where edits lie that are no longer where they were when they were scored."""
 
 
 @dataclass(frozen=True, slots=True)

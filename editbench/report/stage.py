@@ -14,7 +14,8 @@ import orjson
 from editbench import atomic, remote, run_folder
 from editbench.errors import UserError
 from editbench.paths import ReportPaths
-from editbench.report.document import Report, ReportOptions, Standing
+from editbench.report.document import Report, Standing
+from editbench.report.options import ReportOptions
 from editbench.report.records import runs
 from editbench.report.records.runs import ScoredRun
 from editbench.report.render import figures, latex, leaderboard, markdown

@@ -19,7 +19,7 @@ from editbench.manifests import EditManifest, EditsFacts, Named
 from editbench.paths import EDITED, RECORD, EditPaths, ScorePaths
 from editbench.records import EDIT_FAILED, OK, UNPARSED, Failure, Judgement, Sample
 from editbench.report import stage
-from editbench.report.document import ReportOptions
+from editbench.report.options import ReportOptions
 from editbench.score.chunks import Chunks, RowFile
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from editbench.fleet.run_options import RunOptions
 from editbench.paths import ReportPaths
-from editbench.report.document import ReportOptions
+from editbench.report.options import ReportOptions
 from editbench.report.stage import report
 from editbench.score.imported import Provenance, import_scores
 

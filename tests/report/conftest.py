@@ -16,7 +16,8 @@ from editbench import identity
 from editbench.manifests import EditsFacts, Named, RowsEntry, ScoreManifest
 from editbench.paths import ScorePaths
 from editbench.records import OK, Judgement
-from editbench.report.document import Report, ReportOptions
+from editbench.report.document import Report
+from editbench.report.options import ReportOptions
 from editbench.report.stage import report
 
 Row = tuple[str, str, float | None]

@@ -25,7 +25,7 @@ _REPORTS = """
 import sys
 from pathlib import Path
 from editbench.report import stage
-from editbench.report.document import ReportOptions
+from editbench.report.options import ReportOptions
 from editbench.report.statistics import bootstrap, comparison
 
 out, ratings, *scores = sys.argv[1:]

@@ -15,7 +15,8 @@ import pytest
 from rich.console import Console
 
 from editbench.records import Judgement
-from editbench.report.document import Report, ReportOptions
+from editbench.report.document import Report
+from editbench.report.options import ReportOptions
 from editbench.report.render import terminal
 from editbench.report.stage import report
 

@@ -16,7 +16,8 @@ from rich.console import Console
 from editbench import atomic
 from editbench.errors import UserError
 from editbench.paths import ReportPaths, ScorePaths
-from editbench.report.document import Report, ReportOptions
+from editbench.report.document import Report
+from editbench.report.options import ReportOptions
 from editbench.report.render import markdown_text, terminal
 from editbench.report.render.formats import number, signed, span
 from editbench.report.stage import report
@@ -85,7 +86,7 @@ def test_the_order_of_the_rows_changes_nothing(make_scores: Make, tmp_path: Path
 
 KILLED = """
 import os, pathlib, signal, sys
-from editbench.report.document import ReportOptions
+from editbench.report.options import ReportOptions
 from editbench.report.stage import report
 pathlib.Path.unlink = os.replace = lambda *_, **__: None  # each file as it is when the process is killed before its rename
 report([pathlib.Path(sys.argv[1])], pathlib.Path(sys.argv[2]), ReportOptions(latex=True))

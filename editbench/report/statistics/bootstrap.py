@@ -35,10 +35,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from editbench.report.statistics import RESAMPLES, SEED
 from editbench.report.statistics.clustered import LEVEL, Bools, Codes, Floats, Influence, Interval, influence, t_quantile
 
-RESAMPLES = 10_000
-SEED = 0
 WIDEST = 2.0
 """Times Student's quantile."""
 FEW_GROUPS = 1_000

@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
-from editbench.report.document import Report, ReportOptions
+from editbench.report.document import Report
+from editbench.report.options import ReportOptions
 from editbench.report.render import fonts
 from editbench.report.stage import report
 

@@ -15,7 +15,7 @@ from editbench.manifests import EditManifest, EditsFacts
 from editbench.paths import EditPaths, ReportPaths, ScorePaths
 from editbench.records import EDIT_FAILED, OK, Judgement
 from editbench.report import stage
-from editbench.report.document import ReportOptions
+from editbench.report.options import ReportOptions
 from editbench.report.render.html import page
 from editbench.report.render.html.page import PageOptions
 from editbench.report.render.html.pictures import RunPictures
