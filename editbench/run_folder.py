@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import time
 from collections.abc import Iterator
@@ -119,13 +120,17 @@ def _locks(paths: RunPaths) -> tuple[Path, ...]:
     return paths.lock, paths.ranks
 
 
+def old(root: Path) -> Path:
+    """The first of `FOLDER.old-1`, `FOLDER.old-2`, ... that is free: where what was in `FOLDER` is kept."""
+    numbered = (root.with_name(f"{root.name}.old-{number}") for number in itertools.count(1))
+    return next(path for path in numbered if not path.exists())
+
+
 def _move_aside(paths: RunPaths) -> None:
     entries = [entry for entry in paths.root.iterdir() if entry not in _locks(paths)]
     if not entries:
         return
-    number = 1
-    while (aside := paths.root.with_name(f"{paths.root.name}.old-{number}")).exists():
-        number += 1
+    aside = old(paths.root)
     aside.mkdir()
     # The marker first and the identity last: a crash in the middle leaves a folder that looks neither finished nor foreign.
     for entry in sorted(entries, key=lambda entry: (entry != paths.manifest, entry == paths.identity, entry.name)):

@@ -10,7 +10,6 @@ pictures: the same pictures give the same bytes, others are refused.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -80,18 +79,14 @@ def import_edits(
     for sentence in matches.messages():
         console.warn(f"{pictures}: {sentence}")
     manifest = _Import(samples, matches, checked, wanted).publish(out.resolve(), fresh=fresh)
-    _summarise(manifest, out)
+    counts = "".join(f", {count} {reason}" for reason, count in manifest.failures.items())
+    console.say(f"{manifest.edited} of {manifest.samples} samples have an edit{counts}{flagged(manifest)}: {out}")
     if manifest.failed > allowed(manifest.samples):
         remedy = (
             f"They are in {EditPaths(out).failures}. Import again with --fresh when they are there; --max-failures allows some."
         )
         raise Incomplete(f"{manifest.failed} of {manifest.samples} samples have no edit", remedy)
     return manifest
-
-
-def _summarise(manifest: EditManifest, out: Path) -> None:
-    counts = "".join(f", {count} {reason}" for reason, count in manifest.failures.items())
-    console.say(f"{manifest.edited} of {manifest.samples} samples have an edit{counts}{flagged(manifest)}: {out}")
 
 
 def _match(benchmark: Benchmark, pictures: Path, layout: str, mapping: Mapping[str, str]) -> Matches:
@@ -170,7 +165,7 @@ class _Import:
             manifest = self._write(EditPaths(staging))
             if paths.identity.exists():
                 run_folder.refuse_running(paths)
-                kept = out.rename(_aside(out))
+                kept = out.rename(run_folder.old(out))
                 console.warn(f"what was in {out} is kept as {kept.name}")
             os.replace(staging, out)
         return manifest
@@ -229,12 +224,6 @@ class _Import:
 def _failure(sample: Sample, index: int, reason: str, error: str) -> Failure:
     common = {name: getattr(sample, name) for name in ("key", "id", "category", "language", "group", "extra")}
     return Failure(**common, index=index, reason=reason, error=error, attempts=1)
-
-
-def _aside(out: Path) -> Path:
-    """The first of `FOLDER.old-1`, `FOLDER.old-2`, ... that is free."""
-    numbered = (out.with_name(f"{out.name}.old-{number}") for number in itertools.count(1))
-    return next(path for path in numbered if not path.exists())
 
 
 def _check_out(out: Path) -> None:

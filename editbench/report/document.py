@@ -127,28 +127,22 @@ class Report:
 
 
 def _pair(pair: RaterPair) -> dict[str, Any]:
-    return {
-        "raters": pair.raters,
-        "measure": pair.measure,
-        "n": pair.n,
-        "groups": pair.groups,
-        "rescaled": pair.rescaled,
-        **{name: getattr(pair.agreement, name) for name in STATISTICS},
-        "disputed": pair.disputed,
-    }
+    statistics = _fields(pair.agreement, *STATISTICS)
+    return _fields(pair, "raters", "measure", "n", "groups", "rescaled") | statistics | {"disputed": pair.disputed}
 
 
 def _set(raters: RaterSet) -> dict[str, Any]:
-    common = {name: getattr(raters, name) for name in ("raters", "measure", "n", "groups")}
-    return common | {name: getattr(raters.reliability, name) for name in ALPHAS}
+    return _fields(raters, "raters", "measure", "n", "groups") | _fields(raters.reliability, *ALPHAS)
+
+
+def _fields(record: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in names}
 
 
 def _standing(standing: Standing) -> dict[str, Any]:
     run = standing.run
     return {
-        "board": standing.board,
-        "rank": standing.rank,
-        "rank_range": standing.rank_range,
+        **_fields(standing, "board", "rank", "rank_range"),
         "label": run.label,
         "headline": run.headline.value,
         "interval": run.headline.interval,

@@ -86,6 +86,11 @@ class Rows:
         """Which rows have a score."""
         return self.status == STATUSES.index(OK)
 
+    def statuses(self, mask: NDArray[np.bool_] | None = None) -> dict[str, int]:
+        """Number of rows with each status, those that occur; of the rows of a mask, shape (n,), or of all."""
+        counts = np.bincount(self.status if mask is None else self.status[mask], minlength=len(STATUSES)).tolist()
+        return {status: count for status, count in zip(STATUSES, counts, strict=True) if count}
+
     @property
     def flags(self) -> dict[str, int]:
         """Number of rows with each flag, sorted by name."""

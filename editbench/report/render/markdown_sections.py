@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from editbench.report.render.formats import AGREEMENT, estimate, number, p_value, share, signed, span
 from editbench.report.render.markdown_text import bold, bullets, escape, table
 from editbench.report.statistics.aggregate import Macro, SubsetSummary, Summary
-from editbench.report.statistics.agreement import ALPHAS, STATISTICS
+from editbench.report.statistics.agreement import ALPHAS, STATISTICS, Agreement, Reliability
 from editbench.report.statistics.anchors import Anchors
 from editbench.report.statistics.audit import Audit
 from editbench.report.statistics.clustered import Estimate
 from editbench.report.statistics.comparison import Comparison, Difference
 from editbench.report.statistics.protocol import Cells, Protocol, ProtocolMean, ProtocolPart, ProtocolSubset
-from editbench.report.statistics.raters import Dispute, RaterPair, RaterSet, scales
+from editbench.report.statistics.raters import RaterPair, RaterSet, scales
 
 COMPARISON_NOTES = (
     "A difference is the second run minus the first, over the samples that both scored; win, tie and loss are the second's. "
@@ -160,8 +160,10 @@ def audit(audit: Audit | None) -> Iterator[str]:
         return
     yield f"### Audit of the judge, on {audit.samples} samples"
     yield AUDIT_FAILED if audit.verdicts else AUDIT_PASSED
+    undefined = Estimate(None, None)
+    rates = {name: control.win_rate or undefined for name, control in audit.controls.items()}
     rows = [
-        (name, str(control.n), number(control.edit_mean), number(control.mean), *_win_rate(control.win_rate))
+        (name, control.n, *map(number, (control.edit_mean, control.mean, rates[name].value)), span(rates[name].interval))
         for name, control in audit.controls.items()
     ]
     yield table(("control", "n", "mean of the edits", "mean of the control", "win rate of the edits", "95 % interval"), rows)
@@ -173,10 +175,6 @@ def audit(audit: Audit | None) -> Iterator[str]:
     if audit.mean_mass is not None:
         facts.append(f"mean probability of allowed answers {number(audit.mean_mass)}")
     yield bullets(facts)
-
-
-def _win_rate(rate: Estimate | None) -> tuple[str, str]:
-    return (number(rate.value), span(rate.interval)) if rate else ("-", "-")
 
 
 def anchors(anchors: Anchors | None) -> Iterator[str]:
@@ -195,25 +193,22 @@ def agreement(pairs: Sequence[RaterPair], sets: Sequence[RaterSet]) -> Iterator[
     yield "## Agreement"
     yield bullets(scales(pairs))
     if sets:
-        yield table(("all raters", "n", *map(AGREEMENT.get, ALPHAS)), [_reliability_row(raters) for raters in sets])
-    yield table(("raters", "n", *map(AGREEMENT.get, STATISTICS)), [_agreement_row(pair) for pair in pairs])
+        yield _estimates("all raters", ALPHAS, [(raters, raters.reliability) for raters in sets])
+    yield _estimates("raters", STATISTICS, [(pair, pair.agreement) for pair in pairs])
     for pair in pairs:
         if pair.disputed:
             names = [rater.name for rater in pair.raters]
             header = ("key", "category", *(f"{name} wrote" for name in names), *names, "difference on 0..1")
             yield f"### Most disputed: {escape(pair)}"
-            yield table(header, [_dispute(dispute) for dispute in pair.disputed], texts=4)
+            texts = ((dispute.key, dispute.category, *dispute.responses) for dispute in pair.disputed)
+            numbers = (map(number, (*dispute.scores, dispute.difference)) for dispute in pair.disputed)
+            yield table(header, [(*text, *cells) for text, cells in zip(texts, numbers, strict=True)], texts=4)
     yield AGREEMENT_NOTES
 
 
-def _agreement_row(pair: RaterPair) -> tuple[str, ...]:
-    return (str(pair), str(pair.n), *(estimate(getattr(pair.agreement, name)) for name in STATISTICS))
-
-
-def _reliability_row(raters: RaterSet) -> tuple[str, ...]:
-    return (str(raters), str(raters.n), *(estimate(getattr(raters.reliability, name)) for name in ALPHAS))
-
-
-def _dispute(dispute: Dispute) -> tuple[str, ...]:
-    texts = (dispute.key, dispute.category, *dispute.responses)
-    return (*texts, *map(number, (*dispute.scores, dispute.difference)))
+def _estimates(
+    heading: str, names: Sequence[str], rated: Sequence[tuple[RaterPair | RaterSet, Agreement | Reliability]]
+) -> str:
+    """A table of the statistics of those names, a row a pair or set of raters."""
+    rows = [(raters, raters.n, *(estimate(getattr(values, name)) for name in names)) for raters, values in rated]
+    return table((heading, "n", *map(AGREEMENT.get, names)), rows)

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from editbench.records import STATUSES
 from editbench.report.records.rows import Rows, Scale
 from editbench.report.records.runs import MACRO_MEAN, Facts, ScoredRun
 from editbench.report.statistics import audit, clustered, headline, protocol
@@ -230,22 +229,15 @@ class _Summaries:
         values = rows.score[scored]
         n, count = int(mask.sum()), len(values)
         moments = clustered.moments(values)
-        counts = np.bincount(rows.status[mask], minlength=len(STATUSES)).tolist()
         return Summary(
             n=n,
             scored=count,
             coverage=round(count / n, DECIMALS),
-            mean=rounded(moments.mean),
-            std=rounded(moments.std),
-            q1=rounded(moments.q1),
-            median=rounded(moments.median),
-            q3=rounded(moments.q3),
-            min=rounded(moments.min),
-            max=rounded(moments.max),
+            **{name: rounded(value) for name, value in moments._asdict().items()},
             top_share=mean(values >= scale[1] - NEAR_TOP) if scale else None,
             interval=rounded_pair(within(self.bootstrap.mean(rows.score, scored), scale)),
             mean_failures_lowest=None if self.filled is None else mean(self.filled[mask]),
-            statuses={status: count for status, count in zip(STATUSES, counts, strict=True) if count},
+            statuses=rows.statuses(mask),
         )
 
     def macro(self, mask: Bools) -> Macro:

@@ -16,7 +16,7 @@ import numpy as np
 
 from editbench.errors import UserError
 from editbench.paths import ScorePaths
-from editbench.records import EDIT_FAILED, OK, REPEAT, STATUSES, STRANGER, SWAPPED, UNEDITED
+from editbench.records import EDIT_FAILED, OK, REPEAT, STRANGER, SWAPPED, UNEDITED
 from editbench.report.records.rows import Rows, Scale
 from editbench.report.records.runs import ScoredRun
 from editbench.report.statistics.bootstrap import Bootstrap
@@ -138,9 +138,9 @@ def examine(run: ScoredRun, bootstrap: Bootstrap) -> Audit | None:
     pairs, identical = _pairs(run, run.audit)
     controls = {kind: _control(pairs[kind], bootstrap) for kind in RIVALS if kind in pairs}
     repeat = _repeat(pairs[REPEAT]) if REPEAT in pairs else None
-    counts = np.bincount(run.audit.status, minlength=len(STATUSES)).tolist()
-    statuses: dict[str, int] = {status: count for status, count in zip(STATUSES, counts, strict=True) if count}
-    unread = _unread(statuses)
+    statuses = run.audit.statuses()
+    judged = sum(statuses.values()) - statuses.get(EDIT_FAILED, 0)
+    unread = (judged - statuses.get(OK, 0)) / judged if judged else None
     return Audit(
         samples=len(set(run.audit.keys)),
         rows=len(run.audit.keys),
@@ -203,16 +203,13 @@ def _repeat(pairs: _Pairs) -> Repeat | None:
     return Repeat(n=int(both.sum()), same_share=rounded(share), mean_difference=rounded(difference))
 
 
-def _unread(statuses: Mapping[str, int]) -> float | None:
-    judged = sum(statuses.values()) - statuses.get(EDIT_FAILED, 0)
-    return (judged - statuses.get(OK, 0)) / judged if judged else None
-
-
 def _win_rate_verdicts(pairs: Mapping[str, _Pairs], controls: Mapping[str, Control]) -> Iterator[str]:
     for kind, control in controls.items():
         phrases = _PHRASES[kind]
         if control.win_rate is None or control.win_rate.value is None:
-            yield _nothing(phrases, pairs[kind].skipped)
+            identical = f"the edits of all {pairs[kind].skipped} samples are identical to their source"
+            why = identical if pairs[kind].skipped else "no sample has a score for both"
+            yield f"nothing could be compared to tell {phrases.apart}: {why}"
             continue
         interval, won = control.win_rate.interval, _percent(control.win_rate.value)
         record = f"{phrases.wins} in {won} of {control.n} samples{_doubt(pairs[kind], interval)}"
@@ -223,11 +220,6 @@ def _win_rate_verdicts(pairs: Mapping[str, _Pairs], controls: Mapping[str, Contr
             yield f"the judge scores {phrases.worse}: {record}"
         elif interval[0] <= CHANCE:
             yield f"the judge can't tell {phrases.apart}: {record}"
-
-
-def _nothing(phrases: _Phrases, skipped: int) -> str:
-    identical = f"the edits of all {skipped} samples are identical to their source"
-    return f"nothing could be compared to tell {phrases.apart}: {identical if skipped else 'no sample has a score for both'}"
 
 
 def _doubt(pairs: _Pairs, interval: Interval | None) -> str:

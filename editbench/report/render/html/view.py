@@ -139,12 +139,12 @@ def _means(subset: Mapping[str, Any] | None, parts: Mapping[str, Any] | None) ->
     several = len(parts["languages"]) > 1
     scores = {f"macro, {name}": macro for name, macro in subset["language_macros"].items() if several}
     sides = {"": parts["whole"], **({f", {name}": part for name, part in parts["languages"].items()} if several else {})}
-    steps = {f"{step} macro{side}": _macro(mean) for side, part in sides.items() for step, mean in part["steps"].items()}
+    steps = {
+        f"{step} macro{side}": {"mean": mean["macro"], "interval": None, "n": mean["n"]}
+        for side, part in sides.items()
+        for step, mean in part["steps"].items()
+    }
     return {"micro": subset["micro"], "macro": subset["macro"], **scores, **steps}
-
-
-def _macro(mean: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"mean": mean["macro"], "interval": None, "n": mean["n"]}
 
 
 def cells(runs: Sequence[RunDocument]) -> list[tuple[str, str, str, list[Mapping[str, Any] | None]]]:
