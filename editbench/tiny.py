@@ -31,7 +31,7 @@ from editbench.paths import TinyPaths
 from editbench.processors import still_images_only
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase, Qwen3VLConfig, Qwen3VLMoeConfig
+    from transformers import PreTrainedTokenizerBase
 
 SPECIAL = (
     "<|endoftext|>",
@@ -66,7 +66,11 @@ def write(folder: Path) -> TinyPaths:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with atomic.building(folder.resolve()) as building:
         _build(TinyPaths(building))
-        _rename(building, folder)
+        try:
+            os.replace(building, folder)
+        except OSError:
+            if not _complete(folder):  # else another process was faster, with the same bytes
+                raise
     return TinyPaths(folder)
 
 
@@ -76,26 +80,21 @@ def _complete(folder: Path) -> bool:
     return all(marker.is_file() for marker in (PipelinePaths(paths.editor).index, *markers))
 
 
-def _rename(building: Path, folder: Path) -> None:
-    try:
-        os.replace(building, folder)
-    except OSError:
-        if not _complete(folder):  # else another process was faster, with the same bytes
-            raise
-
-
 def _build(paths: TinyPaths) -> None:
     import torch
-    from transformers import Qwen3VLForConditionalGeneration, Qwen3VLMoeForConditionalGeneration
+    import transformers
 
     tokenizer = _tokenizer()
+    parts, experts = _judge_parts(tokenizer), {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
+    dense = transformers.Qwen3VLConfig(**parts)
+    mixture = transformers.Qwen3VLMoeConfig(**{**parts, "text_config": parts["text_config"] | experts})
     with torch.random.fork_rng(devices=[]), _no_progress_bars():
         torch.manual_seed(0)
         _write_editor(paths.editor, tokenizer)
         torch.manual_seed(1)
-        _write_judge(paths.judge, tokenizer, Qwen3VLForConditionalGeneration, _judge_config(tokenizer))
+        _write_judge(paths.judge, tokenizer, transformers.Qwen3VLForConditionalGeneration(dense))
         torch.manual_seed(2)
-        _write_judge(paths.judge_moe, tokenizer, Qwen3VLMoeForConditionalGeneration, _moe_config(tokenizer))
+        _write_judge(paths.judge_moe, tokenizer, transformers.Qwen3VLMoeForConditionalGeneration(mixture))
     _copy_trained(paths.judge_world)
 
 
@@ -187,25 +186,11 @@ def _judge_parts(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
     }
 
 
-def _judge_config(tokenizer: PreTrainedTokenizerBase) -> Qwen3VLConfig:
-    from transformers import Qwen3VLConfig
-
-    return Qwen3VLConfig(**_judge_parts(tokenizer))
-
-
-def _moe_config(tokenizer: PreTrainedTokenizerBase) -> Qwen3VLMoeConfig:
-    from transformers import Qwen3VLMoeConfig
-
-    parts = _judge_parts(tokenizer)
-    parts["text_config"] |= {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
-    return Qwen3VLMoeConfig(**parts)
-
-
-def _write_judge(folder: Path, tokenizer: PreTrainedTokenizerBase, model: type, config: Any) -> None:
+def _write_judge(folder: Path, tokenizer: PreTrainedTokenizerBase, model: Any) -> None:
     from transformers import Qwen3VLProcessor
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-    model(config).eval().save_pretrained(folder)
+    model.eval().save_pretrained(folder)
     images = Qwen2VLImageProcessorPil(patch_size=16, size=AREA)
     still_images_only(Qwen3VLProcessor)(images, tokenizer, chat_template=CHAT_TEMPLATE).save_pretrained(folder)
     _write_video_processor(folder, "Qwen3VLVideoProcessor", patch_size=16)

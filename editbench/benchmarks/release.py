@@ -23,40 +23,30 @@ class Release:
 
     def compare(self, counts: Mapping[tuple[str, str], int], ids: Iterable[str]) -> tuple[str, bool]:
         """A sentence on how a copy differs from the release, and whether it does. `counts`: rows by category and language."""
-        there, wanted = self._there(counts), self._wanted()
-        fewer = [self._short(part, wanted[part], there[part]) for part in wanted if there[part] < _least(wanted[part])]
-        more = {part: count - _most(wanted.get(part, 0), count) for part, count in there.items()}
-        others = [f"{extra:,} {_named(part)}" for part, extra in more.items() if extra > 0]
+        there = Counter[tuple[str, str]]()
+        for (category, spoken), count in counts.items():
+            there[category, spoken if self.languages else ""] += count
+        parts = {
+            (category, spoken): number for category, number in self.categories.items() for spoken in self.languages or ("",)
+        }
+        fewer, others = [], []
+        for part, wanted in parts.items():
+            if wanted is None and not there[part]:
+                fewer.append(f"all {_named(part)}")
+            elif wanted is not None and there[part] < wanted:
+                fewer.append(f"{wanted - there[part]:,} of {wanted:,} {_named(part)}")
+        for part, count in there.items():
+            wanted = parts.get(part, 0)
+            if wanted is not None and count > wanted:
+                others.append(f"{count - wanted:,} {_named(part)}")
         lacking = self.lacking(set(ids)) if self.lacking and fewer else []
         missing = lacking if len(lacking) == self.samples - there.total() else fewer
-        parts = [
+        sentences = [
             f"{there.total():,} of {self.samples:,} rows of {self.name}",
             *([f"missing: {_listed(missing)}"] if missing else []),
             *([f"not in the release: {_listed(others)}"] if others else []),
         ]
-        return "; ".join(parts), there.total() != self.samples or len(parts) > 1
-
-    def _there(self, counts: Mapping[tuple[str, str], int]) -> Counter[tuple[str, str]]:
-        there = Counter[tuple[str, str]]()
-        for (category, spoken), count in counts.items():
-            there[category, spoken if self.languages else ""] += count
-        return there
-
-    def _wanted(self) -> dict[tuple[str, str], int | None]:
-        languages = self.languages or ("",)
-        return {(category, spoken): number for category, number in self.categories.items() for spoken in languages}
-
-    @staticmethod
-    def _short(part: tuple[str, str], wanted: int | None, there: int) -> str:
-        return f"{'all' if wanted is None else f'{wanted - there:,} of {wanted:,}'} {_named(part)}"
-
-
-def _least(wanted: int | None) -> int:
-    return 1 if wanted is None else wanted
-
-
-def _most(wanted: int | None, there: int) -> int:
-    return there if wanted is None else wanted
+        return "; ".join(sentences), there.total() != self.samples or len(sentences) > 1
 
 
 def _named(part: tuple[str, str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import combinations
 from typing import TypeVar
@@ -272,23 +272,24 @@ def _disputed(keys: Sequence[str], ratings: Floats, units: Floats, facts: _Sampl
 
 
 def _with_responses(pairs: Sequence[RaterPair], runs: Mapping[str, ScoredRun]) -> list[RaterPair]:
+    """The pairs, with how the judges' replies on the disputed samples start."""
     wanted: dict[str, set[str]] = defaultdict(set)
     for pair in pairs:
         for rater in pair.raters:
             wanted[rater.name] |= {dispute.key for dispute in pair.disputed}
-    starts = {label: _responses(run, wanted[label]) for label, run in runs.items()}
-    return [replace(pair, disputed=[_quoted(pair, dispute, starts) for dispute in pair.disputed]) for pair in pairs]
+    starts = {
+        (label, row.key): _start(row.response)
+        for label, run in runs.items()
+        if wanted[label]  # replies are not kept with the rows: they are most of the file
+        for row in rows.entries(ScorePaths(run.root).scores, _Written)
+        if row.key in wanted[label]
+    }
 
+    def quoted(pair: RaterPair, dispute: Dispute) -> Dispute:
+        first, second = (starts.get((rater.name, dispute.key), "") for rater in pair.raters)
+        return replace(dispute, responses=(first, second))
 
-def _quoted(pair: RaterPair, dispute: Dispute, starts: Mapping[str, Mapping[str, str]]) -> Dispute:
-    first, second = (starts.get(rater.name, {}).get(dispute.key, "") for rater in pair.raters)
-    return replace(dispute, responses=(first, second))
-
-
-def _responses(run: ScoredRun, keys: Set[str]) -> dict[str, str]:
-    """How the judge's replies on these samples start, by key. Replies are not kept with the rows: they are most of the file."""
-    written = rows.entries(ScorePaths(run.root).scores, _Written) if keys else ()
-    return {row.key: _start(row.response) for row in written if row.key in keys}
+    return [replace(pair, disputed=[quoted(pair, dispute) for dispute in pair.disputed]) for pair in pairs]
 
 
 def _start(text: str) -> str:
