@@ -105,9 +105,20 @@ def _remote(entry: Mapping[str, Any]) -> Remote:
 def _translated(url: Url, doing: str, name: str = "") -> Iterator[None]:
     try:
         yield
-    except EditbenchError:  # an interruption
-        raise
-    except Exception as error:  # noqa: BLE001 - each store's package raises classes of its own, with no base in common
+    except Exception as error:
+        if isinstance(error, EditbenchError) or _is_bug(error):  # the first: an interruption
+            raise
         said = url.hide(f"{type(error).__name__}: {' '.join(str(error).split())}")
         where = f"{url.text}/{name}".rstrip("/")
         raise UserError(f"can't {doing} {where}: {said}", "Run the same command again; it goes on where it stopped.") from None
+
+
+def _is_bug(error: Exception) -> bool:
+    """Whether `error` is a bug, ours or of a store's package, and does not say that the store failed.
+
+    The packages' errors have no base but Exception in common: neither botocore's NoCredentialsError, aiohttp's
+    ClientPayloadError, gcsfs's HttpError nor google.auth's GoogleAuthError has another. But their classes are their own. Of
+    Python's, packages raise OSError (s3fs translates most of S3's answers to it), ValueError for what can't be asked for, and
+    NotImplementedError where a store can't be written; a TypeError or KeyError is a bug.
+    """
+    return type(error).__module__ == "builtins" and not isinstance(error, OSError | ValueError | NotImplementedError)

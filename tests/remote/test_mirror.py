@@ -12,6 +12,7 @@ from pathlib import Path
 import fsspec
 import orjson
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from editbench import cli, remote
 from editbench.benchmarks.benchmark import Benchmark, write_benchmark
@@ -306,6 +307,22 @@ def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     assert error.value.remedy == "pip install 'editbench[s3]'"
     with pytest.raises(UserError, match="no store is known for floppy://"):
         remote.folder("floppy://a/edits")
+
+
+class Refused(Exception):
+    """As stores' packages have errors of their own."""
+
+
+@pytest.mark.parametrize(("raised", "told"), [(Refused, UserError), (PermissionError, UserError), (KeyError, KeyError)])
+def test_what_a_store_says_is_told_and_a_bug_is_not_passed_off_as_it(
+    url: str, monkeypatch: pytest.MonkeyPatch, raised: type[Exception], told: type[Exception]
+) -> None:
+    def ls(*_: object, **__: object) -> None:
+        raise raised("anna:secret@host")
+
+    monkeypatch.setattr(MemoryFileSystem, "ls", ls)
+    with pytest.raises(told, match="can't list memory://" if told is UserError else "secret"):
+        remote.pull(remote.folder(url))
 
 
 def test_a_url_where_only_a_path_will_do_is_refused(
