@@ -73,24 +73,17 @@ def _device(device: Device) -> Check:
     if device.memory is None:
         return Check(what="accelerator", here=device.name)
     free = "not to be had" if device.free is None else f"{decimal(device.free)} free"
-    here = f"{device.name}, {decimal(device.memory)}, {free}"
-    if device.free is None or device.free < device.memory / 2:
-        return Check(
-            what="accelerator", here=here, state=NOTE, remedy=f"Something else is using {device.name}: see nvidia-smi."
-        )
-    return Check(what="accelerator", here=here)
+    check = Check(what="accelerator", here=f"{device.name}, {decimal(device.memory)}, {free}")
+    taken = device.free is None or device.free < device.memory / 2
+    return check.but_if(taken, f"Something else is using {device.name}: see nvidia-smi.", NOTE)
 
 
 def _none(torch: Any) -> Check:
     if not (nodes := _nodes()):
-        return Check(
-            what="accelerator", here="none", state=NOTE, remedy="No accelerator: models run on the CPU, one thread a rank."
-        )
-    why = (
-        "torch is a build for the CPU"
-        if _build(torch) == "CPU"
-        else "the driver and torch don't go together, or CUDA_VISIBLE_DEVICES hides it"
-    )
+        remedy = "No accelerator: models run on the CPU, one thread a rank."
+        return Check(what="accelerator", here="none", state=NOTE, remedy=remedy)
+    mismatch = "the driver and torch don't go together, or CUDA_VISIBLE_DEVICES hides it"
+    why = "torch is a build for the CPU" if _build(torch) == "CPU" else mismatch
     remedy = f"torch sees no accelerator, but /dev has {nodes[0]}: {why}."
     return Check(what="accelerator", here=f"none that torch sees (/dev/{nodes[0]})", state=NOTE, remedy=remedy)
 
@@ -106,11 +99,10 @@ def _attention(torch: Any) -> Iterator[Check]:
         yield Check(what="attention", here="scaled_dot_product_attention of torch")
         return
     yield Check(what="attention", here=f"scaled_dot_product_attention of torch ({kernels.enabled_sdpa()})")
-    if problem := _flash_problem(torch):
-        remedy = "Pictures go through the judge one by one without flash-attn: pip install flash-attn, built for this torch."
-        yield Check(what="attention of pictures", here=problem, state=NOTE, stages=("score",), remedy=remedy)
-    else:
-        yield Check(what="attention of pictures", here="flash_attention_2 works", stages=("score",))
+    problem = _flash_problem(torch)
+    remedy = "Pictures go through the judge one by one without flash-attn: pip install flash-attn, built for this torch."
+    check = Check(what="attention of pictures", here=problem or "flash_attention_2 works", stages=("score",))
+    yield check.but_if(bool(problem), remedy, NOTE)
 
 
 def _flash_problem(torch: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 State = Literal["ok", "note", "fault"]
@@ -28,3 +28,7 @@ class Check:
     stages: tuple[str, ...] = MODEL_STAGES
     remedy: str = ""
     """How to mend it, in a sentence, where that is not OK."""
+
+    def but_if(self, broken: bool, remedy: str, state: State = FAULT) -> Check:
+        """The same; where it is `broken`, in that state and with that remedy."""
+        return replace(self, state=state, remedy=remedy) if broken else self

@@ -24,13 +24,9 @@ def checks() -> Iterator[Check]:
         remedy = "HF_HUB_OFFLINE is set: only models of the cache and of folders can be used. Unset it to download others."
         yield Check(what="hub", here="offline, by HF_HUB_OFFLINE", state=NOTE, remedy=remedy)
         return
-    if problem := within(PATIENCE, lambda: _ask(constants.ENDPOINT)):
-        remedy = (
-            "The hub does not answer: set HF_ENDPOINT or a proxy, or HF_HUB_OFFLINE=1 and use models of the cache or folders."
-        )
-        yield Check(what="hub", here=f"no answer: {problem}", state=NOTE, remedy=remedy)
-    else:
-        yield Check(what="hub", here="reachable")
+    problem = within(PATIENCE, lambda: _ask(constants.ENDPOINT))
+    remedy = "The hub does not answer: set HF_ENDPOINT or a proxy, or HF_HUB_OFFLINE=1 and use models of the cache or folders."
+    yield Check(what="hub", here=f"no answer: {problem}" if problem else "reachable").but_if(bool(problem), remedy, NOTE)
 
 
 def within(seconds: float, ask: Callable[[], str]) -> str:

@@ -51,13 +51,10 @@ def tested() -> dict[str, str]:
 
 
 def _python() -> Check:
-    what, here = f"{PROJECT} {__version__}", f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    if sys.version_info[:2] < OLDEST_PYTHON:
-        remedy = f"Use Python {'.'.join(map(str, OLDEST_PYTHON))} or newer."
-        return Check(what=what, here=here, state=FAULT, stages=STAGES, remedy=remedy)
-    if sys.platform != "linux":
-        return Check(what=what, here=here, state=NOTE, stages=STAGES, remedy="Linux is what it is tested on.")
-    return Check(what=what, here=here, stages=STAGES)
+    here = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    check = Check(what=f"{PROJECT} {__version__}", here=here, stages=STAGES)
+    check = check.but_if(sys.platform != "linux", "Linux is what it is tested on.", NOTE)
+    return check.but_if(sys.version_info[:2] < OLDEST_PYTHON, f"Use Python {'.'.join(map(str, OLDEST_PYTHON))} or newer.")
 
 
 def _needed() -> dict[str, tuple[Requirement, tuple[str, ...]]]:
@@ -101,16 +98,12 @@ def _install(extras: str) -> str:
 def _package(requirement: Requirement, stages: tuple[str, ...], tested: str) -> Check:
     name, version = requirement.name, _version(requirement.name)
     install = _install("" if stages == STAGES else ",".join(stages))
-    remedy = f"{name}: {install}"
-    if version is None:
-        return Check(what=name, here="missing", tested=tested, state=FAULT, stages=stages, remedy=remedy)
-    if not requirement.specifier.contains(version, prereleases=True):
-        here = f"{version}, and {requirement.specifier} is needed"
-        return Check(what=name, here=here, tested=tested, state=FAULT, stages=stages, remedy=remedy)
-    if tested and _public(version) != _public(tested):
-        untested = f"{name} {version} is not the version of the tests. If something goes wrong: {install}"
-        return Check(what=name, here=version, tested=tested, state=NOTE, stages=stages, remedy=untested)
-    return Check(what=name, here=version, tested=tested, state=OK, stages=stages)
+    if version is None or not requirement.specifier.contains(version, prereleases=True):
+        here = "missing" if version is None else f"{version}, and {requirement.specifier} is needed"
+        return Check(what=name, here=here, tested=tested, state=FAULT, stages=stages, remedy=f"{name}: {install}")
+    untested = f"{name} {version} is not the version of the tests. If something goes wrong: {install}"
+    check = Check(what=name, here=version, tested=tested, stages=stages)
+    return check.but_if(bool(tested) and _public(version) != _public(tested), untested, NOTE)
 
 
 def _public(version: str) -> str:

@@ -45,12 +45,9 @@ def disk(root: Path, benchmark: Path | None) -> Iterator[Check]:
         return
     needed = cost.disk_bytes(opened, range(len(opened.samples)), EditSettings())
     yield Check(what="benchmark", here=f"{opened.name}, {len(opened.samples):,} samples", stages=("edit",))
-    what, takes = "disk for its edits", f"about {decimal(needed)} of {here}"
-    if needed > free:
-        remedy = f"Make room in {root}, put --out elsewhere, or edit fewer samples with --limit."
-        yield Check(what=what, here=takes, state=FAULT, stages=("edit",), remedy=remedy)
-    else:
-        yield Check(what=what, here=takes, stages=("edit",))
+    remedy = f"Make room in {root}, put --out elsewhere, or edit fewer samples with --limit."
+    takes = f"about {decimal(needed)} of {here}"
+    yield Check(what="disk for its edits", here=takes, stages=("edit",)).but_if(needed > free, remedy)
 
 
 def model(name: str, devices: Sequence[Device]) -> Iterator[Check]:
@@ -129,10 +126,8 @@ def _download(weights: Weights, stages: tuple[str, ...]) -> Check:
     root = next(path for path in (Path(HF_HUB_CACHE), *Path(HF_HUB_CACHE).parents) if path.exists())
     free = shutil.disk_usage(root).free
     here = f"{decimal(weights.missing)} to download, {decimal(free)} free in {HF_HUB_CACHE}"
-    if weights.missing > free:
-        remedy = "The download does not fit: make room, or let HF_HUB_CACHE name another folder."
-        return Check(what="disk for the model", here=here, state=FAULT, stages=stages, remedy=remedy)
-    return Check(what="disk for the model", here=here, stages=stages)
+    remedy = "The download does not fit: make room, or let HF_HUB_CACHE name another folder."
+    return Check(what="disk for the model", here=here, stages=stages).but_if(weights.missing > free, remedy)
 
 
 def _memory(stored: int, devices: Sequence[Device], stages: tuple[str, ...]) -> Check:
@@ -147,16 +142,13 @@ def _memory(stored: int, devices: Sequence[Device], stages: tuple[str, ...]) -> 
     else:
         whole, free = memory()
         needed, where = 2 * stored, "main memory"
-    what, here = (
-        "memory for the model",
-        f"weights of {decimal(needed)}, {where} has {decimal(whole)}, {decimal(free)} free",
+    here = f"weights of {decimal(needed)}, {where} has {decimal(whole)}, {decimal(free)} free"
+    check = Check(what="memory for the model", here=here, stages=stages).but_if(
+        needed > free, f"End what else is using {where}.", NOTE
     )
-    if needed > whole:
-        remedy = f"The model does not fit into {where}: use a smaller one, or a device with more memory."
-        return Check(what=what, here=here, state=FAULT, stages=stages, remedy=remedy)
-    if needed > free:
-        return Check(what=what, here=here, state=NOTE, stages=stages, remedy=f"End what else is using {where}.")
-    return Check(what=what, here=here, stages=stages)
+    return check.but_if(
+        needed > whole, f"The model does not fit into {where}: use a smaller one, or a device with more memory."
+    )
 
 
 def memory() -> tuple[int, int]:

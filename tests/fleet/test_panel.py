@@ -282,7 +282,7 @@ def test_the_mean_of_all_is_no_mean_of_means():
 
 def test_samples_from_before_count_as_done_but_not_as_pace():
     snapshot = look(rank(done=10, seconds={"computing": 20.0}), run=run_of(before=40))
-    assert (snapshot.done, snapshot.pace, snapshot.left) == (50, 0.5, 100.0)
+    assert (snapshot.tracker.done, snapshot.pace, snapshot.left) == (50, 0.5, 100.0)
 
 
 def test_an_estimate_counts_only_ranks_that_live():

@@ -76,7 +76,7 @@ class Plain:
 
 def _begin(snapshot: Snapshot) -> str:
     run = snapshot.run
-    done = f"{snapshot.done} of {run.total} done" if snapshot.done else counted(run.total, "sample")
+    done = f"{snapshot.tracker.done} of {run.total} done" if snapshot.tracker.done else counted(run.total, "sample")
     logs = snapshot.paths.attempt(snapshot.attempt).root if snapshot.attempt else snapshot.paths.logs
     return f"{clean(run.title)}: {done}, {counted(max(run.ranks, len(snapshot.ranks)), run.unit)}; logs in {logs}"
 
@@ -84,7 +84,7 @@ def _begin(snapshot: Snapshot) -> str:
 def _progress(snapshot: Snapshot) -> str:
     """`edit M: 412 of 1000 done (41 %), 2 failed (error 2), 2.13 s/sample, 14:32 so far, 20:41 left; 7 editing, 1 dead`."""
     run, failed, reasons = snapshot.run, snapshot.tracker.failed, snapshot.reasons
-    facts = [f"{clean(run.title)}: {snapshot.done} of {run.total} done ({percent(snapshot.done, run.total)})"]
+    facts = [f"{clean(run.title)}: {snapshot.tracker.done} of {run.total} done ({percent(snapshot.tracker.done, run.total)})"]
     if failed or reasons:
         facts.append(f"{failed} failed" + (f" ({counts(reasons)})" if reasons else ""))
     if restarted := restarts([rank.status for rank in snapshot.ranks]):

@@ -16,9 +16,10 @@ from editbench.fleet.status import Gpu
 from editbench.printable import clean
 
 GAP = "  "
-_NAMES = ("node", "device", "sample")
-"""Columns whose cells are cut where they don't fit. Numbers and states never are."""
-_LEFT = (*_NAMES, "state", "progress")
+_GROWING = ("node", "device", "sample", "progress")
+"""Columns that are as narrow as they may be, and grow: names, whose cells are cut where they don't fit, and the bar. Numbers
+and states never are cut."""
+_LEFT = (*_GROWING, "state")
 _ITEM = ("sample", "progress", "steps")
 """Columns in whose place a troubled rank has its message."""
 _GROWTH = (
@@ -119,43 +120,42 @@ def _fitting(columns: list[_Column], width: int) -> list[_Column]:
 
 def _columns(snapshot: Snapshot) -> list[_Column]:
     """All columns that the stage and the devices have something for."""
-    views = snapshot.ranks
-    ranks = [view.status for view in views]
+    ranks = [view.status for view in snapshot.ranks]
     running = snapshot.run.ended is None
+    edits = running and snapshot.run.stage == EDIT
+    nodes = len({rank.host for rank in ranks}) > 1
+    steps = [f"{rank.step}/{rank.steps}" if rank.steps and rank.state not in _IDLE else "" for rank in ranks]
     seconds = [seconds_a_sample(rank) for rank in ranks]
-    columns = [_column("rank", 4, 0, [str(rank.rank) for rank in ranks])]
-    if len({rank.host for rank in ranks}) > 1:
-        columns.append(_column("node", 6, 6, [clean(rank.host) for rank in ranks]))
-    columns.append(_column("device", 6, 4, [device(rank.device, rank.gpu) for rank in ranks]))
-    columns.append(_column("state", 8, 0, [_state(snapshot, view) for view in views]))
-    columns.append(_column("sample", 10, 0, [clean(rank.item) for rank in ranks]))
-    if running and snapshot.run.stage == EDIT:
-        steps = [f"{rank.step}/{rank.steps}" if rank.steps and rank.state not in _IDLE else "" for rank in ranks]
-        columns.append(_Column("progress", 3, 1, steps))
-        columns.append(_column("steps", 5, 1, steps))
-        columns.append(_column("speed", 9, 8, [per_second(view.rate, "it", "it") if view.rate else "" for view in views]))
-    columns.append(_column("done", 5, 0, [str(rank.done) for rank in ranks]))
-    if any(rank.failed for rank in ranks):
-        columns.append(_column("failed", 6, 7, [str(rank.failed or "") for rank in ranks]))
-    columns.append(_column("s/sample", 8, 3, ["" if value is None else short(value) for value in seconds]))
-    return columns + _driver_columns(snapshot) if running else columns
-
-
-def _driver_columns(snapshot: Snapshot) -> list[_Column]:
-    """What the driver says of the devices of the ranks that work: of others it is no longer true."""
+    # What the driver says of the device of a rank that no longer works is no longer true.
     gone = (*_TROUBLED, *status.ENDED)
-    gpus = [None if snapshot.state(view) in gone else view.status.gpu for view in snapshot.ranks]
-    columns = [
-        _column("gpu", 5, 2, _figures(gpus, "utilisation", "{:.0f} %")),
-        _column("memory", 10, 9, [_memory(gpu) for gpu in gpus]),
-        _column("power", 6, 11, _figures(gpus, "power", "{:.0f} W")),
-        _column("temp", 6, 10, _figures(gpus, "temperature", "{:.0f} °C")),
+    gpus = [view.status.gpu if running and snapshot.state(view) not in gone else None for view in snapshot.ranks]
+    driver = (
+        ("gpu", 5, 2, _figures(gpus, "utilisation", "{:.0f} %")),
+        ("memory", 10, 9, [_memory(gpu) for gpu in gpus]),
+        ("power", 6, 11, _figures(gpus, "power", "{:.0f} W")),
+        ("temp", 6, 10, _figures(gpus, "temperature", "{:.0f} °C")),
+    )
+    columns = (
+        ("rank", 4, 0, [str(rank.rank) for rank in ranks]),
+        *([("node", 6, 6, [clean(rank.host) for rank in ranks])] if nodes else ()),
+        ("device", 6, 4, [device(rank.device, rank.gpu) for rank in ranks]),
+        ("state", 8, 0, [_state(snapshot, view) for view in snapshot.ranks]),
+        ("sample", 10, 0, [clean(rank.item) for rank in ranks]),
+        *([("progress", 3, 1, steps), ("steps", 5, 1, steps)] if edits else ()),
+        *(
+            [("speed", 9, 8, [per_second(view.rate, "it", "it") if view.rate else "" for view in snapshot.ranks])]
+            if edits
+            else ()
+        ),
+        ("done", 5, 0, [str(rank.done) for rank in ranks]),
+        *([("failed", 6, 7, [str(rank.failed or "") for rank in ranks])] if any(rank.failed for rank in ranks) else ()),
+        ("s/sample", 8, 3, ["" if value is None else short(value) for value in seconds]),
+        *(driver if any(any(cells) for *_, cells in driver) else ()),
+    )
+    return [
+        _Column(title, least if title in _GROWING else max(least, *map(cell_len, cells)), yields, cells)
+        for title, least, yields, cells in columns
     ]
-    return columns if any(cell for column in columns for cell in column.cells) else []
-
-
-def _column(title: str, least: int, yields: int, cells: list[str]) -> _Column:
-    return _Column(title, least if title in _NAMES else max(least, *map(cell_len, cells)), yields, cells)
 
 
 def _state(snapshot: Snapshot, rank: RankView) -> str:

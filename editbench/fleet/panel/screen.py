@@ -94,7 +94,7 @@ def _progress(snapshot: Snapshot, width: int) -> Text:
     figures = Text.assemble(f"  {snapshot.finished}/{run.total}", (f"  {percent(snapshot.finished, run.total)}", "dim"))
     if run.ended is None:
         figures.append("  -:-- left" if left is None else f"  {duration(left)} left", "dim" if left is None else "")
-    parts = [(run.before, "green dim"), (snapshot.done - run.before, "green"), (snapshot.tracker.failed, "red")]
+    parts = [(run.before, "green dim"), (snapshot.tracker.done - run.before, "green"), (snapshot.tracker.failed, "red")]
     return bar(max(4, width - figures.cell_len), run.total, parts) + figures
 
 

@@ -50,11 +50,6 @@ class Snapshot:
         return max([self.run.attempt, *(rank.status.attempt for rank in self.ranks)])
 
     @property
-    def done(self) -> int:
-        """Samples that are done, those from before this attempt included."""
-        return self.tracker.done
-
-    @property
     def finished(self) -> int:
         """Samples that are done or failed, those from before this attempt included."""
         return self.tracker.done + self.tracker.failed

@@ -82,6 +82,16 @@ class Rows:
     """Names of the groups, sorted. A sample without one is a group, called NUL and the sample's key: two runs name it alike."""
 
     @property
+    def by_category(self) -> dict[str, NDArray[np.bool_]]:
+        """Which rows are of each category, shape (n,) each."""
+        return {name: self.category == code for code, name in enumerate(self.categories)}
+
+    @property
+    def by_language(self) -> dict[str, NDArray[np.bool_]]:
+        """Which rows are of each language, shape (n,) each."""
+        return {name: self.language == code for code, name in enumerate(self.languages)}
+
+    @property
     def scored(self) -> NDArray[np.bool_]:
         """Which rows have a score."""
         return self.status == STATUSES.index(OK)

@@ -190,11 +190,11 @@ def summarise(
         headline=_headline(run, micro, macro),
         micro=micro,
         macro=macro,
-        categories={name: summaries.micro(rows.category == code) for code, name in enumerate(rows.categories)},
-        languages={name: summaries.micro(mask) for name, mask in summaries.languages.items()},
+        categories={name: summaries.micro(mask) for name, mask in rows.by_category.items()},
+        languages={name: summaries.micro(mask) for name, mask in rows.by_language.items()},
         cells=summaries.cells(everything),
         subsets={name: summaries.subset(mask) for name, mask in rows.subsets.items()},
-        language_macros={name: summaries.macro(mask) for name, mask in summaries.languages.items()},
+        language_macros={name: summaries.macro(mask) for name, mask in rows.by_language.items()},
         protocol=protocol.measure(rows, rubric, bootstrap),
         histogram=_histogram(rows, rubric.scale),
         mean_mass=mean(rows.mass[~np.isnan(rows.mass)]),
@@ -218,7 +218,6 @@ class _Summaries:
 
     def __init__(self, rows: Rows, scale: Scale | None, bootstrap: Bootstrap) -> None:
         self.rows, self.scale, self.bootstrap = rows, scale, bootstrap
-        self.languages = {name: rows.language == code for code, name in enumerate(rows.languages)}
         # What the mean is over when failures count as the lowest score.
         self.filled = np.where(rows.scored, rows.score, scale[0]) if scale else None
 
@@ -255,7 +254,7 @@ class _Summaries:
 
     def subset(self, mask: Bools) -> SubsetSummary:
         """Statistics of the samples of a mask, by language and category too."""
-        by_language = {name: mask & language for name, language in self.languages.items()}
+        by_language = {name: mask & language for name, language in self.rows.by_language.items()}
         macros = {name: self.macro(some) for name, some in by_language.items() if some.any()}
         return SubsetSummary(micro=self.micro(mask), macro=self.macro(mask), language_macros=macros, cells=self.cells(mask))
 

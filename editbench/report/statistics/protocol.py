@@ -90,10 +90,9 @@ class Protocol:
 def cells(rows: Rows, mask: Bools) -> dict[str, dict[str, Bools]]:
     """Masks, shape (n,), of the samples of each language and category, by both names; those that have a sample of `mask`."""
     masks: dict[str, dict[str, Bools]] = {}
-    for language, name in enumerate(rows.languages):
-        spoken = mask & (rows.language == language)
-        by_category = {category: spoken & (rows.category == code) for code, category in enumerate(rows.categories)}
-        masks[name] = {category: cell for category, cell in by_category.items() if cell.any()}
+    for language, spoken in rows.by_language.items():
+        own = {category: mask & spoken & of_category for category, of_category in rows.by_category.items()}
+        masks[language] = {category: cell for category, cell in own.items() if cell.any()}
     return {name: row for name, row in masks.items() if row}
 
 
@@ -108,7 +107,7 @@ def measure(rows: Rows, rubric: RubricFacts, bootstrap: Bootstrap) -> Protocol:
         steps=whole.steps,
         pools=parts.pools(),
         accuracy=whole.accuracy,
-        categories={name: parts.part(rows.category == code) for code, name in enumerate(rows.categories)},
+        categories={name: parts.part(mask) for name, mask in rows.by_category.items()},
         languages=parts.languages(everything),
         cells=parts.cells(everything),
         subsets={name: parts.subset(mask) for name, mask in rows.subsets.items()},
@@ -144,7 +143,7 @@ class _Parts:
         )
 
     def languages(self, mask: Bools) -> dict[str, ProtocolPart]:
-        spoken = {name: mask & (self.rows.language == code) for code, name in enumerate(self.rows.languages)}
+        spoken = {name: mask & of_language for name, of_language in self.rows.by_language.items()}
         return {name: self.part(some) for name, some in spoken.items() if some.any()}
 
     def cells(self, mask: Bools) -> Cells:
