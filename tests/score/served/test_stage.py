@@ -16,9 +16,7 @@ from typing import Any
 import orjson
 import pytest
 
-from editbench.errors import Incomplete, Interrupted, StageError, UserError
-from editbench.fleet import status
-from editbench.fleet.status import RunStatus
+from editbench.errors import Incomplete, Interrupted, UserError
 from editbench.paths import ScorePaths
 from editbench.records import ERROR, OK, OUT_OF_RANGE, REFUSED, UNPARSED, Judgement
 from editbench.score.served.options import ServedOptions
@@ -28,11 +26,6 @@ from .server import MODEL, Reply, Server, asked_about, pictures_of, text_of
 KEYS = ("physical", "environmental", "social", "causal", "referential")
 Judged = Callable[..., dict[str, Judgement]]
 Serve = Callable[..., Server]
-
-
-def digits(**probabilities: float) -> dict[str, float]:
-    """`p7=0.9`: the token "7" has this probability."""
-    return {name.removeprefix("p"): value for name, value in probabilities.items()}
 
 
 def test_replies_become_rows_in_the_benchmarks_order(serve: Serve, judged: Judged, tmp_path: Path) -> None:
@@ -129,167 +122,6 @@ def test_a_request_that_is_refused_is_an_error_row_with_the_servers_words(serve:
     rows = judged(server, run={"max_failures": "1"})
     assert (rows["causal"].status, "picture too large" in rows["causal"].response) == (ERROR, True)
     assert server.keys["causal"] == 1
-
-
-def test_the_expected_score_comes_from_top_logprobs(serve: Serve, judged: Judged) -> None:
-    server = serve(lambda *_: Reply(logprobs=[("7", digits(p7=0.6, p8=0.2, x=0.2))]))
-    row = judged(server, settings={"readout": "expected"})["social"]
-    assert (row.score, row.mass) == (pytest.approx(7.25), pytest.approx(0.8))
-    request = server.requests[0]
-    assert (request["messages"][-1]["content"], request["continue_final_message"]) == ("Score: ", True)
-    assert (request["logprobs"], request["top_logprobs"]) == (True, 20)
-
-
-def test_ten_is_told_from_one(serve: Serve, judged: Judged) -> None:
-    """Digits are tokens: P(10) = P(1) P(0 | 1), which a second request tells where another digit was written."""
-
-    def answer(request: dict[str, Any], _: int) -> Reply:
-        if request["messages"][-1]["content"].endswith("1"):
-            return Reply(logprobs=[("0", digits(p0=0.75, x=0.25))])
-        return Reply(logprobs=[("9", digits(p9=0.6, p1=0.4)), ("}", {"}": 1.0})])
-
-    row = judged(serve(answer), settings={"readout": "expected"})["social"]
-    assert (row.score, row.mass) == (pytest.approx(0.6 * 9 + 0.3 * 10 + 0.1), pytest.approx(1.0))
-    first = serve(lambda *_: Reply(logprobs=[("1", digits(p1=1.0)), ("0", digits(p0=0.9, x=0.1))]))
-    assert judged(first, settings={"readout": "expected"}, run={"fresh": True})["social"].score == pytest.approx(9.1)
-    assert set(first.keys.values()) == {1}
-
-
-def test_ten_may_be_a_token_of_its_own(serve: Serve, judged: Judged) -> None:
-    server = serve(lambda *_: Reply(logprobs=[(" 10", {" 10": 0.5, "1": 0.25, "2": 0.25})]))
-    assert judged(server, settings={"readout": "expected"})["social"].score == pytest.approx(5.75)
-
-
-def test_without_prefill_the_distribution_is_read_where_the_score_stands(serve: Serve, judged: Judged) -> None:
-    told = [("Score", {"Score": 1.0}), (":", {":": 1.0}), (" 4", {" 4": 0.5, " 6": 0.5}), (".", {".": 1.0})]
-    server = serve(lambda *_: Reply("Score: 4.", logprobs=told))
-    rows = judged(server, settings={"readout": "expected"}, prefill=False)
-    assert [row.score for row in rows.values()] == [pytest.approx(5.0)] * 5
-    assert {len(request["messages"]) for request in server.requests} == {1}
-
-
-def test_a_server_without_logprobs_is_told_of_at_the_first_reply(serve: Serve, judged: Judged) -> None:
-    server = serve(lambda *_: Reply("7"))
-    with pytest.raises(UserError, match="gives no top_logprobs"):
-        judged(server, settings={"readout": "expected"}, concurrency=1)
-    assert len(server.requests) == 1
-
-
-def test_an_unreadable_reply_is_read_from_its_distribution(serve: Serve, judged: Judged) -> None:
-    def answer(request: dict[str, Any], _: int) -> Reply:
-        if request.get("logprobs"):
-            return Reply(logprobs=[("3", digits(p3=0.9, p4=0.1))])
-        return Reply("It is fine.")
-
-    server = serve(answer)
-    row = judged(server)["social"]
-    assert (row.read, row.score, row.response) == ("forced", 3.0, "It is fine.")
-    assert server.requests[-1]["messages"][-1]["content"] == 'It is fine.\n{"score": '
-
-
-def test_two_endpoints_share_the_work(serve: Serve, judged: Judged) -> None:
-    slow, quick = serve(lambda *_: Reply(seconds=0.5)), serve()
-    judged(slow, quick, concurrency=2)
-    assert (len(slow.requests), len(quick.requests)) == (1, 4)
-
-
-def test_an_endpoint_that_dies_is_left_out_and_tried_again(serve: Serve, judged: Judged) -> None:
-    dying = Server()
-
-    def die(*_: Any) -> Reply:
-        dying.alive = False
-        return Reply()
-
-    dying.answer = die
-    with dying.running():
-
-        def revive(_: dict[str, Any], __: int) -> Reply:
-            if len(other.requests) == 3:
-                dying.answer, dying.alive = (lambda *_: Reply()), True
-            return Reply(seconds=0.2)
-
-        other = serve(revive)
-        rows = judged(dying, other, concurrency=2)
-    assert {row.score for row in rows.values()} == {7.0}
-    assert len(dying.requests) >= 2
-    assert sum(other.answered.values()) >= 3
-
-
-def test_every_endpoint_has_a_row_of_its_own_in_the_panel(serve: Serve, judged: Judged, tmp_path: Path) -> None:
-    bad, good = serve(lambda *_: Reply(status=500)), serve(lambda *_: Reply(seconds=0.1))
-    judged(bad, good, concurrency=2)
-    paths = ScorePaths(tmp_path / "scores")
-    about = RunStatus.read(paths)
-    assert about is not None
-    assert about.unit == "endpoint"
-    failing, working = status.read_all(paths, about.attempt)
-    assert (working.device, working.done, working.message) == (good.url.removeprefix("http://").removesuffix("/v1"), 5, "")
-    assert (failing.done, failing.endpoint.errors >= 1, "500" in failing.message) == (0, True, True)
-    assert (working.endpoint.in_flight, working.endpoint.errors) == (0, 0)
-    assert min(working.endpoint.latency, working.endpoint.tokens_per_second) > 0
-
-
-def test_a_dead_endpoint_at_the_start_is_only_warned_of(
-    serve: Serve, judged: Judged, capsys: pytest.CaptureFixture[str]
-) -> None:
-    gone = Server(port=1)
-    assert {row.score for row in judged(gone, serve()).values()} == {7.0}
-    assert "127.0.0.1:1/v1 does not answer" in capsys.readouterr().err
-
-
-def test_when_no_endpoint_answers_any_more_the_run_ends_and_resumes(serve: Serve, judged: Judged, tmp_path: Path) -> None:
-    server = serve()
-
-    def answer(*_: Any) -> Reply:
-        server.alive = len(server.requests) <= 2
-        return Reply()
-
-    server.answer = answer
-    with pytest.raises(StageError, match=r"no endpoint has answered for 0.3 s"):
-        judged(server, patience=0.3, concurrency=1)
-    assert len(ScorePaths(tmp_path / "scores").all_chunks()) == 2
-    server.alive, server.answer = True, lambda *_: Reply()
-    assert {row.score for row in judged(server).values()} == {7.0}
-    assert [server.answered[key] for key in KEYS] == [1] * 5
-
-
-@pytest.mark.parametrize(
-    ("server", "message"),
-    [
-        (Server(models=("other",)), "serves no model qwen"),
-        (Server(answer=lambda *_: Reply(status=401, body=b"{}")), "refuses the key"),
-        (Server(answer=lambda *_: Reply(status=404, body=b'{"error": {"message": "no such model"}}')), "no such model"),
-        (
-            Server(answer=lambda *_: Reply(status=429, body=b'{"error": {"code": "insufficient_quota", "message": "pay"}}')),
-            "pay",
-        ),
-    ],
-)
-def test_a_server_that_is_of_no_use_ends_the_run_at_once(server: Server, message: str, judged: Judged) -> None:
-    with server.running(), pytest.raises(Exception, match=message) as caught:
-        judged(server)
-    assert caught.value.status == 2
-    assert len(server.requests) <= 4
-
-
-def test_endpoints_must_be_alike(serve: Serve, judged: Judged) -> None:
-    with pytest.raises(UserError, match=r"not alike: .*vllm 0.11.0; .*vllm 0.12.0"):
-        judged(serve(), serve(version="0.12.0"))
-
-
-def test_another_version_of_the_server_is_another_judge(serve: Serve, judged: Judged) -> None:
-    server = serve()
-    judged(server)
-    server.version = "0.12.0"
-    with pytest.raises(UserError, match="results of other settings"):
-        judged(server)
-
-
-def test_endpoints_and_concurrency_are_no_part_of_the_identity(serve: Serve, judged: Judged) -> None:
-    server, other = serve(), serve()
-    judged(server)
-    judged(other, concurrency=1, price_in=1.0)
-    assert other.requests == []
 
 
 def test_the_key_is_sent_and_kept_nowhere(
