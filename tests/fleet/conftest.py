@@ -41,6 +41,12 @@ def undisturbed(bench: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """The folder of a run of `edit`, not there yet."""
+    return tmp_path / "edits"
+
+
 @pytest.fixture(autouse=True)
 def _no_process_is_left() -> Iterator[None]:
     yield

@@ -21,22 +21,19 @@ def log(out: Path) -> str:
     return "".join(path.read_text() for path in out.rglob(EditPaths(out).attempt(1).rank_log(0).name))
 
 
-def test_a_sample_that_ran_out_of_memory_is_tried_again(bench: Path, undisturbed: Path, tmp_path: Path) -> None:
-    out = tmp_path / "edits"
+def test_a_sample_that_ran_out_of_memory_is_tried_again(bench: Path, undisturbed: Path, out: Path, tmp_path: Path) -> None:
     assert edit(bench, out, STAND_IN_OOM=f"s3:{tmp_path / 'once'}").run()[0] == 0
     assert (digests(out), "asked to run out of memory" in log(out)) == (digests(undisturbed), True)
 
 
 def test_a_hung_rank_is_stopped_with_its_stacks_logged_and_its_sample_retried(
-    bench: Path, undisturbed: Path, tmp_path: Path
+    bench: Path, undisturbed: Path, out: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "edits"
     assert edit(bench, out, "--stall-timeout", "4", STAND_IN_HANG=f"s3:{tmp_path / 'once'}").run()[0] == 0
     assert (digests(out), "in _misbehave" in log(out)) == (digests(undisturbed), True)
 
 
-def test_a_rank_that_can_not_start_is_given_up_and_the_others_finish(bench: Path, undisturbed: Path, tmp_path: Path) -> None:
-    out = tmp_path / "edits"
+def test_a_rank_that_can_not_start_is_given_up_and_the_others_finish(bench: Path, undisturbed: Path, out: Path) -> None:
     status, said = edit(bench, out, "--nproc", "2", STAND_IN_EXIT_RANK="1", STAND_IN_SLEEP="0.1").run()
     assert (status, digests(out) == digests(undisturbed)) == (0, True), said
 
@@ -46,14 +43,12 @@ def test_a_fleet_that_can_not_start_ends_with_a_message(bench: Path, tmp_path: P
     assert (status, "died again and again" in said, "Traceback" in said) == (1, True, False), said
 
 
-def test_a_clock_that_jumps_changes_nothing(bench: Path, undisturbed: Path, tmp_path: Path) -> None:
-    out = tmp_path / "edits"
+def test_a_clock_that_jumps_changes_nothing(bench: Path, undisturbed: Path, out: Path) -> None:
     assert edit(bench, out, STAND_IN_CLOCK="yes").run()[0] == 0
     assert digests(out) == digests(undisturbed)
 
 
-def test_a_shard_cut_short_is_made_again(bench: Path, undisturbed: Path, tmp_path: Path) -> None:
-    out = tmp_path / "edits"
+def test_a_shard_cut_short_is_made_again(bench: Path, undisturbed: Path, out: Path, tmp_path: Path) -> None:
     assert edit(bench, out).run()[0] == 0
     shard, paths = EditPaths(out).shard(1), EditPaths(out)
     shard.write_bytes(shard.read_bytes()[:1000])
@@ -63,8 +58,7 @@ def test_a_shard_cut_short_is_made_again(bench: Path, undisturbed: Path, tmp_pat
 
 
 @pytest.mark.parametrize("size", [7_000, 25_000], ids=["a spool file", "a shard"])
-def test_a_disk_full_at(size: int, bench: Path, undisturbed: Path, tmp_path: Path) -> None:
-    out = tmp_path / "edits"
+def test_a_disk_full_at(size: int, bench: Path, undisturbed: Path, out: Path) -> None:
     process = edit(bench, out).start(file_limit=size)
     _, err = process.communicate()
     assert (process.returncode, "could not be written" in err, "Traceback" in err) == (2, True, False), err
@@ -124,8 +118,7 @@ def test_a_stubborn_rank_does_not_hold_up_the_end(signals: list[int], grace: int
     wait_for(lambda: not any(map(alive, ranks(EditPaths(out)))))
 
 
-def test_lockstep_and_bounded_loading_change_no_bytes(bench: Path, undisturbed: Path, tmp_path: Path) -> None:
-    out = tmp_path / "edits"
+def test_lockstep_and_bounded_loading_change_no_bytes(bench: Path, undisturbed: Path, out: Path) -> None:
     assert edit(bench, out, "--nproc", "2", "--sync-every", "2", "--load-parallel", "1").run()[0] == 0
     assert digests(out) == digests(undisturbed)
 
@@ -137,14 +130,12 @@ def test_a_failed_edit_does_not_stop_the_scoring(bench: Path, tmp_path: Path) ->
     assert [(row["key"], row["status"]) for row in rows if row["score"] is None] == [("s4", "edit_failed")]
 
 
-def test_an_editor_that_exits_is_no_end_of_the_rank(bench: Path, tmp_path: Path) -> None:
-    out = tmp_path / "edits"
+def test_an_editor_that_exits_is_no_end_of_the_rank(bench: Path, out: Path) -> None:
     status, said = edit(bench, out, STAND_IN_EXIT="s2").run()
     manifest = orjson.loads(EditPaths(out).manifest.read_bytes())
     assert (status, manifest["edited"], manifest["failures"]) == (3, 7, {"crash": 1}), said
 
 
-def test_a_lost_accelerator_begins_a_new_life(bench: Path, undisturbed: Path, tmp_path: Path) -> None:
-    out = tmp_path / "edits"
+def test_a_lost_accelerator_begins_a_new_life(bench: Path, undisturbed: Path, out: Path, tmp_path: Path) -> None:
     assert edit(bench, out, STAND_IN_LOST=f"s3:{tmp_path / 'once'}").run()[0] == 0
     assert (digests(out), "asked to lose the device" in log(out)) == (digests(undisturbed), True)

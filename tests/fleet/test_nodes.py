@@ -64,8 +64,7 @@ def nodes(out: Path) -> set[int]:
     return {rank.node for rank in found if rank and rank.done}
 
 
-def test_two_nodes_give_the_bytes_of_one(machines: Machines, bench: Path, undisturbed: Path, tmp_path: Path) -> None:
-    out = tmp_path / "edits"
+def test_two_nodes_give_the_bytes_of_one(machines: Machines, bench: Path, undisturbed: Path, out: Path) -> None:
     head, worker = (machines.start(bench, out, node, "whole", **SLOW) for node in (0, 1))
     said = [process.communicate() for process in (head, worker)]
     assert (head.returncode, worker.returncode) == (0, 0), said
@@ -73,9 +72,8 @@ def test_two_nodes_give_the_bytes_of_one(machines: Machines, bench: Path, undist
 
 
 def test_a_lost_worker_node_costs_its_work_in_flight(
-    machines: Machines, bench: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    machines: Machines, bench: Path, undisturbed: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = tmp_path / "edits"
     head, worker = (machines.start(bench, out, node, "lost", EDITBENCH_SILENCE="3", **SLOW) for node in (0, 1))
     wait_for(lambda: nodes(out) == {0, 1})
     worker.kill()
@@ -84,8 +82,7 @@ def test_a_lost_worker_node_costs_its_work_in_flight(
     assert (head.returncode, digests(out) == digests(undisturbed)) == (0, True), said
 
 
-def test_a_lost_head_ends_the_job_and_it_resumes(machines: Machines, bench: Path, undisturbed: Path, tmp_path: Path) -> None:
-    out = tmp_path / "edits"
+def test_a_lost_head_ends_the_job_and_it_resumes(machines: Machines, bench: Path, undisturbed: Path, out: Path) -> None:
     head, worker = (machines.start(bench, out, node, "headless", **SLOW) for node in (0, 1))
     wait_for(lambda: nodes(out) == {0, 1})
     head.send_signal(signal.SIGKILL)

@@ -62,8 +62,7 @@ def test_who_asks_too_late_is_killed_at_once() -> None:
     assert subprocess.run([sys.executable, "-c", other], check=False).returncode == -signal.SIGKILL
 
 
-def test_a_keeper_of_an_earlier_attempt_touches_nothing(bench: Path, tmp_path: Path) -> None:
-    out = tmp_path / "edits"
+def test_a_keeper_of_an_earlier_attempt_touches_nothing(bench: Path, out: Path) -> None:
     assert edit(bench, out).run()[0] == 0
     fencing.renew(EditPaths(out))
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
@@ -78,8 +77,7 @@ def test_a_keeper_of_an_earlier_attempt_touches_nothing(bench: Path, tmp_path: P
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
 
-def test_a_rank_holds_its_attempt_as_long_as_it_lives(bench: Path, tmp_path: Path) -> None:
-    out = tmp_path / "edits"
+def test_a_rank_holds_its_attempt_as_long_as_it_lives(bench: Path, out: Path) -> None:
     launcher = edit(bench, out, STAND_IN_SLEEP="1000").start()
     wait_for(lambda: ranks(EditPaths(out)))
     (rank,) = ranks(EditPaths(out))

@@ -57,10 +57,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_run_says_so_and_resumes(
-    number: int, status: int, bench: Path, undisturbed: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "edits"
+def test_an_interrupted_run_says_so_and_resumes(number: int, status: int, bench: Path, undisturbed: Path, out: Path) -> None:
     process = edit(bench, out, **SLOW).start()
     wait_for(lambda: working(out))
     process.send_signal(number)
@@ -71,8 +68,7 @@ def test_an_interrupted_run_says_so_and_resumes(
     assert digests(out) == digests(undisturbed)
 
 
-def test_a_failed_sample_is_recorded_and_retried(bench: Path, undisturbed: Path, tmp_path: Path) -> None:
-    out = tmp_path / "edits"
+def test_a_failed_sample_is_recorded_and_retried(bench: Path, undisturbed: Path, out: Path, tmp_path: Path) -> None:
     status, said = edit(bench, out, STAND_IN_RAISE="s4").run()
     failures = [orjson.loads(line) for line in EditPaths(out).failures.read_bytes().splitlines()]
     assert (status, [(row["key"], row["reason"], row["attempts"]) for row in failures]) == (3, [("s4", "error", 1)]), said
@@ -83,8 +79,7 @@ def test_a_failed_sample_is_recorded_and_retried(bench: Path, undisturbed: Path,
     assert digests(out) == digests(undisturbed)
 
 
-def test_a_sample_that_takes_its_rank_down_is_set_aside_after_two(bench: Path, tmp_path: Path) -> None:
-    out = tmp_path / "edits"
+def test_a_sample_that_takes_its_rank_down_is_set_aside_after_two(bench: Path, out: Path) -> None:
     status, said = edit(bench, out, "--nproc", "2", STAND_IN_DIE="s2").run()
     manifest = orjson.loads(EditPaths(out).manifest.read_bytes())
     assert (status, manifest["edited"], manifest["failures"]) == (3, 7, {"crash": 1}), said
@@ -95,8 +90,7 @@ def test_a_model_that_does_not_load_stops_all_ranks_with_one_message(bench: Path
     assert (status, said.count("the weights are broken"), "Traceback" in said) == (1, 1, False)
 
 
-def test_a_second_run_on_the_folder_is_refused(bench: Path, tmp_path: Path) -> None:
-    out = tmp_path / "edits"
+def test_a_second_run_on_the_folder_is_refused(bench: Path, out: Path) -> None:
     first = edit(bench, out, **SLOW).start()
     wait_for(lambda: spooled(out))
     status, said = edit(bench, out).run()
