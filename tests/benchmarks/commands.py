@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,51 +26,37 @@ _EDITBENCH = [sys.executable, "-m", "editbench"]
 _PATIENCE = 120.0
 """Seconds to wait for ranks to be started."""
 
-Say = Callable[[str], None]
 
-
-def commands(work: Path, say: Say, *, rows: int, samples: int, repeats: int) -> list[Figure]:
+def commands(work: Path, *, rows: int, samples: int, repeats: int) -> Iterator[Figure]:
     """Raises RuntimeError when a command fails."""
-    found: list[Figure] = []
-
-    def note(*figures: Figure) -> None:
-        found.extend(figures)
-        for figure in figures:
-            say(figure.line())
-
-    note(*_command("--help", [*_EDITBENCH, "--help"], repeats, HELP_AIM))
+    yield from command("--help", ["--help"], repeats, HELP_AIM)
     synthetic.scores(work / "scores", rows)
-    report = [*_EDITBENCH, "report", str(work / "scores"), "--out", str(work / "report")]
-    note(*_command(f"report, {rows:,} rows", report, repeats))
+    report = ["report", str(work / "scores"), "--out", str(work / "report")]
+    yield from command(f"report, {rows:,} rows", report, repeats)
     benchmark, edits = work / "benchmark", work / "edits"
     synthetic.benchmark(benchmark, samples)
     spool = synthetic.copied(benchmark, edits, missing=1)
-    resume = [*_EDITBENCH, "edit", str(benchmark), "--model", "copy", "--out", str(edits)]
+    resume = ["edit", str(benchmark), "--model", "copy", "--out", str(edits)]
     title = f"resume, {samples:,} samples"
-    note(*_command(f"{title}: edit --dry-run", [*resume, "--dry-run"], repeats, RESUME_AIM))
-    launched = [_until_launched(resume, RunPaths(edits)) for _ in range(repeats)]
-    note(Figure(f"{title}: edit, until the ranks are started", "s", launched, RESUME_AIM))
-    note(*_parts(benchmark, spool, repeats))
-    return found
+    yield from command(f"{title}: edit --dry-run", [*resume, "--dry-run"], repeats, RESUME_AIM)
+    launched = [_until_launched([*_EDITBENCH, *resume], RunPaths(edits)) for _ in range(repeats)]
+    yield Figure(f"{title}: edit, until the ranks are started", "s", launched, RESUME_AIM)
+    yield from _parts(benchmark, spool, repeats)
 
 
-def verify(work: Path, say: Say, *, source: Path, samples: int, repeats: int) -> list[Figure]:
+def verify(work: Path, *, source: Path, samples: int, repeats: int) -> Iterator[Figure]:
     """Edits as large as those of `source`, a benchmark of photographs; of a tenth of them all pictures are decoded.
 
     Raises RuntimeError when a command fails.
     """
-    figures: list[Figure] = []
     for count, options, aim in ((samples, ["--quick"], VERIFY_AIM), (samples // 10, [], None)):
         benchmark, edits = work / f"photographs-{count}", work / f"copies-{count}"
         synthetic.repeated(source, benchmark, count)
         synthetic.copied(benchmark, edits)
         size = sum(path.stat().st_size for path in edits.glob("*.tar")) / 1e9
         title = " ".join(["verify", *options, f"of {count:,} edits, {size:.1f} GB"])
-        figures += _command(title, [*_EDITBENCH, "verify", str(edits), *options], repeats, aim)
-    figures.append(Figure("bytes a pixel of an edit", "", [_bytes_a_pixel(edits)]))
-    for figure in figures:
-        say(figure.line())
-    return figures
+        yield from command(title, ["verify", str(edits), *options], repeats, aim)
+    yield Figure("bytes a pixel of an edit", "", [_bytes_a_pixel(edits)])
 
 
 def _bytes_a_pixel(edits: Path) -> float:
@@ -82,10 +68,13 @@ def _bytes_a_pixel(edits: Path) -> float:
     return size / pixels
 
 
-def _command(name: str, command: list[str], repeats: int, aim: float | None = None) -> list[Figure]:
-    runs = [_measured(command) for _ in range(repeats)]
-    seconds = Figure(name, "s", [run["seconds"] for run in runs], aim)
-    return [seconds, Figure("  peak memory", "MB", [run["peak_mb"] for run in runs])]
+def command(
+    name: str, arguments: list[str], repeats: int = 1, aim: float | None = None, memory_aim: float | None = None
+) -> Iterator[Figure]:
+    """Seconds and memory of `editbench` with these arguments. Raises RuntimeError when it fails."""
+    runs = [_measured([*_EDITBENCH, *arguments]) for _ in range(repeats)]
+    yield Figure(name, "s", [run["seconds"] for run in runs], aim)
+    yield Figure("  peak memory", "MB", [run["peak_mb"] for run in runs], memory_aim)
 
 
 def _measured(command: list[str]) -> dict[str, Any]:

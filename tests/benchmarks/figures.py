@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
+
+from editbench import console
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,15 @@ class Figure:
 
     def _text(self, value: float) -> str:
         return f"{value:.0f} MB" if self.unit == "MB" else f"{value:.3f} {self.unit}".rstrip()
+
+
+def said(figures: Iterable[Figure]) -> list[Figure]:
+    """The figures, each printed as it comes."""
+    measured = []
+    for figure in figures:
+        console.say(figure.line())
+        measured.append(figure)
+    return measured
 
 
 def ratio(name: str, left: Figure, right: Figure, aim: float | None = None) -> Figure:

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,12 @@ from editbench.paths import RunPaths
 SAMPLES = 2
 _FAST = ["--nproc", "1", "--progress", "off"]
 
-Say = Callable[[str], None]
 
-
-def handover(work: Path, say: Say, *, benchmark: Path, editor: Path, judge: Path, repeats: int) -> list[Figure]:
+def handover(work: Path, *, benchmark: Path, editor: Path, judge: Path, repeats: int) -> list[Figure]:
     """Raises CalledProcessError when a command fails."""
     runs = [_handed_over(work / f"handover-{repeat}", benchmark, editor, judge) for repeat in range(repeats)]
     names = ("last edit on disk to the judge's model load", "  of it until edit has ended", "  of it until score starts ranks")
-    figures = [Figure(name, "s", seconds) for name, seconds in zip(names, zip(*runs, strict=True), strict=True)]
-    say(figures[0].line())
-    return figures
+    return [Figure(name, "s", seconds) for name, seconds in zip(names, zip(*runs, strict=True), strict=True)]
 
 
 def _handed_over(work: Path, benchmark: Path, editor: Path, judge: Path) -> Sequence[float]:

@@ -11,35 +11,25 @@ import io
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import commands
 import numpy as np
 import orjson
-from figures import Figure
+from figures import Figure, said
 from PIL import Image
-
-from editbench import console
 
 SAMPLES, PICTURES, SIDE, GROUP = 100_000, 64, 512, 100
 MEMORY_AIM = 500.0
 
-Say = Callable[[str], None]
 
-
-def import_scale(work: Path, say: Say, *, samples: int) -> list[Figure]:
+def import_scale(work: Path, *, samples: int) -> Iterator[Figure]:
     """Raises RuntimeError when a command fails."""
-    figures: list[Figure] = []
     for name, make in (("JSON Lines", _jsonl), ("Parquet", _parquet)):
         source = make(work / name.lower().replace(" ", "-"), samples)
-        run = commands._measured([*commands._EDITBENCH, "import", str(source), "--out", str(work / f"out-{make.__name__}")])
-        seconds = Figure(f"import, {samples:,} samples of {name}", "s", [run["seconds"]])
-        found = [seconds, Figure("  peak memory", "MB", [run["peak_mb"]], MEMORY_AIM)]
-        for figure in found:
-            say(figure.line())
-        figures += found
-    return figures
+        arguments = ["import", str(source), "--out", str(work / f"out-{make.__name__}")]
+        yield from commands.command(f"import, {samples:,} samples of {name}", arguments, memory_aim=MEMORY_AIM)
 
 
 def _pictures() -> Iterator[bytes]:
@@ -89,4 +79,4 @@ def _row(number: int) -> dict[str, str]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        import_scale(Path(folder), console.say, samples=int(sys.argv[1]) if len(sys.argv) > 1 else SAMPLES)
+        said(import_scale(Path(folder), samples=int(sys.argv[1]) if len(sys.argv) > 1 else SAMPLES))

@@ -6,24 +6,22 @@ python tests/benchmarks/layouts.py
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import commands
 import synthetic
-from figures import Figure
+from figures import Figure, said
 from PIL import Image
 
-from editbench import console, images
+from editbench import images
 from editbench.benchmarks.benchmark import Benchmark
 
 MEMORY_AIM = 500.0
 SIDE = 128
 
-Say = Callable[[str], None]
 
-
-def layouts(work: Path, say: Say, *, samples: int) -> list[Figure]:
+def layouts(work: Path, *, samples: int) -> Iterator[Figure]:
     """Raises RuntimeError when a command fails."""
     bench, sent, edits, out = (work / name for name in ("bench", "sent", "edits", "out"))
     synthetic.benchmark(bench, samples)
@@ -34,16 +32,8 @@ def layouts(work: Path, say: Say, *, samples: int) -> list[Figure]:
         "the same again": ["import-edits", str(bench), str(sent), "--name", "model", *about, str(edits)],
         "export": ["export", str(edits), *about, str(out)],
     }
-    figures: list[Figure] = []
-    for name, command in steps.items():
-        run = commands._measured([*commands._EDITBENCH, *command])
-        figures += [
-            Figure(f"{name}, {samples:,} pictures", "s", [run["seconds"]]),
-            Figure("  peak memory", "MB", [run["peak_mb"]], MEMORY_AIM),
-        ]
-        for figure in figures[-2:]:
-            say(figure.line())
-    return figures
+    for name, arguments in steps.items():
+        yield from commands.command(f"{name}, {samples:,} pictures", arguments, memory_aim=MEMORY_AIM)
 
 
 def _pictures(bench: Path, sent: Path) -> None:
@@ -56,4 +46,4 @@ def _pictures(bench: Path, sent: Path) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        layouts(Path(folder), console.say, samples=100_000)
+        said(layouts(Path(folder), samples=100_000))

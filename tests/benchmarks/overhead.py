@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 from figures import Figure, ratio
 
-from editbench import images
+from editbench import console, images
 from editbench.edits import Edits
 from editbench.paths import EDITED, EditPaths, RunPaths, ScorePaths
 
@@ -28,8 +28,6 @@ EDIT_AIM, SCORE_AIM = 1.02, 1.05
 WAITING_AIM = 0.02
 # One thread a side, as a CPU rank has, and no accelerator.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "TOKENIZERS_PARALLELISM": "false"}
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class Timed:
         return sum(self.items)
 
 
-def edit(work: Path, say: Say, *, benchmark: Path, model: Path, samples: int, repeats: int, **settings: Any) -> list[Figure]:
+def edit(work: Path, *, benchmark: Path, model: Path, samples: int, repeats: int, **settings: Any) -> list[Figure]:
     """`settings`: area, steps, cfg. Raises RuntimeError when a run fails or the pictures differ."""
     job = {"benchmark": str(benchmark), "model": str(model), "samples": samples, **settings}
     flags = {"limit": samples, "steps": settings["steps"], "cfg": settings["cfg"], "size": settings["area"]}
@@ -59,14 +57,14 @@ def edit(work: Path, say: Say, *, benchmark: Path, model: Path, samples: int, re
             fleet.append(_fleet(["edit", str(benchmark)], RunPaths(out), model, flags))
             bare.append(run_bare())
         _same_pictures(EditPaths(out), pictures)
-        say(f"edit, repeat {repeat + 1}: editbench {fleet[-1].whole:.2f} s, bare loop {_timed(bare[-1]).whole:.2f} s")
+        console.say(f"edit, repeat {repeat + 1}: editbench {fleet[-1].whole:.2f} s, bare loop {_timed(bare[-1]).whole:.2f} s")
     fast = [_timed(times).whole - times["saving"] + times["saving_fast"] for times in bare]
     figures = _compare(f"edit, {samples} samples", fleet, [_timed(times) for times in bare], EDIT_AIM)
     share = Figure("  share of the bare loop spent on saving", "", [times["saving"] / _timed(times).whole for times in bare])
     return [*figures, share, ratio("  ratio to a bare loop saving at compress_level=1", figures[0], Figure("", "s", fast))]
 
 
-def score(work: Path, say: Say, *, edits: Path, model: Path, readout: str, repeats: int, **settings: Any) -> list[Figure]:
+def score(work: Path, *, edits: Path, model: Path, readout: str, repeats: int, **settings: Any) -> list[Figure]:
     """`settings`: batch_size, max_pixels, max_new_tokens. Raises RuntimeError when a run fails or the replies differ."""
     job = {"edits": str(edits), "model": str(model), "readout": readout, **settings}
     flags = {name.replace("_", "-"): value for name, value in settings.items()}
@@ -85,7 +83,9 @@ def score(work: Path, say: Say, *, edits: Path, model: Path, readout: str, repea
             times = run_bare()
         bare.append(_timed(times))
         _same_answers(ScorePaths(out), readout, times["answers"])
-        say(f"score {readout}, repeat {repeat + 1}: editbench {fleet[-1].whole:.2f} s, bare loop {bare[-1].whole:.2f} s")
+        console.say(
+            f"score {readout}, repeat {repeat + 1}: editbench {fleet[-1].whole:.2f} s, bare loop {bare[-1].whole:.2f} s"
+        )
     samples = len(times["answers"])
     figures = _compare(f"score {readout}, {samples} samples, batch {settings['batch_size']}", fleet, bare, SCORE_AIM)
     pairs = [Figure(f"  pairs a second: {side.name.rpartition(': ')[2]}", "", _rates(samples, side)) for side in figures[:2]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -19,22 +19,17 @@ AIM = 1.0
 _SCRIPT = Path(__file__).parents[1] / "gpu" / "judge.py"
 _CPU = ["--shape", "small", "--device", "cpu", "--dtype", "float32", "--repeats", "1"]
 
-Say = Callable[[str], None]
 
-
-def judge(work: Path, say: Say, *, side: int) -> list[Figure]:
+def judge(work: Path, *, side: int) -> Iterator[Figure]:
     """`side`: of the pictures, in pixels. Raises CalledProcessError when the script fails."""
     out = work / "sharing.json"
     sizes = ["--batch", str(BATCH), "--new-tokens", str(NEW_TOKENS), "--side", str(side), "--out", str(out)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     subprocess.run([sys.executable, str(_SCRIPT), *_CPU, *sizes], env=environment, stderr=subprocess.DEVNULL, check=True)
-    found = orjson.loads(out.read_bytes())["shapes"]["small"]
-    rates = [found[readout][0]["pairs_a_second"] for readout in ("expected", "generate")]
-    figures = [Figure(f"time of generate, {NEW_TOKENS} tokens, over expected", "", [rates[0] / rates[1]])]
+    measured = orjson.loads(out.read_bytes())["shapes"]["small"]
+    rates = [measured[readout][0]["pairs_a_second"] for readout in ("expected", "generate")]
+    yield Figure(f"time of generate, {NEW_TOKENS} tokens, over expected", "", [rates[0] / rates[1]])
     for readout in ("expected", "generate"):
-        (times,) = found[f"{readout}_sharing"]
+        (times,) = measured[f"{readout}_sharing"]
         name = f"{times['questions']} questions about the same pictures, {readout}: shared over apart"
-        figures.append(Figure(name, "", [times["shared_s"] / times["plain_s"]], AIM))
-    for figure in figures:
-        say(figure.line())
-    return figures
+        yield Figure(name, "", [times["shared_s"] / times["plain_s"]], AIM)

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import commands
 import numpy as np
 import synthetic
-from figures import Figure
+from figures import Figure, said
 
-from editbench import console
 from editbench.report.records import runs
 from editbench.report.records.runs import ScoredRun
 from editbench.report.statistics import comparison, standings
@@ -28,29 +27,18 @@ FEW, FEW_AIM = 1_000, 1.0
 SECONDS_AIM, MEMORY_AIM = 10.0, 2000.0
 """On two cores, for a million rows."""
 
-Say = Callable[[str], None]
 
-
-def report_scale(work: Path, say: Say, *, rows: Sequence[int], repeats: int) -> list[Figure]:
+def report_scale(work: Path, *, rows: Sequence[int], repeats: int) -> Iterator[Figure]:
     """Raises RuntimeError when a command fails."""
-    found: list[Figure] = []
     for count in rows:
         scores = work / f"scores-{count}"
         synthetic.scores(scores, count)
-        command = [*commands._EDITBENCH, "report", str(scores), "--no-html", "--out", str(work / f"report-{count}")]
-        measured = [commands._measured(command) for _ in range(repeats)]
+        arguments = ["report", str(scores), "--no-html", "--out", str(work / f"report-{count}")]
+        title, aim = f"report without page, {count:,} rows", FEW_AIM if count <= FEW else SECONDS_AIM
+        yield from commands.command(title, arguments, repeats, aim, MEMORY_AIM)
         run = runs.load(scores)
-        title = f"report without page, {count:,} rows"
-        figures = [
-            Figure(title, "s", [each["seconds"] for each in measured], FEW_AIM if count <= FEW else SECONDS_AIM),
-            Figure("  peak memory", "MB", [each["peak_mb"] for each in measured], MEMORY_AIM),
-            Figure("  of it intervals", "s", [_seconds(_intervals, run) for _ in range(repeats)]),
-            Figure("  two runs compared, and their ranks", "s", [_seconds(_compared, run) for _ in range(repeats)]),
-        ]
-        found += figures
-        for figure in figures:
-            say(figure.line())
-    return found
+        yield Figure("  of it intervals", "s", [_seconds(_intervals, run) for _ in range(repeats)])
+        yield Figure("  two runs compared, and their ranks", "s", [_seconds(_compared, run) for _ in range(repeats)])
 
 
 def _intervals(run: ScoredRun) -> None:
@@ -58,8 +46,7 @@ def _intervals(run: ScoredRun) -> None:
     bootstrap = Bootstrap(rows.group)
     bootstrap.macro(rows.score, rows.category, rows.scored)
     spoken = np.arange(len(rows.keys)) % 2
-    parts = [rows.category == code for code in range(len(rows.categories))]
-    for part in (True, *parts, spoken == 0, spoken == 1):
+    for part in (True, *rows.by_category.values(), spoken == 0, spoken == 1):
         bootstrap.mean(rows.score, rows.scored & part)
 
 
@@ -80,4 +67,4 @@ def _seconds(measure: Callable[[ScoredRun], None], run: ScoredRun) -> float:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        report_scale(Path(folder), console.say, rows=(900, 1_000_000), repeats=2)
+        said(report_scale(Path(folder), rows=(900, 1_000_000), repeats=2))

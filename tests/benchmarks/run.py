@@ -32,7 +32,7 @@ import report_scale
 import scale
 import synthetic
 import typer
-from figures import Figure
+from figures import Figure, said
 
 from editbench import atomic, console, environment, tiny
 from editbench.files import SCHEMA
@@ -153,11 +153,11 @@ def _measure(work: Path, parameters: Parameters, chosen: Sequence[Part]) -> dict
         Part.REPORT: _report,
         Part.VERIFY: _verify,
     }
-    found: dict[str, list[Figure]] = {}
+    parts: Parts = {}
     for part in Part:
         if part in chosen:
-            found |= measures[part](work, parameters, models)
-    return found
+            parts |= measures[part](work, parameters, models)
+    return parts
 
 
 Parts = dict[str, list[Figure]]
@@ -165,13 +165,13 @@ Parts = dict[str, list[Figure]]
 
 def _commands(work: Path, parameters: Parameters, _: TinyPaths) -> Parts:
     sizes = {"rows": parameters.rows, "samples": parameters.samples, "repeats": parameters.command_repeats}
-    return {"commands": commands.commands(work, console.say, **sizes)}
+    return {"commands": said(commands.commands(work, **sizes))}
 
 
 def _edit(work: Path, parameters: Parameters, models: TinyPaths) -> Parts:
     settings = {name: getattr(parameters, name) for name in ("area", "steps", "cfg")}
     counts = {"samples": parameters.edit_samples, "repeats": parameters.edit_repeats}
-    return {"edit": overhead.edit(work, console.say, benchmark=SAMPLE, model=models.editor, **counts, **settings)}
+    return {"edit": overhead.edit(work, benchmark=SAMPLE, model=models.editor, **counts, **settings)}
 
 
 def _score(work: Path, parameters: Parameters, models: TinyPaths) -> Parts:
@@ -181,8 +181,8 @@ def _score(work: Path, parameters: Parameters, models: TinyPaths) -> Parts:
     settings = {name: getattr(parameters, name) for name in ("max_pixels", "max_new_tokens")}
     parts: Parts = {}
     for readout, size in parameters.scored:
-        found = overhead.score(work, console.say, readout=readout, batch_size=size, **common, **settings)
-        parts[f"score {readout} {size}"] = found
+        name = f"score {readout} {size}"
+        parts[name] = overhead.score(work, readout=readout, batch_size=size, **common, **settings)
     return parts
 
 
@@ -193,27 +193,27 @@ def _ranks(work: Path, parameters: Parameters, models: TinyPaths) -> Parts:
 
 def _handover(work: Path, parameters: Parameters, models: TinyPaths) -> Parts:
     stages = {"editor": models.editor, "judge": models.judge}
-    return {"handover": handover.handover(work, console.say, benchmark=SAMPLE, repeats=parameters.handover_repeats, **stages)}
+    return {"handover": said(handover.handover(work, benchmark=SAMPLE, repeats=parameters.handover_repeats, **stages))}
 
 
 def _scale(_: Path, parameters: Parameters, __: TinyPaths) -> Parts:
     fleets = {name: getattr(parameters, name) for name in ("fleets", "samples_a_rank")}
-    return {"scale": scale.scale(console.say, seconds=parameters.claim_seconds, **fleets)}
+    return {"scale": said(scale.scale(seconds=parameters.claim_seconds, **fleets))}
 
 
 def _judge(work: Path, parameters: Parameters, _: TinyPaths) -> Parts:
-    return {"judge": readouts.judge(work, console.say, side=parameters.side)}
+    return {"judge": said(readouts.judge(work, side=parameters.side))}
 
 
 def _report(work: Path, parameters: Parameters, _: TinyPaths) -> Parts:
     """How the report takes to a usual benchmark, and to a million rows."""
-    found = report_scale.report_scale(work, console.say, rows=parameters.report_rows, repeats=parameters.command_repeats)
-    return {"report": found}
+    sizes = {"rows": parameters.report_rows, "repeats": parameters.command_repeats}
+    return {"report": said(report_scale.report_scale(work, **sizes))}
 
 
 def _verify(work: Path, parameters: Parameters, _: TinyPaths) -> Parts:
-    found = commands.verify(work, console.say, source=SAMPLE, samples=parameters.samples, repeats=parameters.command_repeats)
-    return {"verify": found}
+    sizes = {"samples": parameters.samples, "repeats": parameters.command_repeats}
+    return {"verify": said(commands.verify(work, source=SAMPLE, **sizes))}
 
 
 if __name__ == "__main__":

@@ -47,8 +47,6 @@ AIM = 1.01
 _TIMEOUT = timedelta(seconds=60)
 _scopes = count()
 
-Say = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -84,27 +82,20 @@ POLICIES = (
 )
 
 
-def scale(say: Say, *, fleets: Sequence[tuple[int, int]], samples_a_rank: int, seconds: float) -> list[Figure]:
+def scale(*, fleets: Sequence[tuple[int, int]], samples_a_rank: int, seconds: float) -> Iterator[Figure]:
     """`fleets`: (ranks, how often durations are drawn for them); `seconds`: how long claims are counted.
 
     Raises RuntimeError when a sample is lost or given out twice.
     """
-    found: list[Figure] = []
-
-    def note(figure: Figure) -> None:
-        found.append(figure)
-        say(figure.line())
-
     store = _listen()
     for ranks, draws in fleets:
         for slow in (0, min(NODE, ranks // NODE)):
             for policy in POLICIES:
                 makespans = [_over_bound(store, policy, ranks, slow, samples_a_rank, seed) for seed in range(draws)]
                 name = f"makespan, {ranks:,} ranks{f' ({slow} slow)' if slow else ''}: {policy.name}"
-                note(Figure(name, "", makespans, policy.aim))
+                yield Figure(name, "", makespans, policy.aim)
     for ranks, _ in fleets:
-        note(Figure(f"claims, {ranks:,} connections", "k/s", [_claims_a_second(ranks, seconds) / 1000]))
-    return found
+        yield Figure(f"claims, {ranks:,} connections", "k/s", [_claims_a_second(ranks, seconds) / 1000])
 
 
 def _over_bound(store: TCPStore, policy: Policy, ranks: int, slow: int, samples_a_rank: int, seed: int) -> float:
