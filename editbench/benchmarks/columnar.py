@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -59,7 +60,7 @@ class Columnar:
     @cached_property
     def schema(self) -> pyarrow.Schema:
         """Raises UserError for a file that can't be read, names a column twice, or has other columns than the first."""
-        schemas = [_schema(path) for path in self.files]
+        schemas = [_File(path).schema() for path in self.files]
         for path, schema in zip(self.files, schemas, strict=True):
             if set(schema.names) != set(schemas[0].names):
                 raise UserError(f"{path} has other columns than {self.files[0]}", "Name one of the files.")
@@ -77,12 +78,12 @@ class Columnar:
     @cached_property
     def total(self) -> int:
         """Number of rows. Raises UserError for a file that can't be read."""
-        return sum(_count(path) for path in self.files)
+        return sum(_File(path).count() for path in self.files)
 
     def rows(self, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         """(file and number, values by column) of each row. Raises UserError for a file that can't be read."""
         for path in self.files:
-            for number, values in enumerate(_values(path, columns), 1):
+            for number, values in enumerate(_File(path).rows(columns), 1):
                 yield f"{path} row {number}", values
 
 
@@ -116,24 +117,8 @@ def _holds_bytes(kind: pyarrow.DataType) -> bool:
     return pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind)
 
 
-def _schema(path: Path) -> pyarrow.Schema:
-    with _Opened(path) as opened:
-        return opened.schema()
-
-
-def _count(path: Path) -> int:
-    with _Opened(path) as opened:
-        return opened.count()
-
-
-def _values(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    with _Opened(path) as opened:
-        for batch in opened.batches(columns):
-            yield from batch.to_pylist()
-
-
-class _Opened:
-    """A file, for the time of a block in which whatever pyarrow finds wrong with it becomes a UserError."""
+class _File:
+    """A Parquet or Arrow file. Every method raises UserError for whatever pyarrow finds wrong with it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -145,27 +130,34 @@ class _Opened:
             raise UserError(f"reading {path} needs pyarrow, which is not installed", remedy) from None
         self._pyarrow = pyarrow
 
-    def __enter__(self) -> _Opened:
-        return self
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        # Of its exceptions some are ValueErrors, OSErrors, KeyErrors or MemoryErrors, too.
-        if isinstance(error, self._pyarrow.ArrowException | OSError | ValueError | OverflowError):
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (self._pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+            # Of pyarrow's own some are ValueErrors, OSErrors, KeyErrors or MemoryErrors, too.
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise UserError(f"can't read {self._path}: {reason}", "Download or save it again.") from None
 
     def schema(self) -> pyarrow.Schema:
-        schema = self._parquet().schema_arrow if self._is_parquet else self._stream(self._mapped()).schema
-        if len(set(schema.names)) < len(schema.names):
-            raise UserError(f"{self._path} has columns with the same name", "Rename them.")
-        return schema
+        with self._translated():
+            schema = self._parquet().schema_arrow if self._is_parquet else self._stream(self._mapped()).schema
+            if len(set(schema.names)) < len(schema.names):
+                raise UserError(f"{self._path} has columns with the same name", "Rename them.")
+            return schema
 
     def count(self) -> int:
-        if self._is_parquet:
-            return self._parquet().metadata.num_rows
-        return sum(batch.num_rows for batch in self._stream(self._mapped()))
+        with self._translated():
+            if self._is_parquet:
+                return self._parquet().metadata.num_rows
+            return sum(batch.num_rows for batch in self._stream(self._mapped()))
 
-    def batches(self, columns: Sequence[str]) -> Iterator[pyarrow.RecordBatch]:
+    def rows(self, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+        with self._translated():
+            for batch in self._batches(columns):
+                yield from batch.to_pylist()
+
+    def _batches(self, columns: Sequence[str]) -> Iterator[pyarrow.RecordBatch]:
         if self._is_parquet:
             yield from self._parquet().iter_batches(batch_size=ROWS, columns=list(columns), use_threads=False)
             return

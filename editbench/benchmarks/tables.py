@@ -67,7 +67,8 @@ def open_table(source: Path) -> Table:
         UserError: no such table, not of a kind that is known, not readable as a whole, or without rows.
     """
     if several := Columnar.at(source):
-        table = Table(several.total, tuple(several.columns), partial(_columnar_lines, several), tuple(several.pictures))
+        columns, pictures = tuple(several.columns), tuple(several.pictures)
+        table = Table(several.total, columns, lambda wanted: (Line(*row) for row in several.rows(wanted)), pictures)
     elif source.suffix.lower() in KINDS and source.is_file():
         table = _text_table(source)
     else:
@@ -86,10 +87,6 @@ def cells(source: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         if line.problem:
             raise UserError(f"{line.where}: {line.problem}", "Mend the row, or take it out.")
         yield line.where, line.cells
-
-
-def _columnar_lines(source: Columnar, columns: list[str]) -> Iterator[Line]:
-    return (Line(where, cells) for where, cells in source.rows(columns))
 
 
 def _text_table(source: Path) -> Table:

@@ -34,7 +34,7 @@ from editbench.layouts.matches import Matches
 from editbench.layouts.threads import in_threads
 from editbench.manifests import EditManifest, Named
 from editbench.paths import MASK, RECORD, REFERENCE, SOURCE, EditPaths
-from editbench.records import Failure, Sample
+from editbench.records import Failure
 
 IMPORTED = "imported"
 """The kind of model, where others are a hub id or a folder."""
@@ -186,16 +186,18 @@ class _Import:
     def _write_shard(self, spool: Spool, shard: int) -> None:
         edited = []
         for index in spool.indices(shard):
-            if problem := self._problem(index):
-                spool.put_failure(_failure(self.benchmark.samples[index], index, *problem))
+            sample = self.benchmark.samples[index]
+            if problem := self._problem(sample.key):
+                common = {name: getattr(sample, name) for name in ("key", "id", "category", "language", "group", "extra")}
+                reason, error = problem
+                spool.put_failure(Failure(**common, index=index, reason=reason, error=error, attempts=1))
             else:
                 edited.append(index)
         if edited:
             shards.write_shard(spool.paths.shard(shard), ((spool.keys[index], self._members(index)) for index in edited))
 
-    def _problem(self, index: int) -> tuple[str, str] | None:
+    def _problem(self, key: str) -> tuple[str, str] | None:
         """Why the sample has no edit: reason and sentence."""
-        key = self.benchmark.samples[index].key
         if key in self.matches.missing:
             return MISSING, f"no picture {self.matches.missing[key]}"
         checked = self.checked[key]
@@ -219,11 +221,6 @@ class _Import:
             shards.source_extension(checked.suffix or "png", kind=shards.EDITED_KIND): edited,
             RECORD: orjson.dumps({**stored.record(), "edit": edit}),
         }
-
-
-def _failure(sample: Sample, index: int, reason: str, error: str) -> Failure:
-    common = {name: getattr(sample, name) for name in ("key", "id", "category", "language", "group", "extra")}
-    return Failure(**common, index=index, reason=reason, error=error, attempts=1)
 
 
 def _check_out(out: Path) -> None:

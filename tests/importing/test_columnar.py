@@ -157,6 +157,5 @@ def test_a_batch_of_an_arrow_file_is_handed_on_a_few_rows_at_a_time(tmp_path: Pa
     data = pyarrow.Table.from_pylist([row(number) for number in range(5)])
     with pyarrow.ipc.new_stream(tmp_path / "my.arrow", data.schema) as writer:
         writer.write_table(data)
-    with columnar._Opened(tmp_path / "my.arrow") as opened:
-        assert [batch.num_rows for batch in opened.batches(["id"])] == [2, 2, 1]
+    assert [batch.num_rows for batch in columnar._File(tmp_path / "my.arrow")._batches(["id"])] == [2, 2, 1]
     assert [values["id"] for _, values in Columnar.at(tmp_path / "my.arrow").rows(["id"])] == [f"r{n}" for n in range(5)]

@@ -34,6 +34,13 @@ def load(tmp_path: Path) -> Callable[..., Benchmark]:
     return import_and_open
 
 
+@pytest.fixture
+def rise_table(tmp_path: Path) -> Path:
+    """The JSON file of a miniature of RISEBench, in its folder."""
+    (table,) = public_layouts.rise_folder(tmp_path / "rise").glob("*.json")
+    return table
+
+
 def by_id(benchmark: Benchmark) -> dict[str, Any]:
     return {sample.id: (sample, stored) for sample, stored in zip(benchmark.samples, benchmark.stored, strict=True)}
 
@@ -139,17 +146,15 @@ def test_rise_takes_nan_for_absent_and_keeps_each_kind_of_reference(load, tmp_pa
     assert benchmark.manifest.rubric == "rise"
 
 
-def test_several_input_pictures_of_rise(load, tmp_path) -> None:
-    root = public_layouts.rise_folder(tmp_path / "rise")
-    (table,) = root.glob("*.json")
-    rows = json.loads(table.read_text())
+def test_several_input_pictures_of_rise(load, rise_table) -> None:
+    rows = json.loads(rise_table.read_text())
     rows[0]["image"] = [rows[0]["image"], rows[1]["image"]]
-    table.write_text(json.dumps(rows))
-    assert load(table).stored[0].images("source") == ["source.png", "source2.png"]
+    rise_table.write_text(json.dumps(rows))
+    assert load(rise_table).stored[0].images("source") == ["source.png", "source2.png"]
 
 
-def test_what_was_recognised_is_said(load, tmp_path, capsys) -> None:
-    load(public_layouts.rise_folder(tmp_path / "rise"))
+def test_what_was_recognised_is_said(load, rise_table, capsys) -> None:
+    load(rise_table.parent)
     assert "rise is read as rise: a JSON list with the fields of RISEBench" in capsys.readouterr().out
 
 
@@ -172,11 +177,9 @@ def test_a_source_of_no_format_is_told_and_how_to_say_which(tmp_path) -> None:
     assert "--format: gedit, imgedit, kris, rise, folder, table" in caught.value.remedy
 
 
-def test_a_table_that_looks_public_can_be_read_as_a_table(load, tmp_path) -> None:
-    root = public_layouts.rise_folder(tmp_path / "rise")
-    (table,) = root.glob("*.json")
-    table.write_text(table.read_text().replace("NaN", "null"))
-    benchmark = load(table, format="table", images=root / "data", mapping={"id": "index"})
+def test_a_table_that_looks_public_can_be_read_as_a_table(load, rise_table) -> None:
+    rise_table.write_text(rise_table.read_text().replace("NaN", "null"))
+    benchmark = load(rise_table, format="table", images=rise_table.parent / "data", mapping={"id": "index"})
     assert (benchmark.manifest.rubric, "reference" in benchmark.samples[0].extra) == (None, True)
 
 
@@ -225,8 +228,8 @@ def test_rows_that_are_in_no_release_are_told_and_a_category_that_is_gone() -> N
     )
 
 
-def test_differences_are_told_and_stop_nothing(load, tmp_path, capsys) -> None:
-    assert load(public_layouts.rise_folder(tmp_path / "rise")).samples
+def test_differences_are_told_and_stop_nothing(load, rise_table, capsys) -> None:
+    assert load(rise_table).samples
     said = " ".join(capsys.readouterr().err.split())
     assert "warning: 8 of 360 rows of RISEBench; missing: 83 of 85 temporal_reasoning" in said
     assert rise.FORMAT.release.samples == 360
@@ -253,28 +256,23 @@ def test_a_broken_public_table_says_where_it_is_broken(tmp_path) -> None:
     assert "rise.json:2: not JSON" in refusal(tmp_path / "rise.json", tmp_path / "out", format="rise")
 
 
-def test_a_bad_row_among_good_ones_is_named(tmp_path) -> None:
-    root = public_layouts.rise_folder(tmp_path / "rise")
-    (table,) = root.glob("*.json")
-    rows = json.loads(table.read_text())
+def test_a_bad_row_among_good_ones_is_named(rise_table, tmp_path) -> None:
+    rows = json.loads(rise_table.read_text())
     rows[1:4] = [7, {**rows[2], "image": {"x": 1}}, {**rows[3], "instruction": float("nan")}]
-    table.write_text(json.dumps(rows))
-    said = refusal(root, tmp_path / "out")
-    assert f"{table} row 2: not an object with columns but 7" in said
-    assert f"{table} row 3: image is not a picture or its path but " in said
-    assert f"{table} row 4: no instruction" in said
+    rise_table.write_text(json.dumps(rows))
+    said = refusal(rise_table.parent, tmp_path / "out")
+    assert f"{rise_table} row 2: not an object with columns but 7" in said
+    assert f"{rise_table} row 3: image is not a picture or its path but " in said
+    assert f"{rise_table} row 4: no instruction" in said
 
 
-def test_columns_of_a_public_benchmark_are_not_mapped(tmp_path) -> None:
-    root = public_layouts.rise_folder(tmp_path / "rise")
-    assert "can't be mapped" in refusal(root, tmp_path / "out", mapping={"id": "index"})
+def test_columns_of_a_public_benchmark_are_not_mapped(rise_table, tmp_path) -> None:
+    assert "can't be mapped" in refusal(rise_table, tmp_path / "out", mapping={"id": "index"})
 
 
-def test_two_lists_in_one_folder_are_not_mixed(tmp_path) -> None:
-    root = public_layouts.rise_folder(tmp_path / "rise")
-    (table,) = root.glob("*.json")
-    (root / "data_total.json").write_bytes(table.read_bytes())
-    assert "has several lists of samples" in refusal(root, tmp_path / "out")
+def test_two_lists_in_one_folder_are_not_mixed(rise_table, tmp_path) -> None:
+    (rise_table.parent / "data_total.json").write_bytes(rise_table.read_bytes())
+    assert "has several lists of samples" in refusal(rise_table.parent, tmp_path / "out")
 
 
 def test_a_gedit_without_a_column_says_which(gedit_rows, tmp_path) -> None:

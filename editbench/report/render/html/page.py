@@ -77,8 +77,8 @@ def write(document: Mapping[str, Any], runs: Sequence[RunPictures], out: Path, o
 
 
 def _render(template: Template, document: Mapping[str, Any], collected: Gallery, page_data: data.PageData) -> str:
-    theme, script = _static(f"{THEME}.js"), _script()
-    style = _static("page.css")
+    theme, style = _static(f"{THEME}.js"), _static("page.css")
+    script = '(() => {\n"use strict";\n' + "\n".join(_static(f"{name}.js") for name in SCRIPTS) + "})();\n"
     from markupsafe import Markup
 
     runs = document["runs"]
@@ -159,10 +159,6 @@ def _policy(scripts: Sequence[str], style: str) -> str:
 
 def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _script() -> str:
-    return '(() => {\n"use strict";\n' + "\n".join(_static(f"{name}.js") for name in SCRIPTS) + "})();\n"
 
 
 def _static(name: str) -> str:
