@@ -16,10 +16,10 @@ from editbench.edits import Edits
 from editbench.errors import UserError
 from editbench.layouts import LAYOUTS
 from editbench.layouts.layout import File, Layout, checked, stems_of
-from editbench.layouts.threads import in_threads
 from editbench.manifests import BenchmarkManifest, EditManifest, Named, ScoreManifest
 from editbench.paths import SOURCE, Folder, ScorePaths
 from editbench.records import OK, Judgement, Sample
+from editbench.threads import in_threads
 
 _ENCODERS = {"png": images.encode_png, "jpg": images.encode_jpeg}
 

@@ -31,10 +31,10 @@ from editbench.fleet.failure import BAD_INPUT
 from editbench.fleet.run_options import RunOptions
 from editbench.layouts import LAYOUTS, folder, table
 from editbench.layouts.matches import Matches
-from editbench.layouts.threads import in_threads
 from editbench.manifests import EditManifest, Named
 from editbench.paths import MASK, RECORD, REFERENCE, SOURCE, EditPaths
 from editbench.records import Failure
+from editbench.threads import in_threads
 
 IMPORTED = "imported"
 """The kind of model, where others are a hub id or a folder."""

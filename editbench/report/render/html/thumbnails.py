@@ -12,7 +12,6 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,12 +19,12 @@ from threading import Lock
 from typing import TypeVar
 
 from PIL import Image, ImageOps
-from rich.progress import Progress
 
 from editbench import atomic, console, images
 from editbench.errors import UserError
 from editbench.paths import ReportPaths
 from editbench.report.render.html.pictures import StoredPicture
+from editbench.threads import in_threads
 
 EDGES = (512, 320)
 """Pixels of the longer side of a picture in the page, the preferred one first."""
@@ -38,7 +37,6 @@ _METHOD = 2  # of 512 pixels: 8 ms; 0 takes 5 ms for 15 % more bytes, 4 (the def
 _NAME = 24  # hexadecimal digits of the sha256: no two of 10^9 pictures share them
 _LEAST = 2_000  # bytes; no photograph at 320 pixels is smaller, so that more pictures than limit / this need not be weighed
 _WEIGHED = 48  # pictures that the size of all is estimated from
-_BATCH = 1_000  # pictures handed to the threads at once
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -62,20 +60,18 @@ class Thumbnails:
 def make(pictures: Sequence[StoredPicture], paths: ReportPaths, *, limit: int = LIMIT, full: bool = False) -> Thumbnails:
     """Thumbnails of `pictures`; with `full`, also a file of FULL pixels each in the folder beside the page.
 
-    A terminal shows how far it is.
+    How far it is, is shown.
 
     Raises:
         OSError: the disk is full.
     """
-    progress = Progress(console=console.out, transient=True, disable=not console.out.is_terminal)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool, progress:
-        maker = _Maker(pool, paths, progress)
-        if len(pictures) > limit // _LEAST:
-            return maker.stored(pictures, (EDGES[0], FULL) if full else EDGES[:1])
-        thumbnails = maker.embedded(pictures, limit) or maker.stored(pictures, EDGES[:1])
-        if full:
-            maker.stored(pictures, (FULL,))
-        return thumbnails
+    maker = _Maker(paths)
+    if len(pictures) > limit // _LEAST:
+        return maker.stored(pictures, (EDGES[0], FULL) if full else EDGES[:1])
+    thumbnails = maker.embedded(pictures, limit) or maker.stored(pictures, EDGES[:1])
+    if full:
+        maker.stored(pictures, (FULL,))
+    return thumbnails
 
 
 def remove_others(paths: ReportPaths, wanted: set[Path]) -> None:
@@ -109,9 +105,7 @@ def _decode(data: bytes, name: str, edge: int) -> Image.Image:
 class _Maker:
     """Encodes pictures in threads, and remembers those that can't be read."""
 
-    pool: ThreadPoolExecutor
     paths: ReportPaths
-    progress: Progress
     broken: dict[str, str] = field(default_factory=dict)
     """A sentence on each picture that can't be read, by name."""
     claimed: set[str] = field(default_factory=set)
@@ -120,14 +114,14 @@ class _Maker:
 
     def embedded(self, pictures: Sequence[StoredPicture], limit: int) -> Thumbnails | None:
         """Thumbnails in memory, at the largest size that stays under the limit; None when none does."""
-        names = list(self._map(lambda picture: _digest(picture.read()), pictures, "reading pictures"))
+        names = list(_map(lambda picture: _digest(picture.read()), pictures, "reading pictures"))
         first = dict(zip(reversed(names), reversed(pictures), strict=True))
         unique = {name: first[name] for name in dict.fromkeys(names)}
         for edge in EDGES:
             encode_named = partial(self._encode, edge)
             if self._estimate(list(unique.items()), encode_named) > limit:
                 continue
-            encoded = self._map(encode_named, list(unique.items()), "thumbnails")
+            encoded = _map(encode_named, list(unique.items()), "thumbnails")
             embedded = {name: data for name, data in zip(unique, encoded, strict=True) if data is not None}
             if sum(map(len, embedded.values())) <= limit:
                 return self._thumbnails(names, edge, embedded)
@@ -136,17 +130,8 @@ class _Maker:
     def stored(self, pictures: Sequence[StoredPicture], edges: Sequence[int]) -> Thumbnails:
         """Thumbnails as files; an existing one is not made again, for its name tells its contents."""
         self.claimed.clear()
-        names = list(self._map(lambda picture: self._store(picture, edges), pictures, "thumbnails"))
+        names = list(_map(lambda picture: self._store(picture, edges), pictures, "thumbnails"))
         return self._thumbnails(names, edges[0], None)
-
-    def _map(self, function: Callable[[Item], Result], items: Sequence[Item], what: str) -> Iterator[Result]:
-        """Results in the items' order, a batch at a time: all at once would hold a future for each of 200,000 pictures."""
-        task = self.progress.add_task(what, total=len(items))
-        for start in range(0, len(items), _BATCH):
-            for result in self.pool.map(function, items[start : start + _BATCH]):
-                self.progress.advance(task)
-                yield result
-        self.progress.remove_task(task)
 
     def _thumbnails(self, names: Sequence[str], edge: int, embedded: Mapping[str, bytes] | None) -> Thumbnails:
         known = [None if name in self.broken else name for name in names]
@@ -155,7 +140,7 @@ class _Maker:
     def _estimate(self, unique: Sequence[_NamedPicture], encode_named: Callable[[_NamedPicture], bytes | None]) -> float:
         """Bytes of all thumbnails, from those of a few."""
         chosen = unique[:: -(-len(unique) // _WEIGHED) or 1]
-        sizes = [len(data) for data in self.pool.map(encode_named, chosen) if data]
+        sizes = [len(data) for data in in_threads(encode_named, chosen, _processors()) if data]
         return len(unique) * sum(sizes) / len(sizes) if sizes else 0.0
 
     def _encode(self, edge: int, named: _NamedPicture) -> bytes | None:
@@ -182,6 +167,18 @@ class _Maker:
         except UserError as error:
             self.broken[name] = str(error)
             return None
+
+
+def _map(function: Callable[[Item], Result], items: Sequence[Item], what: str) -> Iterator[Result]:
+    """Results in the items' order."""
+    with console.progress(what, len(items)) as advance:
+        for result in in_threads(function, items, _processors()):
+            yield result
+            advance()
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def _digest(data: bytes) -> str:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from editbench.layouts.threads import in_threads
+from editbench.threads import in_threads
 
 
 def test_results_come_in_the_order_of_the_items() -> None:

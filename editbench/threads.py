@@ -11,19 +11,20 @@ from typing import TypeVar
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
-THREADS = 8
-"""Calls at once, where there are as many processors; also what bounds the memory."""
-_AHEAD = 4 * THREADS
-"""Calls waiting for their turn or to be fetched. The executor's own `map` starts all at once: 100,000 futures are 150 MB."""
+THREADS = min(8, os.cpu_count() or 1)
+"""Calls at once, unless another number is asked for; also what bounds the memory."""
+_AHEAD = 4
+"""Times the calls at once: calls waiting for their turn or to be fetched. The executor's own `map` starts all at once: 100,000
+futures are 150 MB."""
 
 
-def in_threads(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
+def in_threads(function: Callable[[_Item], _Result], items: Iterable[_Item], threads: int = THREADS) -> Iterator[_Result]:
     """The results in the order of the items. What a call raises is raised when its turn comes."""
-    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         pending: deque[Future[_Result]] = deque()
         for item in items:
             pending.append(pool.submit(function, item))
-            if len(pending) > _AHEAD:
+            if len(pending) > _AHEAD * threads:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
