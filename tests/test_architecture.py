@@ -86,8 +86,8 @@ def test_a_layer_knows_nothing_of_those_beside_and_above_it(layer: str, forbidde
 
 
 def test_only_the_training_of_a_judge_knows_models_in_the_small_world() -> None:
-    found = breaches("world/", ("editbench.score", *MODELS))
-    assert [breach for breach in found if not breach.startswith("world/training/")] == []
+    every = breaches("world/", ("editbench.score", *MODELS))
+    assert [breach for breach in every if not breach.startswith("world/training/")] == []
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,8 @@ def prints(tree: ast.AST) -> Iterator[str]:
 
 
 def test_only_the_console_prints() -> None:
-    found = {name: list(prints(tree)) for name, tree in FILES.items() if name != "console.py"}
-    assert {name: calls for name, calls in found.items() if calls} == {}
+    printing = {name: calls for name, tree in FILES.items() if (calls := list(prints(tree)))}
+    assert printing.keys() == {"console.py"}, printing
 
 
 def test_only_paths_spells_the_names_of_our_files() -> None:
@@ -141,8 +141,7 @@ def test_only_paths_spells_the_names_of_our_files() -> None:
     }
     assert {"manifest.json", "identity.json", "failures.jsonl", "scores.jsonl"} <= ours
     words = {name: [text for text in texts(tree) if " " not in text] for name, tree in FILES.items()}  # prose may name one
-    spelled = {name: [text for text in found if any(entry in text for entry in ours)] for name, found in words.items()}
-    assert {name for name, found in spelled.items() if found} <= {*spelling}
+    assert {name for name, said in words.items() if any(entry in text for text in said for entry in ours)} <= {*spelling}
 
 
 def test_files_and_functions_stay_short() -> None:
@@ -164,7 +163,7 @@ def test_every_module_says_what_it_is() -> None:
 def test_no_number_of_a_report_goes_through_a_blas() -> None:
     # Its kernels add up in orders of their own, which the machine chooses.
     products = {"dot", "vdot", "inner", "matmul", "tensordot", "einsum", "cov", "corrcoef", "linalg", "multivariate_normal"}
-    found = {
+    uses = {
         f"{name}: {ast.unparse(node)}"
         for name, tree in FILES.items()
         if name.startswith("report/")
@@ -172,7 +171,7 @@ def test_no_number_of_a_report_goes_through_a_blas() -> None:
         if (isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult))
         or (isinstance(node, ast.Attribute) and node.attr in products)
     }
-    assert found == set()
+    assert uses == set()
 
 
 def test_any_exception_is_caught_at_the_boundaries_alone() -> None:

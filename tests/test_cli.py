@@ -90,8 +90,8 @@ def asked(monkeypatch: pytest.MonkeyPatch, run: Callable):
 
 def test_the_options_are_these() -> None:
     commands = typer.main.get_command(cli.app).commands
-    found = {name: [option for entry in command.params for option in entry.opts] for name, command in commands.items()}
-    assert found == {name: options.split() for name, options in COMMANDS.items()}
+    options_of = {name: [option for entry in command.params for option in entry.opts] for name, command in commands.items()}
+    assert options_of == {name: options.split() for name, options in COMMANDS.items()}
 
 
 def test_every_path_is_taken_by_the_same_rules() -> None:

@@ -145,12 +145,12 @@ def coverage(shape: Shape, scores: Scores, simulations: int, resamples: int) -> 
 
 
 def _intervals(values: Floats, groups: Codes, strata: Codes, resamples: int, seed: int) -> Iterator[tuple[float, float]]:
-    found = clustered.influence(values, groups, strata)
-    yield Bootstrap(groups, resamples, seed).interval(found)
-    half = clustered.t_quantile(found.degrees, clustered.LEVEL) * found.error
-    yield found.value - half, found.value + half
-    low, high = np.quantile(bootstrap.joint(found.groups[:, None], resamples, seed), [0.025, 0.975])
-    yield found.value + low, found.value + high
+    influence = clustered.influence(values, groups, strata)
+    yield Bootstrap(groups, resamples, seed).interval(influence)
+    half = clustered.t_quantile(influence.degrees, clustered.LEVEL) * influence.error
+    yield influence.value - half, influence.value + half
+    low, high = np.quantile(bootstrap.joint(influence.groups[:, None], resamples, seed), [0.025, 0.975])
+    yield influence.value + low, influence.value + high
     yield Bootstrap(np.arange(len(values)), resamples // 10, seed).macro(values, strata)
 
 
@@ -168,13 +168,13 @@ NULLS = {"exchangeable": _exchangeable, "asymmetric": _asymmetric}
 
 def false_positives(shape: Shape, null: Callable[[Codes, Chance], Floats], simulations: int, flips: int) -> tuple[float, float]:
     """Shares of p <= 0.05 without a difference: flipping groups, and flipping samples."""
-    chance, found = np.random.default_rng(3), np.zeros(2)
+    chance, significant = np.random.default_rng(3), np.zeros(2)
     for turn in range(simulations):
         groups, strata = shape.draw(chance)
         differences = null(groups, chance) * comparison.weigh(strata)
         for column, clusters in enumerate((groups, np.arange(len(groups)))):
-            found[column] += comparison.flip_test(differences, clusters, flips, turn) <= LEVEL
-    return tuple(found / simulations)
+            significant[column] += comparison.flip_test(differences, clusters, flips, turn) <= LEVEL
+    return tuple(significant / simulations)
 
 
 def detected(count: int, macro: bool, simulations: int, flips: int) -> float | None:
@@ -188,11 +188,11 @@ def detected(count: int, macro: bool, simulations: int, flips: int) -> float | N
     if told[0] is None:
         return None
     difference = float(np.sqrt(np.mean(np.square(told))))
-    found = [
+    significant = [
         comparison.flip_test((noise + difference) * comparison.weigh(strata), groups, flips, turn) <= LEVEL
         for turn, (groups, strata, noise) in enumerate(made)
     ]
-    return float(np.mean(found))
+    return float(np.mean(significant))
 
 
 def cells(count: int, heavy: bool, resamples: int) -> tuple[float, float]:

@@ -26,7 +26,7 @@ def count(tab: Page) -> str:
     return tab.locator("#count").inner_text()
 
 
-def found(tab: Page, expected: str) -> None:
+def counted(tab: Page, expected: str) -> None:
     tab.wait_for_function("text => document.getElementById('count').textContent === text", arg=expected)
 
 
@@ -58,21 +58,21 @@ def test_an_instruction_with_a_script_is_text(tab: Page) -> None:
 def test_categories_statuses_and_languages_are_filtered(tab: Page) -> None:
     for field, label, shown in (("category", "causal", 4), ("status", "unparsed", 1), ("language", "zh", 10)):
         tab.select_option(f"#{field}", label=label)
-        found(tab, f"{shown} of {KEYS} samples")
+        counted(tab, f"{shown} of {KEYS} samples")
         tab.locator("#clear").click()
 
 
 def test_a_category_of_the_chart_leads_to_its_samples(tab: Page) -> None:
     tab.locator(".means").get_by_role("link", name="causal").click()
-    found(tab, f"4 of {KEYS} samples")
+    counted(tab, f"4 of {KEYS} samples")
     assert all("; causal; " in label for label in labels(tab))
 
 
 def test_the_lowest_scores_are_a_click_away(tab: Page) -> None:
     tab.fill("#search", "nothing has this")
-    found(tab, f"0 of {KEYS} samples")
+    counted(tab, f"0 of {KEYS} samples")
     tab.get_by_role("link", name="All samples, the lowest score first").click()
-    found(tab, f"{KEYS} samples")
+    counted(tab, f"{KEYS} samples")
     assert "negative 0.00" in labels(tab)[0]
 
 
@@ -80,20 +80,20 @@ def test_flags_and_scores_are_filtered_by_the_run_that_is_chosen(tab: Page) -> N
     tab.select_option("#by", label="by copy")
     tab.select_option("#flag", label="identical")
     tab.fill("#low", "3")
-    found(tab, f"5 of {KEYS} samples")
+    counted(tab, f"5 of {KEYS} samples")
 
 
 def test_search_finds_what_the_judge_wrote(tab: Page) -> None:
     tab.fill("#search", "Made up of CAUSAL-startled")
-    found(tab, f"1 of {KEYS} samples")
+    counted(tab, f"1 of {KEYS} samples")
 
 
 def test_escape_in_the_search_clears_the_filters(tab: Page) -> None:
     tab.keyboard.press("/")
     tab.keyboard.type("nothing has this")
-    found(tab, f"0 of {KEYS} samples")
+    counted(tab, f"0 of {KEYS} samples")
     tab.keyboard.press("Escape")
-    found(tab, f"{KEYS} samples")
+    counted(tab, f"{KEYS} samples")
 
 
 def test_samples_are_ordered_by_score_and_by_the_difference_of_runs(tab: Page) -> None:

@@ -40,27 +40,27 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Check]
 
 
 def test_each_package_is_told_with_the_stages_that_need_it(installed: Callable[..., dict[str, Check]]) -> None:
-    found = installed(numpy="2.4.6", torch="2.13.0+cu130", jinja2="3.2", flash_attn="2.9", pyarrow="17")
-    stages = {name: check.stages for name, check in found.items() if not name.startswith("editbench")}
+    checks = installed(numpy="2.4.6", torch="2.13.0+cu130", jinja2="3.2", flash_attn="2.9", pyarrow="17")
+    stages = {name: check.stages for name, check in checks.items() if not name.startswith("editbench")}
     assert stages == {"numpy": STAGES, "torch": ("edit", "score"), "jinja2": ("report",)} | {
         "pyarrow": ("extra parquet",),
         "flash-attn": ("score",),
     }
-    assert {check.state for check in found.values()} == {"ok"}  # a build of the tested version, and one that none is known of
-    assert found["torch"].tested == "2.13.0"
+    assert {check.state for check in checks.values()} == {"ok"}  # a build of the tested version, and one that none is known of
+    assert checks["torch"].tested == "2.13.0"
 
 
 def test_a_package_that_is_missing_or_too_old_stops_its_stages(installed: Callable[..., dict[str, Check]]) -> None:
-    found = installed(numpy="1.20", jinja2="3.1")
-    assert (found["torch"].here, found["torch"].state) == ("missing", "fault")
-    assert "pip install -c constraints.txt -e '.[edit,score]'" in found["torch"].remedy
-    assert (found["numpy"].here, found["numpy"].state) == ("1.20, and >=1.26 is needed", "fault")
-    assert found["jinja2"].state == "ok"
+    checks = installed(numpy="1.20", jinja2="3.1")
+    assert (checks["torch"].here, checks["torch"].state) == ("missing", "fault")
+    assert "pip install -c constraints.txt -e '.[edit,score]'" in checks["torch"].remedy
+    assert (checks["numpy"].here, checks["numpy"].state) == ("1.20, and >=1.26 is needed", "fault")
+    assert checks["jinja2"].state == "ok"
 
 
 def test_another_version_than_the_tested_one_is_noted(installed: Callable[..., dict[str, Check]]) -> None:
-    found = installed(numpy="2.5.0", torch="2.13.0", jinja2="3.1", pyarrow="17")
-    assert {name: check.state for name, check in found.items() if check.state != "ok"} == {"numpy": "note"}
+    checks = installed(numpy="2.5.0", torch="2.13.0", jinja2="3.1", pyarrow="17")
+    assert {name: check.state for name, check in checks.items() if check.state != "ok"} == {"numpy": "note"}
 
 
 def test_what_only_an_extra_asks_for_stops_no_stage(installed: Callable[..., dict[str, Check]]) -> None:

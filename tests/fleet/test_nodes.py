@@ -60,8 +60,8 @@ def machines() -> Iterator[Machines]:
 
 
 def nodes(out: Path) -> set[int]:
-    found = (RankStatus.read(path) for path in EditPaths(out).rank_statuses())
-    return {rank.node for rank in found if rank and rank.done}
+    statuses = (RankStatus.read(path) for path in EditPaths(out).rank_statuses())
+    return {rank.node for rank in statuses if rank and rank.done}
 
 
 def test_two_nodes_give_the_bytes_of_one(machines: Machines, bench: Path, undisturbed: Path, out: Path) -> None:

@@ -103,12 +103,12 @@ def test_imgedit_by_its_file_with_pictures_elsewhere_and_an_older_name_of_a_kind
 
 def test_kris_has_several_inputs_references_and_explanations(load, tmp_path) -> None:
     benchmark = load(public_layouts.kris_folder(tmp_path / "kris"))
-    found = by_id(benchmark)
+    samples = by_id(benchmark)
     assert [sample.category for sample in benchmark.samples] == sorted(kris.CATEGORIES)
-    sample, stored = found["temporal_prediction/1"]
+    sample, stored = samples["temporal_prediction/1"]
     assert stored.images("source") == ["source.jpg", "source2.jpg", "source3.jpg"]
     assert (stored.images("reference"), sample.reference_text) == (["reference.jpg"], "")
-    sample, stored = found["multi-element_composition/1"]
+    sample, stored = samples["multi-element_composition/1"]
     assert stored.images("source") == ["source.png", "source2.png"]
     assert sample.reference_text == "Because of multi-element_composition."
     assert benchmark.manifest.rubric == "kris"
@@ -135,14 +135,14 @@ def test_one_category_of_kris(load, tmp_path) -> None:
 
 def test_rise_takes_nan_for_absent_and_keeps_each_kind_of_reference(load, tmp_path) -> None:
     benchmark = load(public_layouts.rise_folder(tmp_path / "rise"))
-    found = by_id(benchmark)
+    samples = by_id(benchmark)
     assert [sample.extra for sample in benchmark.samples][:2] == [
         {"subtask": "part"},
         {"subtask": "part", "consistency_free": "True"},
     ]
-    assert found["causal_reasoning_1"][0].reference_text == "It is causal_reasoning."
-    assert found["logical_reasoning_1"][0].reference_text == "B"
-    assert found["logical_reasoning_2"][1].images("reference") == ["reference.png"]
+    assert samples["causal_reasoning_1"][0].reference_text == "It is causal_reasoning."
+    assert samples["logical_reasoning_1"][0].reference_text == "B"
+    assert samples["logical_reasoning_2"][1].images("reference") == ["reference.png"]
     assert benchmark.manifest.rubric == "rise"
 
 

@@ -51,13 +51,13 @@ def made(make_scores: Callable[..., Path], tmp_path: Path) -> Report:
 @pytest.fixture
 def truth(made: Report) -> dict[Part, Values]:
     document = orjson.loads(made.paths.json.read_bytes())
-    found = {}
+    truths = {}
     for run in document["runs"]:
         parts = run["categories"] | run["languages"] | run["overall"]
-        found |= {(run["label"], name): part for name, part in parts.items()}
+        truths |= {(run["label"], name): part for name, part in parts.items()}
     rows = document["comparisons"][0]["rows"]
-    found |= {("pair", name): part for name, part in (rows.pop("categories") | rows).items()}
-    return {name: part | _of_interval(*part["interval"]) for name, part in found.items()}
+    truths |= {("pair", name): part for name, part in (rows.pop("categories") | rows).items()}
+    return {name: part | _of_interval(*part["interval"]) for name, part in truths.items()}
 
 
 def _of_interval(low: float, high: float) -> dict[str, float]:

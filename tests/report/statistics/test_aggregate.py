@@ -45,9 +45,9 @@ def test_quartiles_and_the_share_at_the_top(make_scores: Make) -> None:
 
 def test_a_histogram_counts_each_scored_sample_once(make_scores: Make) -> None:
     more = [("causal", "g", score) for score in (10.0, 0.0, 2.5)]
-    found = summarise(runs.load(make_scores(rows=[*ROWS, *more])), "r").histogram
-    assert (found.edges[0], found.edges[1], found.edges[-1]) == (0.0, 0.5, 10.0)
-    assert {index: count for index, count in enumerate(found.counts["causal"]) if count} == {
+    histogram = summarise(runs.load(make_scores(rows=[*ROWS, *more])), "r").histogram
+    assert (histogram.edges[0], histogram.edges[1], histogram.edges[-1]) == (0.0, 0.5, 10.0)
+    assert {index: count for index, count in enumerate(histogram.counts["causal"]) if count} == {
         0: 1,
         4: 1,
         5: 1,
@@ -55,13 +55,13 @@ def test_a_histogram_counts_each_scored_sample_once(make_scores: Make) -> None:
         12: 1,
         19: 1,
     }
-    assert {index: count for index, count in enumerate(found.counts["social"]) if count} == {14: 1, 18: 1}
+    assert {index: count for index, count in enumerate(histogram.counts["social"]) if count} == {14: 1, 18: 1}
 
 
 def test_whole_scores_have_a_bin_each(make_scores: Make) -> None:
-    found = summarise(runs.load(make_scores(rows=[*ROWS, ("causal", "g", 10.0), ("causal", "g", 0.0)])), "r").histogram
-    assert (found.edges[:3], found.edges[-2:]) == ([0.0, 0.5, 1.5], [9.5, 10.0])
-    assert {index: count for index, count in enumerate(found.counts["causal"]) if count} == {0: 1, 2: 1, 4: 1, 6: 1, 10: 1}
+    histogram = summarise(runs.load(make_scores(rows=[*ROWS, ("causal", "g", 10.0), ("causal", "g", 0.0)])), "r").histogram
+    assert (histogram.edges[:3], histogram.edges[-2:]) == ([0.0, 0.5, 1.5], [9.5, 10.0])
+    assert {index: count for index, count in enumerate(histogram.counts["causal"]) if count} == {0: 1, 2: 1, 4: 1, 6: 1, 10: 1}
 
 
 @pytest.mark.parametrize(
@@ -74,16 +74,20 @@ def test_the_rubric_chooses_the_headline(make_scores: Make, aggregate: str, name
 
 def test_a_run_is_dumped_as_it_is(make_scores: Make) -> None:
     summary = summarise(runs.load(make_scores()), "r")
-    found = orjson.loads(orjson.dumps(summary.document(3, ["careful"])))
-    assert (found["label"], found["board"], found["warnings"], found["audit"], found["anchors"]) == (
+    document = orjson.loads(orjson.dumps(summary.document(3, ["careful"])))
+    assert (document["label"], document["board"], document["warnings"], document["audit"], document["anchors"]) == (
         "r",
         3,
         ["careful"],
         None,
         None,
     )
-    assert found["rubric"] == {"name": "five", "version": "1", "digest": "r0", "scale": [0.0, 10.0], "partial": "drop"}
-    assert (found["headline"]["value"], found["overall"]["macro"]["mean"], found["statuses"]["unparsed"]) == (5.6, 6.0, 1)
+    assert document["rubric"] == {"name": "five", "version": "1", "digest": "r0", "scale": [0.0, 10.0], "partial": "drop"}
+    assert (document["headline"]["value"], document["overall"]["macro"]["mean"], document["statuses"]["unparsed"]) == (
+        5.6,
+        6.0,
+        1,
+    )
 
 
 def test_a_category_keeps_its_own_numbers(make_scores: Make) -> None:
@@ -106,8 +110,10 @@ def test_a_category_without_scores_has_no_mean_and_is_left_out_of_macro(make_sco
 
 def test_runs_are_ranked_by_headline_and_ties_share_a_rank(make_scores: Make) -> None:
     scores = {"low": 1.0, "none": None, "high": 9.0, "also": 9.0}
-    found = ranked([summarise(runs.load(make_scores(name, rows=[("a", "g", score)])), name) for name, score in scores.items()])
-    assert [(rank, run.label) for rank, run in found] == [(1, "also"), (1, "high"), (3, "low"), (4, "none")]
+    ordered = ranked(
+        [summarise(runs.load(make_scores(name, rows=[("a", "g", score)])), name) for name, score in scores.items()]
+    )
+    assert [(rank, run.label) for rank, run in ordered] == [(1, "also"), (1, "high"), (3, "low"), (4, "none")]
 
 
 def test_a_macro_headline_ranks_by_macro(make_scores: Make) -> None:

@@ -18,8 +18,8 @@ def _agree(first: list[float], second: list[float], groups: list[int] | None = N
     return agree(*pair, np.array(groups or range(len(first))), np.stack(pair, axis=1))
 
 
-def _values(found: Agreement) -> dict[str, float | None]:
-    return {name: getattr(found, name).value for name in STATISTICS}
+def _values(agreed: Agreement) -> dict[str, float | None]:
+    return {name: getattr(agreed, name).value for name in STATISTICS}
 
 
 def _noisy(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -30,11 +30,11 @@ def _noisy(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_values_worked_by_hand() -> None:
     # Pairs: (1,2) alike, (1,3) alike, (2,3) tied by the second only. Ranks 1 2 3 and 1 2.5 2.5. Pooled 1 1 2 3 3 3.
-    found = _values(_agree([1, 2, 3], [1, 3, 3]))
-    assert found["pairwise_accuracy"] == pytest.approx(2 / 3)
-    assert found["kendall_tau_b"] == pytest.approx(2 / np.sqrt(3 * 2))
-    assert found["spearman"] == pytest.approx(1.5 / np.sqrt(2 * 1.5))
-    assert found["krippendorff_alpha"] == pytest.approx(1 - (1 / 3) / (2 * (6 * 33 - 13**2) / (6 * 5)))
+    values = _values(_agree([1, 2, 3], [1, 3, 3]))
+    assert values["pairwise_accuracy"] == pytest.approx(2 / 3)
+    assert values["kendall_tau_b"] == pytest.approx(2 / np.sqrt(3 * 2))
+    assert values["spearman"] == pytest.approx(1.5 / np.sqrt(2 * 1.5))
+    assert values["krippendorff_alpha"] == pytest.approx(1 - (1 / 3) / (2 * (6 * 33 - 13**2) / (6 * 5)))
 
 
 def test_a_pair_that_both_tie_is_agreed_on_and_one_that_one_ties_is_not() -> None:
@@ -46,12 +46,12 @@ def test_a_pair_that_both_tie_is_agreed_on_and_one_that_one_ties_is_not() -> Non
 @given(LEVELS)
 def test_rank_correlations_are_those_of_scipy(scores: list[tuple[int, int]]) -> None:
     first, second = zip(*scores, strict=True)
-    found = _agree(list(first), list(second))
+    agreed = _agree(list(first), list(second))
     if len(set(first)) == 1 or len(set(second)) == 1:
-        assert (found.spearman.value, found.kendall_tau_b.value) == (None, None)
+        assert (agreed.spearman.value, agreed.kendall_tau_b.value) == (None, None)
     else:
-        assert found.spearman.value == pytest.approx(stats.spearmanr(first, second).statistic, abs=1e-12)
-        assert found.kendall_tau_b.value == pytest.approx(stats.kendalltau(first, second).statistic, abs=1e-12)
+        assert agreed.spearman.value == pytest.approx(stats.spearmanr(first, second).statistic, abs=1e-12)
+        assert agreed.kendall_tau_b.value == pytest.approx(stats.kendalltau(first, second).statistic, abs=1e-12)
 
 
 @settings(max_examples=100, deadline=None)
@@ -79,19 +79,19 @@ def test_copies_of_one_sample_are_no_pair() -> None:
 
 
 def test_perfect_agreement_is_one_with_an_interval_of_one() -> None:
-    found = _agree(list(range(20)), list(range(20)))
-    assert {(getattr(found, name).value, getattr(found, name).interval) for name in STATISTICS} == {(1.0, (1.0, 1.0))}
+    agreed = _agree(list(range(20)), list(range(20)))
+    assert {(getattr(agreed, name).value, getattr(agreed, name).interval) for name in STATISTICS} == {(1.0, (1.0, 1.0))}
 
 
 def test_opposite_orders_are_minus_one() -> None:
-    found = _values(_agree([1, 2, 3], [3, 2, 1]))
-    assert (found["spearman"], found["kendall_tau_b"], found["pairwise_accuracy"]) == pytest.approx((-1, -1, 0))
+    values = _values(_agree([1, 2, 3], [3, 2, 1]))
+    assert (values["spearman"], values["kendall_tau_b"], values["pairwise_accuracy"]) == pytest.approx((-1, -1, 0))
 
 
 def test_a_rater_who_gives_everyone_the_same_has_no_rank_correlation() -> None:
-    found = _values(_agree([7, 7, 7, 7], [1, 2, 2, 3]))
-    assert (found["spearman"], found["kendall_tau_b"]) == (None, None)
-    assert found["pairwise_accuracy"] == pytest.approx(1 / 6)
+    values = _values(_agree([7, 7, 7, 7], [1, 2, 2, 3]))
+    assert (values["spearman"], values["kendall_tau_b"]) == (None, None)
+    assert values["pairwise_accuracy"] == pytest.approx(1 / 6)
     assert _values(_agree([7, 7], [7, 7]))["krippendorff_alpha"] is None
 
 
@@ -101,19 +101,19 @@ def test_alpha_of_a_rater_who_gives_everyone_the_same_is_not_above_chance() -> N
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_below_two_samples_nothing_is_defined(count: int) -> None:
-    found = _agree([1.0] * count, [2.0] * count)
-    assert set(_values(found).values()) == {None}
+    agreed = _agree([1.0] * count, [2.0] * count)
+    assert set(_values(agreed).values()) == {None}
 
 
 def test_one_group_has_values_but_no_interval() -> None:
-    found = _agree([1, 2, 3], [1, 3, 2], [4, 4, 4])
-    assert found.spearman.value == 0.5
-    assert found.spearman.interval is None
+    agreed = _agree([1, 2, 3], [1, 3, 2], [4, 4, 4])
+    assert agreed.spearman.value == 0.5
+    assert agreed.spearman.interval is None
 
 
 def test_without_a_common_scale_only_the_alphas_are_undefined() -> None:
-    found = agree(*_noisy(20), np.arange(20))
-    unknown = [name for name, value in _values(found).items() if value is None]
+    agreed = agree(*_noisy(20), np.arange(20))
+    unknown = [name for name, value in _values(agreed).items() if value is None]
     assert unknown == ["krippendorff_alpha", "krippendorff_alpha_ordinal"]
 
 
@@ -129,10 +129,10 @@ def test_samples_of_one_group_widen_the_interval(name: str) -> None:
 
 def test_the_interval_of_spearman_has_about_its_theoretical_width() -> None:
     first, second = _noisy(400)
-    found = agree(first, second, np.arange(400)).spearman
-    half = 1.96 * np.sqrt((1 + found.value**2 / 2) / (400 - 3))  # on Fisher's scale: Bonett and Wright 2000
-    low, high = np.tanh(np.arctanh(found.value) + np.array([-half, half]))
-    assert found.interval == pytest.approx((low, high), abs=0.02)
+    spearman = agree(first, second, np.arange(400)).spearman
+    half = 1.96 * np.sqrt((1 + spearman.value**2 / 2) / (400 - 3))  # on Fisher's scale: Bonett and Wright 2000
+    low, high = np.tanh(np.arctanh(spearman.value) + np.array([-half, half]))
+    assert spearman.interval == pytest.approx((low, high), abs=0.02)
 
 
 def test_the_interval_does_not_depend_on_how_many_resamples_are_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,8 +143,8 @@ def test_the_interval_does_not_depend_on_how_many_resamples_are_held_at_once(mon
 
 
 def test_a_statistic_that_most_resamples_leave_undefined_has_no_interval() -> None:
-    found = _agree([0] * 9 + [1], [0] * 9 + [1]).spearman
-    assert (found.value, found.interval) == (pytest.approx(1.0), None)
+    spearman = _agree([0] * 9 + [1], [0] * 9 + [1]).spearman
+    assert (spearman.value, spearman.interval) == (pytest.approx(1.0), None)
 
 
 def test_very_many_samples_have_values_but_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,10 +156,10 @@ def test_very_many_samples_have_values_but_no_interval(monkeypatch: pytest.Monke
 def test_two_raters_are_as_reliable_as_they_agree() -> None:
     first, second = _noisy(40)
     units, groups = np.stack([first, second], axis=1), np.arange(40) // 2
-    pair, found = agree(first, second, groups, units), reliability(units, groups)
+    pair, alphas = agree(first, second, groups, units), reliability(units, groups)
     for name in ("krippendorff_alpha_ordinal", "krippendorff_alpha"):
-        assert getattr(found, name).value == pytest.approx(getattr(pair, name).value)
-        assert getattr(found, name).interval == pytest.approx(getattr(pair, name).interval)
+        assert getattr(alphas, name).value == pytest.approx(getattr(pair, name).value)
+        assert getattr(alphas, name).interval == pytest.approx(getattr(pair, name).interval)
 
 
 def test_reliability_of_three_raters_who_missed_some_is_within_an_interval_by_group() -> None:

@@ -28,9 +28,9 @@ def _runs(make: Make, **scores: Sequence[float | None]) -> dict[str, ScoredRun]:
 
 def test_a_shift_is_told_against_the_first_run_with_the_same_anchors(make_scores: Make) -> None:
     plain = {"plain": runs.load(make_scores("plain"))}
-    found = anchors.shifts(plain | _runs(make_scores, one=SCORES, two=[score - 1.5 for score in SCORES]))
-    assert list(found) == ["two"]
-    two = found["two"]
+    shifts = anchors.shifts(plain | _runs(make_scores, one=SCORES, two=[score - 1.5 for score in SCORES]))
+    assert list(shifts) == ["two"]
+    two = shifts["two"]
     assert (two.reference, two.n, two.groups, two.shift.value, two.correlation) == ("one", 6, 6, -1.5, 1.0)
     assert (two.shift.interval, two.edits) == ((-1.5, -1.5), "edits of anchors")
 
@@ -44,14 +44,14 @@ def test_only_anchors_that_both_scored_count(make_scores: Make) -> None:
 
 def test_the_reference_may_be_the_scores_of_the_anchor_edits_themselves(make_scores: Make) -> None:
     reference = runs.load(make_scores("reference", editor="anchors", judgements=_anchors(SCORES)))
-    found = anchors.shifts(_runs(make_scores, one=[score + 1 for score in SCORES]), reference)
-    assert (found["one"].reference, found["one"].shift.value) == ("anchors", 1.0)
+    shifts = anchors.shifts(_runs(make_scores, one=[score + 1 for score in SCORES]), reference)
+    assert (shifts["one"].reference, shifts["one"].shift.value) == ("anchors", 1.0)
 
 
 def test_the_reference_may_be_one_of_the_runs(make_scores: Make) -> None:
     given = _runs(make_scores, one=SCORES, two=[5.0] * 6)
-    found = anchors.shifts(given, given["two"])
-    assert (list(found), found["one"].reference, found["one"].correlation) == (["one"], "two", None)
+    shifts = anchors.shifts(given, given["two"])
+    assert (list(shifts), shifts["one"].reference, shifts["one"].correlation) == (["one"], "two", None)
 
 
 def test_a_reference_of_other_edits_is_refused(make_scores: Make) -> None:

@@ -31,9 +31,9 @@ def _summary(make: Make, edits: Sequence[float], flags: Sequence[str] = (), **co
 
 
 def _audit(make: Make, edits: Sequence[float], flags: Sequence[str] = (), **controls: Sequence[float | None]) -> Audit:
-    found = _summary(make, edits, flags, **controls).audit
-    assert found is not None
-    return found
+    audited = _summary(make, edits, flags, **controls).audit
+    assert audited is not None
+    return audited
 
 
 def test_a_run_without_controls_has_no_audit(make_scores: Make) -> None:
@@ -41,9 +41,15 @@ def test_a_run_without_controls_has_no_audit(make_scores: Make) -> None:
 
 
 def test_a_judge_that_tells_all_controls_apart_gets_no_verdict(make_scores: Make) -> None:
-    found = _audit(make_scores, EDITS, unedited=[0.0] * N, stranger=[1.0] * N, swapped=[2.0] * N, repeat=EDITS)
-    assert (found.verdicts, found.samples, found.rows, found.statuses, found.unread_share) == ([], N, 4 * N, {"ok": 4 * N}, 0)
-    stranger = found.controls["stranger"]
+    audited = _audit(make_scores, EDITS, unedited=[0.0] * N, stranger=[1.0] * N, swapped=[2.0] * N, repeat=EDITS)
+    assert (audited.verdicts, audited.samples, audited.rows, audited.statuses, audited.unread_share) == (
+        [],
+        N,
+        4 * N,
+        {"ok": 4 * N},
+        0,
+    )
+    stranger = audited.controls["stranger"]
     assert (stranger.n, stranger.mean, stranger.edit_mean, stranger.win_rate.value, stranger.win_rate.interval) == (
         N,
         1,
@@ -51,7 +57,7 @@ def test_a_judge_that_tells_all_controls_apart_gets_no_verdict(make_scores: Make
         1,
         (1, 1),
     )
-    assert (found.repeat.n, found.repeat.same_share, found.repeat.mean_difference) == (N, 1, 0)
+    assert (audited.repeat.n, audited.repeat.same_share, audited.repeat.mean_difference) == (N, 1, 0)
 
 
 def test_an_edit_that_ties_with_its_control_wins_half(make_scores: Make) -> None:
@@ -61,9 +67,9 @@ def test_an_edit_that_ties_with_its_control_wins_half(make_scores: Make) -> None
 
 def test_a_judge_that_always_answers_seven_is_called_out(make_scores: Make) -> None:
     seven = [7.0] * N
-    found = _audit(make_scores, seven, unedited=seven, stranger=seven, swapped=seven, repeat=seven)
+    audited = _audit(make_scores, seven, unedited=seven, stranger=seven, swapped=seven, repeat=seven)
     told = f"in 50 % of {N} samples (50 % to 50 %; {N} tied, which count one half)"
-    assert found.verdicts == [
+    assert audited.verdicts == [
         f"the judge can't tell an edit from no edit: an edit beats its unedited source {told}",
         f"the judge can't tell an edit from another sample's: an edit beats another sample's {told}",
         f"the judge can't tell the edit from the source: an edit beats the same pair swapped {told}",
@@ -89,10 +95,10 @@ def test_few_pictures_tell_nothing(make_scores: Make) -> None:
 
 
 def test_identical_edits_are_no_match_for_their_source(make_scores: Make) -> None:
-    found = _audit(make_scores, EDITS, ["identical"], unedited=EDITS, swapped=EDITS, stranger=[0.0] * N)
-    assert (found.skipped_identical, found.controls["unedited"].win_rate, found.controls["stranger"].n) == (N, None, N)
+    audited = _audit(make_scores, EDITS, ["identical"], unedited=EDITS, swapped=EDITS, stranger=[0.0] * N)
+    assert (audited.skipped_identical, audited.controls["unedited"].win_rate, audited.controls["stranger"].n) == (N, None, N)
     nothing = "nothing could be compared to tell {}: the edits of all 20 samples are identical to their source"
-    assert found.verdicts == [nothing.format("an edit from no edit"), nothing.format("the edit from the source")]
+    assert audited.verdicts == [nothing.format("an edit from no edit"), nothing.format("the edit from the source")]
 
 
 def test_other_scores_for_the_same_pair_are_told(make_scores: Make) -> None:
@@ -102,22 +108,22 @@ def test_other_scores_for_the_same_pair_are_told(make_scores: Make) -> None:
 
 
 def test_the_last_bits_of_a_batch_are_no_other_score(make_scores: Make) -> None:
-    found = _audit(make_scores, EDITS, repeat=[score + 0.01 for score in EDITS])
-    assert (found.verdicts, found.repeat.same_share, found.repeat.mean_difference) == ([], 0.0, 0.01)
+    audited = _audit(make_scores, EDITS, repeat=[score + 0.01 for score in EDITS])
+    assert (audited.verdicts, audited.repeat.same_share, audited.repeat.mean_difference) == ([], 0.0, 0.01)
 
 
 def test_controls_that_can_not_be_read_are_counted_and_told(make_scores: Make) -> None:
-    found = _audit(make_scores, EDITS, stranger=[None] * 5 + [0.0] * 15)
-    assert (found.unread_share, found.controls["stranger"].n) == (0.25, 15)
-    assert found.verdicts == ["25 % of the controls have no score (5 unparsed)"]
+    audited = _audit(make_scores, EDITS, stranger=[None] * 5 + [0.0] * 15)
+    assert (audited.unread_share, audited.controls["stranger"].n) == (0.25, 15)
+    assert audited.verdicts == ["25 % of the controls have no score (5 unparsed)"]
 
 
 def test_samples_of_one_picture_are_one_draw(make_scores: Make) -> None:
     one = [judgement(f"k{index}", "a", "g", 5.0) for index in range(N)]
     audit = [judgement(f"k{index}", "a", "g", 0.0, audit="unedited") for index in range(N)]
-    found = summarise(runs.load(make_scores(judgements=one, audit=audit)), "r").audit
-    assert found.controls["unedited"].win_rate.interval is None
-    assert found.verdicts[0].startswith("too few source pictures (1)")
+    audited = summarise(runs.load(make_scores(judgements=one, audit=audit)), "r").audit
+    assert audited.controls["unedited"].win_rate.interval is None
+    assert audited.verdicts[0].startswith("too few source pictures (1)")
 
 
 def test_verdicts_are_warnings_of_the_run(make_scores: Make) -> None:

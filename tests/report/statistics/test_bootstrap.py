@@ -36,10 +36,10 @@ def studentised_by_scipy(values: Floats) -> tuple[float, float]:
 def test_interval_of_samples_alone_is_the_bootstrap_t_where_that_is_wider_than_students() -> None:
     expected = studentised_by_scipy(SKEWED)
     student = scipy_stats.t.interval(0.95, 59, loc=SKEWED.mean(), scale=scipy_stats.sem(SKEWED))
-    found = Bootstrap(ALONE).mean(SKEWED)
-    assert found[0] == pytest.approx(student[0])
-    assert found[1] == pytest.approx(expected[1], abs=0.1 * scipy_stats.sem(SKEWED))
-    assert found[1] > student[1] + 0.2 * scipy_stats.sem(SKEWED)
+    interval = Bootstrap(ALONE).mean(SKEWED)
+    assert interval[0] == pytest.approx(student[0])
+    assert interval[1] == pytest.approx(expected[1], abs=0.1 * scipy_stats.sem(SKEWED))
+    assert interval[1] > student[1] + 0.2 * scipy_stats.sem(SKEWED)
 
 
 def test_interval_agrees_with_scipys_bca_on_many_even_samples() -> None:
@@ -91,8 +91,8 @@ def test_one_failure_among_many_leaves_a_finite_interval() -> None:
 
 
 def test_a_seed_decides_the_interval() -> None:
-    found = [Bootstrap(ALONE, seed=seed).mean(SKEWED) for seed in (0, 0, 1)]
-    assert found[0] == found[1] != found[2]
+    intervals = [Bootstrap(ALONE, seed=seed).mean(SKEWED) for seed in (0, 0, 1)]
+    assert intervals[0] == intervals[1] != intervals[2]
 
 
 def test_the_size_of_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,8 +30,8 @@ def test_macro_mean_counts_strata_alike_whatever_their_numbers() -> None:
 
 
 def test_error_of_samples_alone_is_the_ordinary_standard_error() -> None:
-    found = clustered.influence(X, ALONE)
-    assert (found.value, found.error, found.degrees) == pytest.approx((4, scipy_stats.sem(X), 3))
+    influence = clustered.influence(X, ALONE)
+    assert (influence.value, influence.error, influence.degrees) == pytest.approx((4, scipy_stats.sem(X), 3))
 
 
 def test_influences_are_how_the_mean_moves_without_each_group() -> None:
@@ -43,9 +43,9 @@ def test_influences_are_how_the_mean_moves_without_each_group() -> None:
 def test_error_over_strata_of_their_own_groups_is_the_stratified_one() -> None:
     values, strata = np.array([1.0, 3.0, 5.0, 9.0, 4.0]), np.array([0, 0, 1, 1, 1])
     variances = np.array([values[:2].var(ddof=1) / 2, values[2:].var(ddof=1) / 3]) / 4  # of each stratum's half of the mean
-    found = clustered.influence(values, np.arange(5), strata)
+    influence = clustered.influence(values, np.arange(5), strata)
     degrees = variances.sum() ** 2 / (variances**2 / [1, 2]).sum()
-    assert (found.value, found.error, found.degrees) == pytest.approx((4, math.sqrt(variances.sum()), degrees))
+    assert (influence.value, influence.error, influence.degrees) == pytest.approx((4, math.sqrt(variances.sum()), degrees))
 
 
 def test_groups_that_span_strata_are_added_up_before_squaring() -> None:

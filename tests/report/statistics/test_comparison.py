@@ -27,20 +27,20 @@ def overall(first: ScoredRun, second: ScoredRun) -> Difference:
 
 
 def test_a_difference_is_the_second_run_minus_the_first() -> None:
-    found = overall(run([1, 2, 3]), run([2, 2, 6]))
-    assert (found.first_mean, found.second_mean, found.difference) == (2, 3.333333, 1.333333)
-    assert (found.n, found.groups) == (3, 3)
+    difference = overall(run([1, 2, 3]), run([2, 2, 6]))
+    assert (difference.first_mean, difference.second_mean, difference.difference) == (2, 3.333333, 1.333333)
+    assert (difference.n, difference.groups) == (3, 3)
 
 
 def test_win_tie_and_loss_are_the_second_runs() -> None:
-    found = overall(run([1, 2, 3, 4, 5]), run([2, 9, 3 + 1e-9, 4 - 1e-9, 1]))
-    assert (found.wins, found.ties, found.losses) == (2, 2, 1)
+    difference = overall(run([1, 2, 3, 4, 5]), run([2, 9, 3 + 1e-9, 4 - 1e-9, 1]))
+    assert (difference.wins, difference.ties, difference.losses) == (2, 2, 1)
 
 
 def test_only_samples_that_both_scored_count_in_whatever_order() -> None:
     first, second = run([1, math.nan, 3, 4]), run([9, 6, 5, math.nan], keys=["k3", "k2", "k1", "k0"])
-    found = overall(first, second)
-    assert (found.n, found.first_mean, found.second_mean) == (2, 3.5, 7.5)
+    difference = overall(first, second)
+    assert (difference.n, difference.first_mean, difference.second_mean) == (2, 3.5, 7.5)
 
 
 def test_p_of_samples_alone_is_scipys_permutation_test() -> None:
@@ -72,8 +72,14 @@ def test_samples_of_a_group_are_flipped_together() -> None:
 
 
 def test_no_difference_anywhere_has_p_1_and_no_effect() -> None:
-    found = overall(run(FIRST), run(FIRST))
-    assert (found.difference, found.interval, found.p, found.effect, found.detectable) == (0, (0, 0), 1, None, 0)
+    difference = overall(run(FIRST), run(FIRST))
+    assert (difference.difference, difference.interval, difference.p, difference.effect, difference.detectable) == (
+        0,
+        (0, 0),
+        1,
+        None,
+        0,
+    )
 
 
 def test_cells_of_many_groups_give_the_p_of_single_groups(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,28 +100,28 @@ def test_clustered_runs_that_do_not_differ_seldom_seem_to(macro: bool) -> None:
     # Of 600 p-values: 3 % to 7 % and three binomial standard errors (0.9 % each). Flipped one by one, 20 % and more do.
     random, groups = np.random.default_rng(2), np.repeat(np.arange(20), 4)
     weights = comparison.weigh(np.arange(80) % 5 if macro else np.zeros(80, dtype=int))
-    found = np.zeros(2)
+    significant = np.zeros(2)
     for _ in range(600):
         differences = (random.normal(size=20)[groups] + random.normal(size=80)) * weights
-        found += [comparison.flip_test(differences, of, 500) <= 0.05 for of in (groups, np.arange(80))]
-    assert 0.03 - 0.027 <= found[0] / 600 <= 0.07 + 0.027
-    assert found[1] / 600 > 0.15
+        significant += [comparison.flip_test(differences, of, 500) <= 0.05 for of in (groups, np.arange(80))]
+    assert 0.03 - 0.027 <= significant[0] / 600 <= 0.07 + 0.027
+    assert significant[1] / 600 > 0.15
 
 
 def test_a_true_difference_lies_in_the_interval_and_is_found() -> None:
     groups = np.repeat(np.arange(200), 3)
     base, random = np.random.default_rng(1).normal(size=600), np.random.default_rng(5)
-    found = overall(run(base, groups=groups), run(base + 0.5 + random.normal(size=600), groups=groups))
-    assert found.interval[0] < 0.5 < found.interval[1]
-    assert found.p < 0.001
+    difference = overall(run(base, groups=groups), run(base + 0.5 + random.normal(size=600), groups=groups))
+    assert difference.interval[0] < 0.5 < difference.interval[1]
+    assert difference.p < 0.001
 
 
 def test_effect_and_detectable_difference_are_those_of_the_paired_differences() -> None:
     differences = SECOND - FIRST
-    found = overall(run(FIRST), run(SECOND))
-    assert found.effect == pytest.approx(differences.mean() / differences.std(ddof=1), abs=1e-6)
+    difference = overall(run(FIRST), run(SECOND))
+    assert difference.effect == pytest.approx(differences.mean() / differences.std(ddof=1), abs=1e-6)
     quantiles = scipy_stats.t.ppf([0.975, 0.8], 39).sum()
-    assert found.detectable == pytest.approx(quantiles * differences.std(ddof=1) / math.sqrt(40), rel=1e-4)
+    assert difference.detectable == pytest.approx(quantiles * differences.std(ddof=1) / math.sqrt(40), rel=1e-4)
 
 
 def test_copies_of_samples_in_their_groups_make_no_smaller_difference_detectable() -> None:
@@ -125,14 +131,20 @@ def test_copies_of_samples_in_their_groups_make_no_smaller_difference_detectable
 
 def test_macro_counts_categories_alike() -> None:
     categories = [0, 0, 0, 1]
-    found = against(run([1, 1, 1, 1], categories=categories), run([2, 2, 2, 5], categories=categories)).rows
-    assert (found.overall.difference, found.macro.difference) == (1.75, 2.5)
-    assert [part.difference for part in found.categories.values()] == [1, 4]
+    rows = against(run([1, 1, 1, 1], categories=categories), run([2, 2, 2, 5], categories=categories)).rows
+    assert (rows.overall.difference, rows.macro.difference) == (1.75, 2.5)
+    assert [part.difference for part in rows.categories.values()] == [1, 4]
 
 
 def test_no_common_scored_sample_leaves_everything_open() -> None:
-    found = overall(run([1, math.nan]), run([math.nan, 2]))
-    assert (found.n, found.difference, found.interval, found.p, found.detectable) == (0, None, None, None, None)
+    difference = overall(run([1, math.nan]), run([math.nan, 2]))
+    assert (difference.n, difference.difference, difference.interval, difference.p, difference.detectable) == (
+        0,
+        None,
+        None,
+        None,
+        None,
+    )
 
 
 def test_holms_correction_by_hand() -> None:
@@ -150,7 +162,7 @@ def test_categories_are_corrected_and_the_whole_is_not() -> None:
 
 def pairs(means: dict[str, float], **options: str) -> list[tuple[str, str]]:
     runs = {label: run([mean, mean + 1]) for label, mean in means.items()}
-    return [found.runs for found in comparison.compare(runs, resamples=10, **options)]
+    return [each.runs for each in comparison.compare(runs, resamples=10, **options)]
 
 
 def test_a_baseline_is_compared_with_every_other_run() -> None:

@@ -30,12 +30,12 @@ def test_alpha_of_the_published_example(ordinal: bool, expected: float) -> None:
 def test_alpha_is_that_of_the_package(units: list[tuple[int | None, ...]], ordinal: bool) -> None:
     ratings = np.array(units, dtype=float)
     paired = ratings[(~np.isnan(ratings)).sum(axis=1) > 1]
-    found = alpha(ratings, ordinal=ordinal)[0]
+    measured = alpha(ratings, ordinal=ordinal)[0]
     if len(np.unique(paired[~np.isnan(paired)])) < 2:
-        assert np.isnan(found)
+        assert np.isnan(measured)
     else:
         level = "ordinal" if ordinal else "interval"
-        assert found == pytest.approx(krippendorff.alpha(paired.T, level_of_measurement=level), abs=1e-9)
+        assert measured == pytest.approx(krippendorff.alpha(paired.T, level_of_measurement=level), abs=1e-9)
 
 
 @pytest.mark.parametrize("ordinal", [True, False])

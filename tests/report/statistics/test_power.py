@@ -17,15 +17,15 @@ def simulated(groups: int, samples: int = 3) -> tuple[float | None, float]:
     noise = random.normal(size=(SIMULATIONS, groups))[:, of] + random.normal(size=(SIMULATIONS, groups * samples))
     told = [power.detectable(clustered.influence(row, of), groups) for row in noise]
     difference = None if told[0] is None else math.sqrt(np.mean(np.square(told)))
-    found = [comparison.flip_test(row + (difference or 100.0), of, 500) <= 0.05 for row in noise]
-    return difference, float(np.mean(found))
+    significant = [comparison.flip_test(row + (difference or 100.0), of, 500) <= 0.05 for row in noise]
+    return difference, float(np.mean(significant))
 
 
 @pytest.mark.parametrize("groups", [6, 7, 10, 20, 100])
 def test_a_difference_that_is_said_to_be_detectable_is_found_four_times_out_of_five(groups: int) -> None:
     # 80 %, three points that the groups' discrete p takes, and three binomial standard errors (1.8 % each).
-    _, found = simulated(groups)
-    assert 0.77 - 0.054 <= found <= 0.8 + 0.054
+    _, share = simulated(groups)
+    assert 0.77 - 0.054 <= share <= 0.8 + 0.054
 
 
 @pytest.mark.parametrize("groups", [4, 5])

@@ -105,10 +105,10 @@ def test_imgedit_leads_with_micro_and_tells_macro(make_scores: Make) -> None:
         judgement("b", "add", "g2", 2.0, criteria=dict(zip(names, (2, 2, 2), strict=True))),
         judgement("c", "adjust", "g3", 5.0, criteria=dict(zip(other, (5, 5, 5), strict=True))),
     ]
-    found = _summary(make_scores, "imgedit", rows)
+    summary = _summary(make_scores, "imgedit", rows)
     # Micro 11 / 3; macro (3 + 5) / 2.
-    assert (found.headline.name, found.headline.value, found.macro.mean) == ("micro mean", 3.666667, 4.0)
-    criteria = found.protocol.criteria
+    assert (summary.headline.name, summary.headline.value, summary.macro.mean) == ("micro mean", 3.666667, 4.0)
+    criteria = summary.protocol.criteria
     assert [(criteria[name].n, criteria[name].mean) for name in (names[0], names[2])] == [(3, 4.0), (2, 2.5)]
 
 
@@ -152,10 +152,10 @@ def test_rise_accuracy_asks_for_every_criterion_that_applies(rise: RunSummary) -
 
 def test_rise_criteria(rise: RunSummary) -> None:
     # AC 4 5 5 5, IR 5 5 1 5 1, VP 5 5 5.
-    found = {name: (part.n, part.mean, part.percent) for name, part in rise.protocol.criteria.items()}
-    assert found["appearance_consistency"] == (4, 4.75, 93.75)
-    assert found["instruction_reasoning"] == (5, 3.4, 60.0)
-    assert found["visual_plausibility"] == (3, 5.0, 100.0)
+    criteria = {name: (part.n, part.mean, part.percent) for name, part in rise.protocol.criteria.items()}
+    assert criteria["appearance_consistency"] == (4, 4.75, 93.75)
+    assert criteria["instruction_reasoning"] == (5, 3.4, 60.0)
+    assert criteria["visual_plausibility"] == (3, 5.0, 100.0)
 
 
 def test_a_mean_counts_as_the_top_from_half_a_point_below(make_scores: Make) -> None:
@@ -186,12 +186,12 @@ def test_kris_keeps_the_criteria_that_could_be_read(make_scores: Make, tmp_path:
     file = tmp_path / "kept.toml"
     file.write_text('extends = "kris"\npartial = "keep"\n', encoding="utf-8")
     kept = judgement("d", "Color", "g4", 1.5, criteria={"consistency": 1, "instruction": 2}, flags=["partial"])
-    found = _summary(make_scores, str(file), [*KRIS, kept])
+    summary = _summary(make_scores, str(file), [*KRIS, kept])
     # attribute (5 + 4 + 3 + 1 + 2) / 5; the mean over samples (4 + 2.5 + 5 + 1.5) / 4; quality 4 2 5.
-    assert (found.protocol.pools["attribute"].n, found.protocol.pools["attribute"].mean) == (5, 3.0)
-    assert (found.headline.value, found.protocol.criteria["quality"].n) == (3.25, 3)
-    assert (found.facts.rubric.partial, found.flags) == ("keep", {"partial": 1})
-    assert checks.diagnose(found) == ["1 of 4 scores leave out criteria that could not be read, as the rubric says (partial)"]
+    assert (summary.protocol.pools["attribute"].n, summary.protocol.pools["attribute"].mean) == (5, 3.0)
+    assert (summary.headline.value, summary.protocol.criteria["quality"].n) == (3.25, 3)
+    assert (summary.facts.rubric.partial, summary.flags) == ("keep", {"partial": 1})
+    assert checks.diagnose(summary) == ["1 of 4 scores leave out criteria that could not be read, as the rubric says (partial)"]
 
 
 def test_a_sample_with_an_unread_criterion_is_not_at_the_top(make_scores: Make) -> None:
@@ -208,8 +208,8 @@ def test_kris_mean_of_samples_is_another_number(make_scores: Make) -> None:
 
 def test_values_of_one_picture_are_one_draw_in_a_pool(make_scores: Make) -> None:
     values, groups = np.array([5, 4, 3, 2, 2, 2, 4, 5, 5, 5, 5.0]), np.array([0] * 3 + [1] * 4 + [2] * 4)
-    found = _summary(make_scores, "kris", KRIS).protocol.pools["overall"].interval
-    assert found == pytest.approx(Bootstrap(groups).mean(values), abs=1e-6)
+    interval = _summary(make_scores, "kris", KRIS).protocol.pools["overall"].interval
+    assert interval == pytest.approx(Bootstrap(groups).mean(values), abs=1e-6)
 
 
 def test_categories_are_spelled_as_rubrics_compare_them(make_scores: Make) -> None:
@@ -219,5 +219,5 @@ def test_categories_are_spelled_as_rubrics_compare_them(make_scores: Make) -> No
 
 
 def test_rows_without_criteria_have_just_their_score(make_scores: Make) -> None:
-    found = _summary(make_scores, "rise", [judgement("a", "logical_reasoning", "g", 3.0)]).protocol
-    assert (found.criteria, found.steps, found.pools, found.accuracy.mean) == ({}, {}, {}, None)
+    protocol = _summary(make_scores, "rise", [judgement("a", "logical_reasoning", "g", 3.0)]).protocol
+    assert (protocol.criteria, protocol.steps, protocol.pools, protocol.accuracy.mean) == ({}, {}, {}, None)

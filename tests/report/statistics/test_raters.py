@@ -195,15 +195,15 @@ def test_criteria_and_steps_that_people_rated_are_compared_beside_the_score(
     made = tables(
         [score("one", scores), score("two", [5] * 6)], tmp_path / "out", ratings=[f"anna:0-5={people}"], names=["x", "y"]
     )
-    found = {(pair.measure, *(rater.name for rater in pair.raters)): pair for pair in made.agreement}
-    assert list(found)[:4] == [("score", "x", "y"), ("success", "x", "y"), ("success", "x", "anna"), ("success", "y", "anna")]
-    assert found["success", "x", "anna"].agreement.krippendorff_alpha.value == 1
-    assert found["quality", "x", "anna"].agreement.spearman.value == -1
-    scales = {measure: found[measure, "x", "anna"].raters[0].scale_from for measure in ("success", "quality", "half")}
+    pairs = {(pair.measure, *(rater.name for rater in pair.raters)): pair for pair in made.agreement}
+    assert list(pairs)[:4] == [("score", "x", "y"), ("success", "x", "y"), ("success", "x", "anna"), ("success", "y", "anna")]
+    assert pairs["success", "x", "anna"].agreement.krippendorff_alpha.value == 1
+    assert pairs["quality", "x", "anna"].agreement.spearman.value == -1
+    scales = {measure: pairs[measure, "x", "anna"].raters[0].scale_from for measure in ("success", "quality", "half")}
     assert scales == {"success": "rubric", "quality": "rubric", "half": "observed"}
-    assert [(each.key, each.scores) for each in found["half", "x", "anna"].disputed] == [("k05", (5, 4))]
+    assert [(each.key, each.scores) for each in pairs["half", "x", "anna"].disputed] == [("k05", (5, 4))]
     document = orjson.loads(made.paths.json.read_bytes())
-    assert [pair["measure"] for pair in document["agreement"]] == [measure for measure, *_ in found]
+    assert [pair["measure"] for pair in document["agreement"]] == [measure for measure, *_ in pairs]
     assert all("quality: x and anna" in " ".join(text.split()) for text in _texts(made))
 
 

@@ -95,8 +95,8 @@ def test_equal_runs_share_their_ranks_beside_others_and_however_many_groups(grou
     random = np.random.default_rng(3)
     quality = 5 + 3 * random.normal(size=groups)
     first, other = (run(quality + random.normal(size=groups)) for _ in range(2))
-    found = standings.rank_ranges({"a": first, "same": first, "other": other})
-    assert found["a"] == found["same"]
+    ranges = standings.rank_ranges({"a": first, "same": first, "other": other})
+    assert ranges["a"] == ranges["same"]
 
 
 def test_many_groups_have_the_ranges_of_single_ones(monkeypatch: pytest.MonkeyPatch) -> None:

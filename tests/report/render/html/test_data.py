@@ -30,8 +30,8 @@ def test_a_run_without_a_sample_has_a_hole() -> None:
 
 def test_runs_of_the_same_edits_are_known_by_the_first() -> None:
     runs = [{**RUNS[0], "edits": edits} for edits in ("d", "e", "", "e", "")]
-    found = data.PageData(Gallery([], [], []), runs, Thumbnails(512, [], {})).contents["runs"]
-    assert [run["edits"] for run in found] == [0, 1, 2, 1, 4]
+    listed = data.PageData(Gallery([], [], []), runs, Thumbnails(512, [], {})).contents["runs"]
+    assert [run["edits"] for run in listed] == [0, 1, 2, 1, 4]
 
 
 def test_numbers_are_short() -> None:

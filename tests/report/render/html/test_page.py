@@ -29,11 +29,11 @@ def data(paths: ReportPaths, block: str = "data") -> Any:
 
 def test_a_page_holds_rows_instructions_and_pictures(make_edits: MakeEdits, make_page: MakePage, tmp_path: Path) -> None:
     warnings, paths = make_page(scores(tmp_path / "scores", make_edits()))
-    found = data(paths)
+    contents = data(paths)
     assert warnings == []
-    assert found["samples"]["key"] == list(KEYS)
-    assert found["samples"]["instruction"][0] == "edit physical"
-    assert found["results"][0]["score"] == [0.0, 2.0, 4.0, 6.0, 8.0]
+    assert contents["samples"]["key"] == list(KEYS)
+    assert contents["samples"]["instruction"][0] == "edit physical"
+    assert contents["results"][0]["score"] == [0.0, 2.0, 4.0, 6.0, 8.0]
     assert not paths.pictures.exists()
 
 
@@ -72,9 +72,9 @@ def test_the_policy_allows_just_the_pages_own_scripts_and_style(
 
 def test_pictures_over_the_limit_lie_beside_the_page(make_edits: MakeEdits, make_page: MakePage, tmp_path: Path) -> None:
     _, paths = make_page(scores(tmp_path / "scores", make_edits()), limit=10)
-    found = data(paths)["pictures"]
-    assert [paths.picture(name, found["edge"]) for name in sorted(found["names"])] == paths.all_pictures()
-    assert not found["embedded"]
+    contents = data(paths)["pictures"]
+    assert [paths.picture(name, contents["edge"]) for name in sorted(contents["names"])] == paths.all_pictures()
+    assert not contents["embedded"]
 
 
 def test_full_pictures_are_written_and_those_of_an_earlier_report_removed(
@@ -141,9 +141,9 @@ def test_samples_that_the_page_points_to_are_always_drawn(make_scores: Callable[
     rows = [("causal", f"g{index}", 5.0) for index in range(40)]
     folder = make_scores("one", rows)
     facts = [{"benchmark": {"name": "b", "version": ""}, "edits": "", "overall": {"micro": {"n": 40}}}]
-    found = gallery.collect([RunPictures("one", folder)], facts, wanted=["k7", "k30"], most=1)
-    assert {"k7", "k30"} <= {sample.name for sample in found.samples}
-    assert found.sampled_from == 40
+    shown = gallery.collect([RunPictures("one", folder)], facts, wanted=["k7", "k30"], most=1)
+    assert {"k7", "k30"} <= {sample.name for sample in shown.samples}
+    assert shown.sampled_from == 40
 
 
 def test_a_broken_picture_is_told(make_edits: MakeEdits, make_page: MakePage, tmp_path: Path) -> None:
