@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,30 +30,23 @@ START_AIM = 5.0
 """Seconds, without loading the model."""
 _FIXED = f"{FixedEditor.__module__}:{FixedEditor.__name__}"
 
-Say = Callable[[str], None]
 
-
-def ranks(work: Path, say: Say, *, source: Path, model: Path, samples: int, repeats: int) -> list[Figure]:
+def ranks(work: Path, *, source: Path, model: Path, samples: int, repeats: int) -> Iterator[Figure]:
     """Raises CalledProcessError when a command fails."""
     bench = work / "fixed"
     synthetic.benchmark(bench, samples)
     runs = [[_edited(bench, work / f"fixed-{repeat}-{count}", count) for count in (1, 2)] for repeat in range(repeats)]
-    speedup = Figure(
-        f"two ranks over one, {samples} samples of {SECONDS} s", "x", [one / two for one, two in runs], SPEEDUP_AIM, more=True
-    )
-    say(speedup.line())
+    name = f"two ranks over one, {samples} samples of {SECONDS} s"
+    yield Figure(name, "x", [one / two for one, two in runs], SPEEDUP_AIM, more=True)
     starts = [_first_sample(source, model, work / f"first-{repeat}") for repeat in range(repeats)]
-    names = (
-        "command to first sample, without loading",
-        "  of it checks",
-        "  of it torchrun and imports",
-        "  and loading the model",
-    )
-    figures = [Figure(name, "s", seconds) for name, seconds in zip(names, zip(*starts, strict=True), strict=True)]
-    figures[0] = Figure(figures[0].name, "s", figures[0].values, START_AIM)
-    for figure in figures:
-        say(figure.line())
-    return [speedup, *figures]
+    aims = {
+        "command to first sample, without loading": START_AIM,
+        "  of it checks": None,
+        "  of it torchrun and imports": None,
+        "  and loading the model": None,
+    }
+    for (name, aim), seconds in zip(aims.items(), zip(*starts, strict=True), strict=True):
+        yield Figure(name, "s", seconds, aim)
 
 
 def _edited(bench: Path, out: Path, count: int) -> float:

@@ -188,7 +188,7 @@ def _score(work: Path, parameters: Parameters, models: TinyPaths) -> Parts:
 
 def _ranks(work: Path, parameters: Parameters, models: TinyPaths) -> Parts:
     counts = {"samples": parameters.ranks_samples, "repeats": parameters.ranks_repeats}
-    return {"ranks": ranks.ranks(work, console.say, source=SAMPLE, model=models.editor, **counts)}
+    return {"ranks": said(ranks.ranks(work, source=SAMPLE, model=models.editor, **counts))}
 
 
 def _handover(work: Path, parameters: Parameters, models: TinyPaths) -> Parts:
