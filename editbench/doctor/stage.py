@@ -31,8 +31,8 @@ def doctor(wanted: Collection[str] = (), benchmark: Path | None = None, model: s
         if check.state != OK:
             console.say(f"{MARKS[check.state]}: {check.remedy}")
     for stage in STAGES:
-        faults = faults_of(stage, checks)
-        console.say(f"{stage}: {f'can not run: {_names(faults)}' if faults else 'can run'}")
+        faults = ", ".join(check.what for check in faults_of(stage, checks))
+        console.say(f"{stage}: {f'can not run: {faults}' if faults else 'can run'}")
     if broken := [stage for stage in STAGES if stage in wanted and faults_of(stage, checks)]:
         remedies = dict.fromkeys(check.remedy for stage in broken for check in faults_of(stage, checks))
         raise UserError(f"can't run here: {', '.join(broken)}", "\n".join(remedies))
@@ -59,13 +59,6 @@ def faults_of(stage: str, checks: Sequence[Check]) -> list[Check]:
 
 
 def table(checks: Sequence[Check]) -> Table:
-    rows = [(check.what, check.here, check.tested, _for(check.stages), MARKS[check.state]) for check in checks]
+    stages = ("all" if check.stages == STAGES else ", ".join(check.stages) for check in checks)
+    rows = [(each.what, each.here, each.tested, of, MARKS[each.state]) for each, of in zip(checks, stages, strict=True)]
     return console.escaped_table(("what", "here", "tested", "for", ""), rows, title="editbench doctor")
-
-
-def _for(stages: Sequence[str]) -> str:
-    return "all" if tuple(stages) == STAGES else ", ".join(stages)
-
-
-def _names(checks: Sequence[Check]) -> str:
-    return ", ".join(check.what for check in checks)

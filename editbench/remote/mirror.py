@@ -101,7 +101,7 @@ class Mirror:
         self._download_all({name: digests.get(name) for name in due})
         if manifest:
             os.replace(self._arriving(MANIFEST), self._paths.local(MANIFEST))
-            self._note(MANIFEST)
+            self._note(MANIFEST, self._paths.local(MANIFEST).stat())
             self._save()
         for left in self._paths.partial.iterdir():  # of versions that the store no longer has
             left.unlink()
@@ -232,7 +232,7 @@ class Mirror:
             raise UserError(message, "Restore it, or make the folder again.")
         local.parent.mkdir(parents=True, exist_ok=True)
         os.replace(arriving, local)
-        self._note(name)
+        self._note(name, local.stat())
 
     def _range(self, name: str, start: int, end: int) -> bytes:
         block = self._store.read(name, start, end)
@@ -296,13 +296,12 @@ class Mirror:
             if there is None or there.bytes != stat.st_size:
                 strange.append(name)
             else:
-                self._ledger[name] = Synced(bytes=stat.st_size, mtime_ns=stat.st_mtime_ns, version=there.version)
+                self._note(name, stat)
         self._save()
         return strange
 
-    def _note(self, name: str) -> None:
-        """Both sides have the same of this file now."""
-        stat = self._paths.local(name).stat()
+    def _note(self, name: str, stat: os.stat_result) -> None:
+        """Both sides have the same of this file, which has this size and time here."""
         self._ledger[name] = Synced(bytes=stat.st_size, mtime_ns=stat.st_mtime_ns, version=self._there[name].version)
 
     def _save(self) -> None:

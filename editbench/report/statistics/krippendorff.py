@@ -36,18 +36,14 @@ def alpha(ratings: Floats, weights: Floats | None = None, *, ordinal: bool = Fal
     if not paired.any():
         return np.full(len(weights), np.nan)
     ratings, rated, counts, weights = ratings[paired], rated[paired], counts[paired], weights[:, paired]
-    columns = _midranks(ratings, rated, weights) if ordinal else _above_lowest(ratings)
+    # Less the lowest of all, so that equal ratings leave no rounding error.
+    columns = _midranks(ratings, rated, weights) if ordinal else list(np.nan_to_num(ratings - np.nanmin(ratings)).T)
     totals, squares = sum(columns), sum(np.square(column) for column in columns)
     n, total, square = ((weights * values).sum(axis=1) for values in (counts, totals, squares))
     within = (weights * (2 * (counts * squares - np.square(totals)) / (counts - 1))).sum(axis=1)
     spread = n * square - total**2
     spread = np.where(spread > _NEGLIGIBLE * n * square, spread, np.nan)
     return 1 - within / n / (2 * spread / (n * (n - 1)))
-
-
-def _above_lowest(ratings: Floats) -> list[Floats]:
-    """Each rater's ratings less the lowest of all (equal ones leave no rounding error), shape (u,), 0 where missing."""
-    return list(np.nan_to_num(ratings - np.nanmin(ratings)).T)
 
 
 def _midranks(ratings: Floats, rated: Bools, weights: Floats) -> list[Floats]:
