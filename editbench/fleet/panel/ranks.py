@@ -129,32 +129,31 @@ def _columns(snapshot: Snapshot) -> list[_Column]:
     # What the driver says of the device of a rank that no longer works is no longer true.
     gone = (*_TROUBLED, *status.ENDED)
     gpus = [view.status.gpu if running and snapshot.state(view) not in gone else None for view in snapshot.ranks]
-    driver = (
-        ("gpu", 5, 2, _figures(gpus, "utilisation", "{:.0f} %")),
-        ("memory", 10, 9, [_memory(gpu) for gpu in gpus]),
-        ("power", 6, 11, _figures(gpus, "power", "{:.0f} W")),
-        ("temp", 6, 10, _figures(gpus, "temperature", "{:.0f} °C")),
-    )
+    memory = [_memory(gpu) for gpu in gpus]
+    utilisation, power = _figures(gpus, "utilisation", "{:.0f} %"), _figures(gpus, "power", "{:.0f} W")
+    temperature = _figures(gpus, "temperature", "{:.0f} °C")
+    told = any((*utilisation, *memory, *power, *temperature))
     columns = (
-        ("rank", 4, 0, [str(rank.rank) for rank in ranks]),
-        *([("node", 6, 6, [clean(rank.host) for rank in ranks])] if nodes else ()),
-        ("device", 6, 4, [device(rank.device, rank.gpu) for rank in ranks]),
-        ("state", 8, 0, [_state(snapshot, view) for view in snapshot.ranks]),
-        ("sample", 10, 0, [clean(rank.item) for rank in ranks]),
-        *([("progress", 3, 1, steps), ("steps", 5, 1, steps)] if edits else ()),
-        *(
-            [("speed", 9, 8, [per_second(view.rate, "it", "it") if view.rate else "" for view in snapshot.ranks])]
-            if edits
-            else ()
-        ),
-        ("done", 5, 0, [str(rank.done) for rank in ranks]),
-        *([("failed", 6, 7, [str(rank.failed or "") for rank in ranks])] if any(rank.failed for rank in ranks) else ()),
-        ("s/sample", 8, 3, ["" if value is None else short(value) for value in seconds]),
-        *(driver if any(any(cells) for *_, cells in driver) else ()),
+        ("rank", 4, 0, True, [str(rank.rank) for rank in ranks]),
+        ("node", 6, 6, nodes, [clean(rank.host) for rank in ranks]),
+        ("device", 6, 4, True, [device(rank.device, rank.gpu) for rank in ranks]),
+        ("state", 8, 0, True, [_state(snapshot, view) for view in snapshot.ranks]),
+        ("sample", 10, 0, True, [clean(rank.item) for rank in ranks]),
+        ("progress", 3, 1, edits, steps),
+        ("steps", 5, 1, edits, steps),
+        ("speed", 9, 8, edits, [per_second(view.rate, "it", "it") if view.rate else "" for view in snapshot.ranks]),
+        ("done", 5, 0, True, [str(rank.done) for rank in ranks]),
+        ("failed", 6, 7, any(rank.failed for rank in ranks), [str(rank.failed or "") for rank in ranks]),
+        ("s/sample", 8, 3, True, ["" if value is None else short(value) for value in seconds]),
+        ("gpu", 5, 2, told, utilisation),
+        ("memory", 10, 9, told, memory),
+        ("power", 6, 11, told, power),
+        ("temp", 6, 10, told, temperature),
     )
     return [
         _Column(title, least if title in _GROWING else max(least, *map(cell_len, cells)), yields, cells)
-        for title, least, yields, cells in columns
+        for title, least, yields, shown, cells in columns
+        if shown
     ]
 
 

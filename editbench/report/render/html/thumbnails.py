@@ -60,7 +60,7 @@ class Thumbnails:
 def make(pictures: Sequence[StoredPicture], paths: ReportPaths, *, limit: int = LIMIT, full: bool = False) -> Thumbnails:
     """Thumbnails of `pictures`; with `full`, also a file of FULL pixels each in the folder beside the page.
 
-    How far it is, is shown.
+    A terminal shows how far it is, and elsewhere a line tells it now and then.
 
     Raises:
         OSError: the disk is full.
