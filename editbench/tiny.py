@@ -31,7 +31,7 @@ from editbench.paths import TinyPaths
 from editbench.processors import still_images_only
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase, Qwen3VLConfig
 
 SPECIAL = (
     "<|endoftext|>",
@@ -86,15 +86,14 @@ def _build(paths: TinyPaths) -> None:
 
     tokenizer = _tokenizer()
     parts, experts = _judge_parts(tokenizer), {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
-    dense = transformers.Qwen3VLConfig(**parts)
     mixture = transformers.Qwen3VLMoeConfig(**{**parts, "text_config": parts["text_config"] | experts})
     with torch.random.fork_rng(devices=[]), _no_progress_bars():
         torch.manual_seed(0)
         _write_editor(paths.editor, tokenizer)
         torch.manual_seed(1)
-        _write_judge(paths.judge, tokenizer, transformers.Qwen3VLForConditionalGeneration(dense))
+        _write_judge(paths.judge, tokenizer, transformers.Qwen3VLForConditionalGeneration, _judge_config(tokenizer))
         torch.manual_seed(2)
-        _write_judge(paths.judge_moe, tokenizer, transformers.Qwen3VLMoeForConditionalGeneration(mixture))
+        _write_judge(paths.judge_moe, tokenizer, transformers.Qwen3VLMoeForConditionalGeneration, mixture)
     _copy_trained(paths.judge_world)
 
 
@@ -186,11 +185,17 @@ def _judge_parts(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
     }
 
 
-def _write_judge(folder: Path, tokenizer: PreTrainedTokenizerBase, model: Any) -> None:
+def _judge_config(tokenizer: PreTrainedTokenizerBase) -> Qwen3VLConfig:
+    from transformers import Qwen3VLConfig
+
+    return Qwen3VLConfig(**_judge_parts(tokenizer))
+
+
+def _write_judge(folder: Path, tokenizer: PreTrainedTokenizerBase, model: type, config: Any) -> None:
     from transformers import Qwen3VLProcessor
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-    model.eval().save_pretrained(folder)
+    model(config).eval().save_pretrained(folder)
     images = Qwen2VLImageProcessorPil(patch_size=16, size=AREA)
     still_images_only(Qwen3VLProcessor)(images, tokenizer, chat_template=CHAT_TEMPLATE).save_pretrained(folder)
     _write_video_processor(folder, "Qwen3VLVideoProcessor", patch_size=16)
