@@ -105,9 +105,9 @@ def _options_of(kind: type) -> Iterator[inspect.Parameter]:
         yield inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
 
 
-def pairs(option: str, texts: list[str] | None) -> dict[str, str]:
+def pairs(option: str, texts: list[str] | None, form: str = "NAME=COLUMN", example: str = "instruction=en") -> dict[str, str]:
     """What `--map NAME=COLUMN` and the like say. Raises UserError for what is no pair."""
     split = [text.partition("=") for text in texts or []]
     if wrong := [left for left, equals, right in split if not (left and equals and right)]:
-        raise UserError(f"{option} {wrong[0]} is not NAME=COLUMN", f"Write for example {option} instruction=en")
+        raise UserError(f"{option} {wrong[0]} is not {form}", f"Write for example {option} {example}")
     return {left: right for left, _, right in split}

@@ -1,8 +1,8 @@
-"""Qwen-VL processors for still images: no video processor, and so no torchvision.
+"""Processors for still images: no video processor, and so no torchvision.
 
-transformers builds a video processor inside every Qwen-VL processor, and that needs torchvision. Editors and judges see still
-images only. Pictures are always prepared by the Pillow image processor: AutoImageProcessor picks by whether torchvision is
-installed, and the two give different pixels.
+transformers builds a video processor inside the processors of most families, and that needs torchvision. Editors and judges
+see still images only. Pictures are always prepared by the Pillow image processor: AutoImageProcessor picks by whether
+torchvision is installed, and the two give different pixels.
 
 >>> processor = load_processor(Path("Qwen3-VL-8B-Instruct"), Qwen3VLProcessor)
 >>> inputs = processor(text=prompts, images=pictures, padding=True, return_tensors="pt")
@@ -69,6 +69,33 @@ def load_processor(
         image_options |= {"min_pixels": None, "max_pixels": None}
     images = Qwen2VLImageProcessorPil.from_pretrained(folder, local_files_only=True, **image_options)
     return still_images_only(base)(images, tokenizer, chat_template=chat_template(CheckpointPaths(folder), tokenizer))
+
+
+def assemble(base: type[ProcessorMixin], folder: Path, tokenizer: PreTrainedTokenizerBase) -> ProcessorMixin:
+    """A processor of any family, `base`, from the settings in `folder`: its parts for videos and sounds are None.
+
+    Raises:
+        OSError, ValueError and what else transformers raises for parts that are missing or do not belong together.
+    """
+    from transformers import AutoImageProcessor
+
+    images = AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
+    parts = {"tokenizer": tokenizer, "image_processor": images}
+    settings, _ = base.get_processor_dict(folder, local_files_only=True)
+    settings["chat_template"] = chat_template(CheckpointPaths(folder), tokenizer) or settings.get("chat_template")
+    kind = _without_missing_parts(base)
+    return kind.from_args_and_dict([parts.get(name) for name in kind.get_attributes()], settings)
+
+
+def _without_missing_parts(base: type[ProcessorMixin]) -> type[ProcessorMixin]:
+    """`base`, whose parts may be None."""
+
+    class StillImageProcessor(base):
+        def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
+            return None if argument is None else super().check_argument_for_proper_class(argument_name, argument)
+
+    StillImageProcessor.__name__ = base.__name__
+    return StillImageProcessor
 
 
 def chat_template(paths: CheckpointPaths, tokenizer: PreTrainedTokenizerBase) -> str | None:

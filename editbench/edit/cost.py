@@ -56,5 +56,6 @@ def _areas(benchmark: Benchmark, samples: Sequence[int], settings: EditSettings)
         stored = benchmark.stored[index]
         with contextlib.suppress(UserError):
             name = stored.images(SOURCE)[0]
-            width, height = sizer(images.size(stored.read(name), name))
+            source = images.size(stored.read(name), name)
+            width, height = sizer(source) or source
             yield width * height

@@ -2,36 +2,136 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from editbench.edit import model_index
-from editbench.edit.settings import EditSettings
+from editbench import console, identity
+from editbench.edit import arguments, index
+from editbench.edit.index import Index
+from editbench.edit.pipeline_class import PipelineClass
+from editbench.edit.settings import FAIL, EditSettings
+from editbench.errors import UserError
 from editbench.fleet.devices import Devices
 from editbench.models import Kind, Model
 
-PUBLISHED: dict[str, tuple[int, float]] = {
-    "QwenImageEditPlusPipeline": (40, 4.0),
-    "QwenImageEditPipeline": (50, 4.0),
-}
-"""Steps and guidance scale by pipeline class, as the models' cards on the hub give them. Others keep the pipeline's own
-defaults."""
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a model's authors publish. `cfg` is meant for the argument that `--cfg` sets without a negative prompt. It holds for
+    checkpoints of `class_name` whose name matches `named` and whose model_index.json has these `values`."""
+
+    class_name: str
+    steps: int
+    cfg: float | None
+    source: str
+    named: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def holds(self, name: str, found: Index) -> bool:
+        settings = all(found.values.get(key) == value for key, value in self.values.items())
+        return found.class_name == self.class_name and settings and bool(re.search(self.named, name, re.IGNORECASE))
+
+
+PUBLISHED = (
+    Published("QwenImageEditPlusPipeline", 40, 4.0, "cards of Qwen/Qwen-Image-Edit-2509 and -2511"),
+    Published("QwenImageEditPipeline", 50, 4.0, "card of Qwen/Qwen-Image-Edit"),
+    Published("QwenImage21Pipeline", 40, 1.0, "documentation of diffusers, qwenimage21: the values Qwen recommends"),
+    Published("FluxKontextPipeline", 28, 2.5, "card of black-forest-labs/FLUX.1-Kontext-dev; steps: the class's default"),
+    Published("Flux2Pipeline", 50, 4.0, "card of black-forest-labs/FLUX.2-dev"),
+    Published(
+        "Flux2KleinPipeline", 4, 1.0, "cards of black-forest-labs/FLUX.2-klein-4B and -9B", values={"is_distilled": True}
+    ),
+    Published("Flux2KleinPipeline", 50, 4.0, "cards of black-forest-labs/FLUX.2-klein-base-4B and -9B"),
+    Published("Flux2KleinKVPipeline", 4, None, "documentation of diffusers, flux2, of black-forest-labs/FLUX.2-klein-9b-kv"),
+    Published(
+        "LongCatImageEditPipeline",
+        8,
+        1.0,
+        "card of meituan-longcat/LongCat-Image-Edit-Turbo: 8 evaluations of the model",
+        named="turbo",
+    ),
+    Published("LongCatImageEditPipeline", 50, 4.5, "card of meituan-longcat/LongCat-Image-Edit"),
+)
+"""The first that holds counts. Others keep the defaults of the pipeline's class. The scheduler is the one of the checkpoint."""
 
 
 def in_effect(settings: EditSettings, model: Model, chosen: Devices) -> EditSettings:
-    """The settings as they take effect: defaults of the model filled in, what it can't use left out."""
+    """The settings as they take effect: defaults of the model filled in, what it can't use left out.
+
+    Raises:
+        UserError: a checkpoint that is no edit pipeline or not whole, or a `--set` that it does not know.
+    """
     if model.kind == Kind.CONTROL:
-        return replace(settings, steps=None, cfg=None, negative_prompt=None, size="source", dtype="float32")
+        return replace(
+            settings,
+            steps=None,
+            cfg=None,
+            negative_prompt=None,
+            size="source",
+            dtype="float32",
+            extra_images=FAIL,
+            arguments=(),
+        )
     settings = replace(settings, dtype=chosen.dtype(settings.dtype))
     if model.kind == Kind.CLASS:
+        if settings.arguments:
+            raise UserError(f"--set is for pipelines of diffusers, and {model.name} is a class", "Leave it out.")
         return settings
-    name = model_index.pipeline_class(Path(model.location))
-    steps, cfg = PUBLISHED.get(name, (None, None))
-    settings = replace(
-        settings,
-        steps=settings.steps if settings.steps is not None else steps,
-        cfg=settings.cfg if settings.cfg is not None else cfg,
-    )
-    if name.startswith("QwenImage") and settings.cfg is not None and settings.cfg > 1 and settings.negative_prompt is None:
-        return replace(settings, negative_prompt=" ")  # without one the pipeline leaves CFG out and only logs a warning
-    return settings
+    found = index.load(Path(model.location))
+    return _of_pipeline(settings, model.name, found, found.check())
+
+
+def _of_pipeline(settings: EditSettings, name: str, found: Index, kind: PipelineClass) -> EditSettings:
+    published = _published(name, found)
+    usual = arguments.guidance_argument(kind.call, None)
+    if settings.cfg is None and published and arguments.guidance_argument(kind.call, settings.negative_prompt) == usual:
+        settings = replace(settings, cfg=published.cfg)
+    if settings.steps is None and published:
+        settings = replace(settings, steps=published.steps)
+    true_cfg = kind.name.startswith("QwenImage") and settings.cfg is not None and settings.cfg > 1
+    if true_cfg and settings.negative_prompt is None:  # without one the pipeline leaves CFG out and only logs a warning
+        settings = replace(settings, negative_prompt=" ")
+    guidance = arguments.guidance_argument(kind.call, settings.negative_prompt)
+    settings = replace(settings, arguments=arguments.settle(settings.arguments, kind, guidance))
+    return _with_schedule(settings, found)
+
+
+def _with_schedule(settings: EditSettings, found: Index) -> EditSettings:
+    """Steps are as many as the checkpoint's own schedule has, where it brings one (Qwen-Image-2.1-Turbo)."""
+    sigmas = arguments.parse(settings.arguments).get("sigmas") or found.values.get("sample_sigmas")
+    return replace(settings, steps=len(sigmas)) if isinstance(sigmas, list) else settings
+
+
+def _published(name: str, found: Index) -> Published | None:
+    return next((published for published in PUBLISHED if published.holds(name, found)), None)
+
+
+def overruled(asked: EditSettings, taken: EditSettings) -> None:
+    """Warn of steps that a schedule overrules."""
+    if asked.steps is not None and taken.steps not in (None, asked.steps):
+        console.warn(f"--steps {asked.steps} is ignored: the schedule that is used has {taken.steps} steps of its own")
+
+
+def explained(settings: EditSettings, model: Model) -> Iterator[tuple[str, str]]:
+    """(setting, value and where it comes from) of steps, guidance and negative prompt, for the plan."""
+    folder = Path(model.location)
+    if model.kind not in (Kind.FOLDER, Kind.HUB) or not folder.is_dir():
+        for name in ("steps", "cfg", "negative_prompt"):
+            value = getattr(settings, name)
+            yield name, "the model's own" if value is None else identity.shown(value)
+        return
+    found = index.load(folder)
+    kind, published = found.check(), _published(model.name, found)
+    guidance = arguments.guidance_argument(kind.call, settings.negative_prompt)
+    defaults = {"steps": "num_inference_steps", "cfg": guidance, "negative_prompt": "negative_prompt"}
+    for name, argument in defaults.items():
+        value = getattr(settings, name)
+        if value is None:
+            own = kind.call.get(argument or "")
+            yield name, f"{identity.shown(own)} (default of {kind.name})" if argument in kind.call else "not taken"
+        else:
+            as_published = published and name != "negative_prompt" and value == getattr(published, name)
+            yield name, identity.shown(value) + (" (published)" if as_published else "")

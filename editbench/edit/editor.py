@@ -25,20 +25,23 @@ Step = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One edit. `images`: upright RGB inputs, at least one; `size`: (width, height) in pixels."""
+    """One edit. `images`: upright RGB inputs, at least one; `size`: (width, height) in pixels, None where it is left to the
+    editor."""
 
     images: list[Image.Image]
     instruction: str
     seed: int
-    size: tuple[int, int]
+    size: tuple[int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An edited RGB picture. `finite`: whether every value of it was a finite number before it became 8 bits a channel."""
+    """An edited RGB picture. `finite`: whether every value of it was a finite number before it became 8 bits a channel.
+    `steps`: denoising steps made for it, None where the editor does not tell."""
 
     image: Image.Image
     finite: bool = True
+    steps: int | None = None
 
 
 class Editor(Protocol):

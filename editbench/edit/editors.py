@@ -54,6 +54,8 @@ class ClassEditor:
 
     def edit(self, request: Request, step: Step) -> Result:
         offered = {"seed": request.seed, "size": request.size, "step": step, **self._settings}
+        if request.size is None and "size" not in _required(self._edit):
+            del offered["size"]
         edited = self._edit(request.images, request.instruction, **accepted(self._edit, offered))
         if not isinstance(edited, Image.Image):
             raise UserError(f"the editor returned {type(edited).__name__}, not a PIL image", "Return a PIL.Image from edit().")

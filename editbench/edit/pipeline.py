@@ -7,6 +7,7 @@ named.
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,12 @@ from diffusers import DiffusionPipeline
 from diffusers.image_processor import VaeImageProcessor
 from PIL import Image
 
-from editbench import files
-from editbench.edit.editor import Request, Result, Step, accepted
+from editbench.edit import arguments, index, pipelines, preparation, size
+from editbench.edit.editor import Request, Result, Step
 from editbench.edit.settings import EditSettings
+from editbench.edit.steps import StepCounter
 from editbench.errors import UserError
-from editbench.foreign_paths import PipelinePaths
 from editbench.kernels import attention
-from editbench.processors import load_processor
 
 
 class PipelineEditor:
@@ -35,38 +35,58 @@ class PipelineEditor:
     def __init__(self, folder: str, device: str, settings: EditSettings) -> None:
         self._pipeline = _load(Path(folder), device, settings.dtype)
         self._pipeline.set_progress_bar_config(disable=True)
-        call = type(self._pipeline).__call__
-        wanted = _arguments(settings, true_cfg=_has_true_cfg(call, settings))
-        known = accepted(call, dict.fromkeys([*wanted, "image", "prompt", "height", "callback_on_step_end", "generator"]))
-        if missing := {"image", "prompt"} - known.keys():
-            name = type(self._pipeline).__name__
-            raise UserError(
-                f"{name} takes no {' and no '.join(sorted(missing))}: not an edit pipeline", "Choose an edit model."
-            )
-        self._fixed = {name: value for name, value in wanted.items() if name in known}
-        self._known = known.keys()
-        self.ignored = sorted([name for name in wanted if name not in known] + ["size"] * ("height" not in known))
+        self._name = type(self._pipeline).__name__
+        parameters = inspect.signature(type(self._pipeline).__call__).parameters
+        picture = pipelines.picture_argument(parameters)
+        missing = [name for name, there in (("image", picture), ("prompt", "prompt" in parameters)) if not there]
+        if picture is None or missing:
+            message = f"{self._name} takes no {' and no '.join(missing)}: not an edit pipeline"
+            raise UserError(message, "Choose an edit model.")
+        defaults = {name: parameter.default for name, parameter in parameters.items()}
+        wanted = _arguments(settings, arguments.guidance_argument(defaults, settings.negative_prompt))
+        self._picture, self._known = picture, parameters.keys()
+        self._fixed = {name: value for name, value in wanted.items() if name in parameters}
+        self._fixed |= arguments.parse(settings.arguments)
+        self.multiple = max(size.MULTIPLE, 2 * getattr(self._pipeline, "vae_scale_factor", 8))
+        sized = "height" in parameters or settings.size == size.PIPELINE
+        self.ignored = sorted([name for name in wanted if name not in parameters] + ["size"] * (not sized))
 
     @property
     def kernels(self) -> dict[str, str]:
         return attention(*(part for part in self._pipeline.components.values() if isinstance(part, torch.nn.Module)))
 
     def edit(self, request: Request, step: Step) -> Result:
-        images = request.images if len(request.images) > 1 else request.images[0]
+        steps = StepCounter(step)
+        if "callback_on_step_end" not in self._known:
+            self._pipeline.progress_bar = steps.progress_bar
         offered = {
             **self._fixed,
-            "image": images,
-            "prompt": request.instruction,
-            "width": request.size[0],
-            "height": request.size[1],
-            "max_area": request.size[0] * request.size[1],  # FLUX Kontext would scale to a megapixel without it
+            **_sizes(request.size),
+            self._picture: request.images if self._as_list(request) else request.images[0],
+            "prompt": pipelines.prompt(self._name, request.instruction, len(request.images)),
             # A CPU generator gives the same noise on every kind of GPU.
             "generator": torch.Generator("cpu").manual_seed(request.seed),
-            "callback_on_step_end": _reporter(step),
+            "callback_on_step_end": steps.callback,
             "output_type": "np",
         }
-        result = self._pipeline(**accepted(type(self._pipeline).__call__, offered))
-        return _finished(result.images[0])
+        result = self._pipeline(**{name: value for name, value in offered.items() if name in self._known})
+        return replace(_finished(_picture(result)), steps=steps.made)
+
+    def _as_list(self, request: Request) -> bool:
+        return len(request.images) > 1 or self._picture != "image"
+
+
+def _sizes(size: tuple[int, int] | None) -> dict[str, int]:
+    """FLUX Kontext would scale to a megapixel without `max_area`."""
+    return {} if size is None else {"width": size[0], "height": size[1], "max_area": size[0] * size[1]}
+
+
+def _picture(result: Any) -> Image.Image | np.ndarray:
+    """The picture of a pipeline's result: the first of `images` or `image`, or the last of the first video's `frames`."""
+    for name in ("images", "image"):
+        if (pictures := getattr(result, name, None)) is not None:
+            return pictures[0]
+    return result.frames[0][-1]
 
 
 def _finished(image: Image.Image | np.ndarray) -> Result:
@@ -83,41 +103,19 @@ def _finished(image: Image.Image | np.ndarray) -> Result:
     return Result(VaeImageProcessor.numpy_to_pil(image)[0].convert("RGB"), finite)
 
 
-def _reporter(step: Step) -> Any:
-    def report(pipeline: Any, index: int, _timestep: Any, _tensors: dict[str, Any]) -> dict[str, Any]:
-        step(index + 1, pipeline.num_timesteps)
-        return {}
-
-    return report
-
-
-def _has_true_cfg(call: Any, settings: EditSettings) -> bool:
-    """Whether `cfg` means `true_cfg_scale` here: FLUX Kontext has it beside its distilled `guidance_scale`, which is its main
-    one."""
-    parameters = inspect.signature(call).parameters
-    distilled = "guidance_scale" in parameters and parameters["guidance_scale"].default is not None
-    return "true_cfg_scale" in parameters and (settings.negative_prompt is not None or not distilled)
-
-
-def _arguments(settings: EditSettings, *, true_cfg: bool) -> dict[str, Any]:
+def _arguments(settings: EditSettings, guidance: str | None) -> dict[str, Any]:
     """Settings under the names pipelines use. Those left to the pipeline are left out."""
     wanted = {
         "num_inference_steps": settings.steps,
-        "true_cfg_scale" if true_cfg else "guidance_scale": settings.cfg,
+        guidance or "guidance_scale": settings.cfg,
         "negative_prompt": settings.negative_prompt,
     }
     return {name: value for name, value in wanted.items() if value is not None}
 
 
 def _load(folder: Path, device: str, dtype: str) -> DiffusionPipeline:
-    options: dict[str, Any] = {"dtype": getattr(torch, dtype)}
-    path = PipelinePaths(folder).index
-    index = files.parse(files.read(path), str(path))
-    if index.get("processor", [None, None])[1] == "Qwen2VLProcessor":
-        from transformers import Qwen2VLProcessor
-
-        # The library's own would build a video processor too, which needs torchvision. Passed in, none is loaded.
-        options["processor"] = load_processor(PipelinePaths(folder).processor, Qwen2VLProcessor)
+    # Passed in, a component is not loaded by the library, whose own may need torchvision.
+    options: dict[str, Any] = {"dtype": getattr(torch, dtype), **preparation.components(index.load(folder))}
     if device == "cpu":
         return DiffusionPipeline.from_pretrained(folder, **options)
     # Straight to the current device (set by the rank), component by component; memory-mapped, so that all ranks share one page

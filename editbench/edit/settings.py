@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Annotated, Any, Self
 
 from typer import Option
 
-LATER = ("fast",)
+from editbench.edit import size
+from editbench.errors import UserError
+
+LATER = (
+    "fast",
+    "extra_images",
+    "arguments",
+)
 """Settings that identities of earlier versions do not have."""
+FIRST, ALL, FAIL = "first", "all", "fail"
+"""What becomes of a sample's further input pictures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +31,9 @@ class EditSettings:
     """`true_cfg_scale` where the pipeline has it, else `guidance_scale`."""
     negative_prompt: Annotated[str | None, Option(help="Default: what keeps true CFG on.")] = None
     """With true CFG it must be a text, " " will do: without one the pipeline silently leaves CFG out."""
-    size: Annotated[str, Option(metavar="source|PIXELS|WxH", help="Size of the edits; PIXELS keeps the aspect ratio.")] = (
-        "1048576"
-    )
+    size: Annotated[
+        str, Option(metavar="source|pipeline|PIXELS|WxH", help="Size of the edits; PIXELS keeps the aspect ratio.")
+    ] = "1048576"
     """See `edit.size`."""
     dtype: Annotated[str, Option(metavar="DTYPE", help="auto, bfloat16, float16 or float32.")] = "auto"
     """`auto`: bfloat16 on an accelerator, float32 on a CPU."""
@@ -31,7 +41,29 @@ class EditSettings:
     limit: Annotated[int | None, Option(min=1, help="Only the first N samples.")] = None
     shard_size: Annotated[int, Option(min=1, help="Samples a shard.")] = 32
     fast: Annotated[bool, Option("--fast", help="The quickest kernels; their bits may change from run to run.")] = False
+    extra_images: Annotated[
+        str, Option(metavar="first|all|fail", help="Samples with several pictures: edit the first, pass all, or refuse.")
+    ] = FAIL
+    """`fail` refuses, before the start, a benchmark that has such samples with a pipeline that takes one picture; to those that
+    take several it passes all."""
+    arguments: Annotated[
+        tuple[str, ...], Option("--set", metavar="NAME=VALUE", help="Any argument of the pipeline's call; repeatable.")
+    ] = ()
+    """See `edit.arguments`."""
+
+    def check(self) -> None:
+        """Raises UserError for settings that can't be, whatever the model."""
+        size.parse(self.size)
+        if self.extra_images not in (FIRST, ALL, FAIL):
+            raise UserError(f"--extra-images {self.extra_images} is none of first, all and fail", "Give one of them.")
 
     def to_dict(self) -> dict[str, Any]:
         """By name; those of `LATER` only where they are used, so that folders of earlier versions are gone on with."""
-        return {name: value for name, value in asdict(self).items() if name not in LATER or value}
+        unused = {field.name: field.default for field in fields(self) if field.name in LATER}
+        return {name: value for name, value in asdict(self).items() if name not in unused or value != unused[name]}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """What `to_dict` gave, also after a way through JSON, which knows no tuples."""
+        known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        return cls(**known)

@@ -1,4 +1,4 @@
-"""The size of an edit: `source`, an area in pixels, or WIDTHxHEIGHT."""
+"""The size of an edit: `source`, an area in pixels, WIDTHxHEIGHT, or `pipeline`: what the pipeline makes of its own accord."""
 
 from __future__ import annotations
 
@@ -9,29 +9,36 @@ from collections.abc import Callable
 from editbench.errors import UserError
 
 MULTIPLE = 16
-"""What diffusers' edit pipelines round down to; rounding here keeps the recorded size the true one."""
+"""What most of diffusers' edit pipelines round down to; rounding here keeps the recorded size the true one."""
 AREA_MULTIPLE = 32
 """What QwenImageEditPlusPipeline rounds to when it chooses the size itself (`calculate_dimensions`)."""
 
-Sizer = Callable[[tuple[int, int]], tuple[int, int]]
-"""(width, height) of the source -> (width, height) of the edit."""
+PIPELINE = "pipeline"
+"""Leaves the size to the pipeline."""
+
+Sizer = Callable[[tuple[int, int]], tuple[int, int] | None]
+"""(width, height) of the source -> (width, height) of the edit; None where the pipeline is to choose."""
 
 
-def parse(text: str) -> Sizer:
-    """The rule that `text` names. An area keeps the source's aspect ratio.
+def parse(text: str, multiple: int = MULTIPLE) -> Sizer:
+    """The rule that `text` names, for a model whose widths and heights are multiples of `multiple`. An area keeps the source's
+    aspect ratio.
 
     Raises:
-        UserError: none of the three forms, or a size that no model takes.
+        UserError: none of the four forms, or a size that no model takes.
     """
+    if text == PIPELINE:
+        return lambda _source: None
     if text == "source":
-        return lambda source: _rounded(*source, MULTIPLE)
+        return lambda source: _rounded(*source, multiple)
     if (match := re.fullmatch(r"(\d+)[xX](\d+)", text)) and min(int(match[1]), int(match[2])) >= MULTIPLE:
-        fixed = _rounded(int(match[1]), int(match[2]), MULTIPLE)
+        fixed = _rounded(int(match[1]), int(match[2]), multiple)
         return lambda _source: fixed
     if text.isdecimal() and int(text) >= AREA_MULTIPLE**2:
         area = int(text)
-        return lambda source: _of_area(area, source[0] / source[1])
-    raise UserError(f"--size {text} is no size", "Use source, an area in pixels such as 1048576, or WIDTHxHEIGHT.")
+        return lambda source: _of_area(area, source[0] / source[1], max(multiple, AREA_MULTIPLE))
+    remedy = "Use source, an area in pixels such as 1048576, WIDTHxHEIGHT, or pipeline."
+    raise UserError(f"--size {text} is no size", remedy)
 
 
 def keeps_shape(text: str) -> bool:
@@ -43,6 +50,6 @@ def _rounded(width: float, height: float, multiple: int) -> tuple[int, int]:
     return max(multiple, round(width / multiple) * multiple), max(multiple, round(height / multiple) * multiple)
 
 
-def _of_area(area: int, ratio: float) -> tuple[int, int]:
+def _of_area(area: int, ratio: float, multiple: int) -> tuple[int, int]:
     width = math.sqrt(area * ratio)
-    return _rounded(width, width / ratio, AREA_MULTIPLE)
+    return _rounded(width, width / ratio, multiple)

@@ -14,7 +14,7 @@ from typing import Any
 
 from editbench import console, identity, images, manifests, models
 from editbench.benchmarks.benchmark import Benchmark
-from editbench.edit import cost, defaults, model_index, size
+from editbench.edit import cost, defaults, model_index, several, size
 from editbench.edit.editors import CONTROLS
 from editbench.edit.settings import EditSettings
 from editbench.edit.spool import Spool
@@ -54,13 +54,15 @@ class EditStage(FleetStage[EditManifest]):
     def plan(cls, benchmark: Path, name: str, out: Path, settings: EditSettings, options: RunOptions) -> EditStage:
         """Check the input and settle the settings. Raises UserError."""
         options.check()
-        size.parse(settings.size)
+        settings.check()
         samples = Benchmark.open(benchmark).select(settings.categories, settings.limit)
         model = models.resolve(name, controls=CONTROLS)
         if model.kind in (Kind.FOLDER, Kind.HUB):
             model = model_index.fetch(model, weights=not options.dry_run)
         chosen = devices.choose(options.rank_count, options.device_indices)
-        settings = defaults.in_effect(settings, model, chosen)
+        asked, settings = settings, defaults.in_effect(settings, model, chosen)
+        defaults.overruled(asked, settings)
+        several.check(samples, model, settings)
         source = {"name": samples.name, "digest": samples.digest}
         return cls(
             paths=EditPaths(out),
@@ -130,6 +132,8 @@ class EditStage(FleetStage[EditManifest]):
         missing = self.spool.missing()
         if missing:
             self._check_space(missing)
+            if self.model.kind in (Kind.FOLDER, Kind.HUB):
+                console.say(", ".join(f"{name} {value}" for name, value in defaults.explained(self.settings, self.model)))
         return missing
 
     def _check_space(self, missing: Sequence[int]) -> None:
@@ -139,8 +143,8 @@ class EditStage(FleetStage[EditManifest]):
         A disk that fills up all the same loses nothing.
         """
         sources = sum(sum(span.size for span in self.benchmark.stored[index].spans.values()) for index in missing)
-        width, height = size.parse(self.settings.size)((1024, 1024))
-        known = self.model.kind in (Kind.FOLDER, Kind.HUB) and self.settings.size != "source"
+        width, height = size.parse(self.settings.size)((1024, 1024)) or (0, 0)
+        known = self.model.kind in (Kind.FOLDER, Kind.HUB) and self.settings.size not in ("source", size.PIPELINE)
         needed = sources + (len(missing) * width * height if known else sources)
         free = shutil.disk_usage(self.paths.root).free
         if needed > free:
@@ -165,9 +169,9 @@ class EditStage(FleetStage[EditManifest]):
     def describe(self, items: Sequence[int]) -> Iterable[tuple[str, object]]:
         settings = self.settings.to_dict()
         yield from (("model", self.model.name), ("benchmark", f"{self.benchmark.name}, {self.item_count} samples"))
-        for name in ("steps", "cfg", "negative_prompt"):
-            yield name, "the model's own" if settings[name] is None else identity.shown(settings[name])
+        yield from defaults.explained(self.settings, self.model)
         yield from ((name, settings[name]) for name in ("seed", "size", "dtype"))
+        yield from (("--set", text) for text in self.settings.arguments)
         yield from (("shards", self.spool.shard_count), ("to edit", len(items)))
 
     def model_calls(self, items: Sequence[int]) -> str:

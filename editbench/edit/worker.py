@@ -14,13 +14,14 @@ from editbench import images, records
 from editbench.benchmarks.benchmark import Benchmark
 from editbench.edit import editor, editors, sanity, size
 from editbench.edit.seed import seed_of
-from editbench.edit.settings import EditSettings
+from editbench.edit.settings import FIRST, EditSettings
 from editbench.edit.spool import Spool
 from editbench.fleet.status import Event
 from editbench.fleet.worker import Pulse, Worker
 from editbench.models import Kind, Model
 from editbench.paths import EDITED, MASK, RECORD, REFERENCE, SOURCE, EditPaths
 from editbench.records import Failure
+from editbench.shards import Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class EditWorker(Worker):
     """`plan`: indices of the samples to edit, in the order they are handed out."""
 
     _editor: editor.Editor
+    _size: size.Sizer
     """From `load` on."""
 
     def __init__(
@@ -44,13 +46,12 @@ class EditWorker(Worker):
         settings: dict[str, Any],
         plan: list[int],
     ) -> None:
-        self._settings = EditSettings(**{**settings, "categories": tuple(settings["categories"])})
+        self._settings = EditSettings.from_dict(settings)
         self._benchmark = Benchmark.open(Path(benchmark), verify=False).select(self._settings.categories, self._settings.limit)
         self._model = Model(**{**model, "kind": Kind(model["kind"])})
         self._plan = plan
         self._spool = Spool(EditPaths(Path(out)), [sample.key for sample in self._benchmark.samples], self._settings.shard_size)
         self._in_shard = Counter(self._spool.shard_of(index) for index in plan)
-        self._size = size.parse(self._settings.size)
 
     def __len__(self) -> int:
         return len(self._plan)
@@ -66,6 +67,7 @@ class EditWorker(Worker):
 
     def load(self, device: str) -> list[str]:
         self._editor = editors.load(self._model, device, self._settings)
+        self._size = size.parse(self._settings.size, getattr(self._editor, "multiple", size.MULTIPLE))
         ignored = self._editor.ignored
         return [f"{self._model.name} does not know and so ignored: {', '.join(ignored)}"] if ignored else []
 
@@ -76,7 +78,7 @@ class EditWorker(Worker):
         index = self._plan[item]
         stored, sample = self._benchmark.stored[index], self._benchmark.samples[index]
         pictures = [
-            images.decode(stored.read(name), f"{stored.shard.name}: {sample.key}.{name}") for name in stored.images(SOURCE)
+            images.decode(stored.read(name), f"{stored.shard.name}: {sample.key}.{name}") for name in self._inputs(stored)
         ]
         return editor.Request(
             images=pictures,
@@ -84,6 +86,10 @@ class EditWorker(Worker):
             seed=seed_of(self._settings.seed, sample.key),
             size=self._size(pictures[0].size),
         )
+
+    def _inputs(self, stored: Stored) -> list[str]:
+        """The members that the editor is shown."""
+        return stored.images(SOURCE)[: 1 if self._settings.extra_images == FIRST else None]
 
     def compute(self, item: int, prepared: editor.Request, pulse: Pulse) -> Edited:  # noqa: ARG002
         def step(done: int, steps: int) -> None:
@@ -127,9 +133,9 @@ class EditWorker(Worker):
         return {
             "model": self._model.name,
             "seed": request.seed,
-            "steps": self._settings.steps,
+            "steps": self._settings.steps if result.picture.steps is None else result.picture.steps,
             "cfg": self._settings.cfg,
-            "asked_size": list(request.size),
+            "asked_size": None if request.size is None else list(request.size),
             "size": list(image.size),
             "flags": sanity.flags(
                 image,

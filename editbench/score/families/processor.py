@@ -7,11 +7,10 @@ processor, whether torchvision is installed or not: the two give different pixel
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from editbench.errors import UserError
-from editbench.foreign_paths import CheckpointPaths
-from editbench.processors import chat_template
+from editbench.processors import assemble
 
 if TYPE_CHECKING:
     from transformers import ProcessorMixin
@@ -30,29 +29,11 @@ def load(folder: Path) -> ProcessorMixin:
 
 
 def _load(folder: Path) -> ProcessorMixin:
-    from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer
+    from transformers import AutoConfig, AutoTokenizer
     from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
     base = PROCESSOR_MAPPING[type(AutoConfig.from_pretrained(folder, local_files_only=True))]
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", local_files_only=True)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    parts = {
-        "tokenizer": tokenizer,
-        "image_processor": AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True),
-    }
-    settings, _ = base.get_processor_dict(folder, local_files_only=True)
-    settings["chat_template"] = chat_template(CheckpointPaths(folder), tokenizer) or settings.get("chat_template")
-    kind = _still_images_only(base)
-    return kind.from_args_and_dict([parts.get(name) for name in kind.get_attributes()], settings)
-
-
-def _still_images_only(base: type[ProcessorMixin]) -> type[ProcessorMixin]:
-    """`base`, whose parts for videos and sounds may be None."""
-
-    class StillImageProcessor(base):
-        def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
-            return None if argument is None else super().check_argument_for_proper_class(argument_name, argument)
-
-    StillImageProcessor.__name__ = base.__name__
-    return StillImageProcessor
+    return assemble(base, folder, tokenizer)

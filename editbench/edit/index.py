@@ -1,0 +1,62 @@
+"""model_index.json: what a diffusers checkpoint says it is, before any of its weights are on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from editbench import files
+from editbench.edit import pipeline_class, pipelines
+from editbench.edit.pipeline_class import PipelineClass
+from editbench.errors import UserError
+from editbench.foreign_paths import PipelinePaths
+
+_REMEDY = "Download the model again."
+_FOREIGN = "Choose a model of a class that diffusers has, or write an editor and pass package.module:Class."
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """`components`: (library, class) of each part that has a folder of its own; parts that the checkpoint goes without are left
+    out. `values`: the settings of the pipeline beside them, such as `is_distilled`."""
+
+    folder: Path
+    class_name: str
+    components: Mapping[str, tuple[str, str]]
+    values: Mapping[str, Any]
+
+    def check(self) -> PipelineClass:
+        """The pipeline's class, which is one that edits pictures and for which all components are there.
+
+        Raises:
+            UserError: an unknown class, one that edits no pictures by a prompt, or missing components.
+        """
+        kind = pipeline_class.read(self.class_name)
+        if reason := pipelines.refusal(kind):
+            raise UserError(f"{self.folder} is a {kind.name}, which {reason}: not an edit pipeline", "Choose an edit model.")
+        if missing := kind.lacks({*self.components}):
+            path = PipelinePaths(self.folder).index
+            raise UserError(f"{path} has no {', '.join(missing)}, which a {kind.name} needs", _REMEDY)
+        return kind
+
+
+def load(folder: Path) -> Index:
+    """Raises UserError where there is none, a broken one, or one of a class whose code comes with the checkpoint."""
+    path = PipelinePaths(folder).index
+    if not path.is_file():
+        raise UserError(f"{folder} is not a diffusers pipeline: it has no {path.name}", "Name the folder that holds that file.")
+    values = files.parse(files.read(path, _REMEDY), str(path), _REMEDY)
+    name = values.get("_class_name")
+    if isinstance(name, list):
+        raise UserError(f"{path} names a class whose code comes with the checkpoint, and is not run", _FOREIGN)
+    components = {key: (value[0], value[1]) for key, value in values.items() if _is_component(value)}
+    if not isinstance(name, str) or any(not part or Path(part).name != part for part in components):
+        raise UserError(f"{path} names no pipeline class, or a component that is no folder's name", _REMEDY)
+    return Index(folder, name, components, {key: value for key, value in values.items() if key not in components})
+
+
+def _is_component(value: object) -> bool:
+    """[library, class]; it is [null, null] where the pipeline goes without it, and other lists are settings."""
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(each, str) for each in value)

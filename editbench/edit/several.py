@@ -1,0 +1,29 @@
+"""Samples with several input pictures, and pipelines that take one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from editbench.benchmarks.benchmark import Benchmark
+from editbench.edit import index, pipelines
+from editbench.edit.settings import FAIL, EditSettings
+from editbench.errors import UserError
+from editbench.models import Kind, Model
+from editbench.paths import SOURCE
+
+
+def check(benchmark: Benchmark, model: Model, settings: EditSettings) -> None:
+    """Make sure that the model takes as many pictures as the samples have, or that it is settled what becomes of the others.
+
+    Raises:
+        UserError: some samples have several pictures, the pipeline takes one, and `--extra-images` was not given.
+    """
+    folder = Path(model.location)
+    if settings.extra_images != FAIL or model.kind not in (Kind.FOLDER, Kind.HUB) or not folder.is_dir():
+        return
+    name = index.load(folder).class_name
+    keys = [stored.key for stored in benchmark.stored if len(stored.images(SOURCE)) > 1]
+    if keys and name not in pipelines.SEVERAL:
+        count = f"{len(keys)} of {len(benchmark.stored)} samples have several pictures, as {keys[0]} has"
+        remedy = "--extra-images first edits the first of them; --extra-images all passes them all the same."
+        raise UserError(f"{count}, and a {name} takes one", remedy)
