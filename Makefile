@@ -3,7 +3,7 @@
 # A stage that ends with status 3 (too many failures) has written its marker; without this the next make would go on past it.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-served lint bench soak report check-judge clean chromium
+.PHONY: help demo test test-served lint pipelines bench soak report check-judge clean chromium
 
 PYTHON ?= python3
 VENV := .venv
@@ -39,7 +39,7 @@ check-judge: ## how far a judge agrees with the truth of the small world: JUDGE=
 	$(if $(JUDGE),,$(error make check-judge needs JUDGE=..., for example JUDGE=Qwen/Qwen3-VL-30B-A3B-Instruct))
 	@$(EDITBENCH) world accuracy $(^D)
 
-ifneq ($(filter-out demo test test-served lint bench soak clean help chromium,$(or $(MAKECMDGOALS),help)),)
+ifneq ($(filter-out demo test test-served lint pipelines bench soak clean help chromium,$(or $(MAKECMDGOALS),help)),)
 
 # What is given is taken to the letter, and refused before anything runs where make or the shell would take it for something else.
 # Names and paths: make splits them at blanks. Flags: words as one types them behind a command, in quotes where that takes some.
@@ -177,6 +177,9 @@ lint: $(VENV)/dev ## check style, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+pipelines: $(VENV)/dev ## write the table of diffusers' pipeline classes, editbench/edit/PIPELINES.md
+	PYTHONPATH=tests/edit $(BIN)/python tests/edit/pipelines_table.py
 
 bench: $(VENV)/dev ## measure speed; prints, and saves shards/bench.json
 	$(BIN)/python tests/benchmarks/run.py --out shards/bench.json

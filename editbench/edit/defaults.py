@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from editbench import console, identity
-from editbench.edit import arguments, index
+from editbench.edit import arguments, index, pipelines
 from editbench.edit.index import Index
 from editbench.edit.pipeline_class import PipelineClass
 from editbench.edit.settings import FAIL, EditSettings
@@ -85,15 +85,18 @@ def in_effect(settings: EditSettings, model: Model, chosen: Devices) -> EditSett
 
 
 def _of_pipeline(settings: EditSettings, name: str, found: Index, kind: PipelineClass) -> EditSettings:
+    if kind.name in pipelines.BFLOAT16 and settings.dtype != "bfloat16":
+        raise UserError(f"{kind.name} computes in bfloat16 alone", "Give --dtype bfloat16.")
     published = _published(name, found)
     usual = arguments.guidance_argument(kind.call, None)
     if settings.cfg is None and published and arguments.guidance_argument(kind.call, settings.negative_prompt) == usual:
         settings = replace(settings, cfg=published.cfg)
     if settings.steps is None and published:
         settings = replace(settings, steps=published.steps)
-    true_cfg = kind.name.startswith("QwenImage") and settings.cfg is not None and settings.cfg > 1
-    if true_cfg and settings.negative_prompt is None:  # without one the pipeline leaves CFG out and only logs a warning
-        settings = replace(settings, negative_prompt=" ")
+    if usual == "true_cfg_scale" and "negative_prompt" in kind.call and settings.negative_prompt is None:
+        scale = kind.call[usual] if settings.cfg is None else settings.cfg
+        if scale > 1:  # without a negative prompt the pipeline leaves CFG out and only logs a warning
+            settings = replace(settings, negative_prompt=" ")
     guidance = arguments.guidance_argument(kind.call, settings.negative_prompt)
     settings = replace(settings, arguments=arguments.settle(settings.arguments, kind, guidance))
     return _with_schedule(settings, found)
@@ -117,13 +120,12 @@ def overruled(asked: EditSettings, taken: EditSettings) -> None:
 
 def explained(settings: EditSettings, model: Model) -> Iterator[tuple[str, str]]:
     """(setting, value and where it comes from) of steps, guidance and negative prompt, for the plan."""
-    folder = Path(model.location)
-    if model.kind not in (Kind.FOLDER, Kind.HUB) or not folder.is_dir():
+    if model.kind not in (Kind.FOLDER, Kind.HUB):
         for name in ("steps", "cfg", "negative_prompt"):
             value = getattr(settings, name)
             yield name, "the model's own" if value is None else identity.shown(value)
         return
-    found = index.load(folder)
+    found = index.load(Path(model.location))
     kind, published = found.check(), _published(model.name, found)
     guidance = arguments.guidance_argument(kind.call, settings.negative_prompt)
     defaults = {"steps": "num_inference_steps", "cfg": guidance, "negative_prompt": "negative_prompt"}
@@ -131,7 +133,8 @@ def explained(settings: EditSettings, model: Model) -> Iterator[tuple[str, str]]
         value = getattr(settings, name)
         if value is None:
             own = kind.call.get(argument or "")
-            yield name, f"{identity.shown(own)} (default of {kind.name})" if argument in kind.call else "not taken"
+            shown = "none" if own is None else identity.shown(own)
+            yield name, f"{shown} (default of {kind.name})" if argument in kind.call else "not taken"
         else:
             as_published = published and name != "negative_prompt" and value == getattr(published, name)
             yield name, identity.shown(value) + (" (published)" if as_published else "")

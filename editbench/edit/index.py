@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from editbench import files
-from editbench.edit import pipeline_class, pipelines
+from editbench.edit import pipeline_class, pipelines, size
 from editbench.edit.pipeline_class import PipelineClass
 from editbench.errors import UserError
 from editbench.foreign_paths import PipelinePaths
+from editbench.models import Kind, Model
 
 _REMEDY = "Download the model again."
 _FOREIGN = "Choose a model of a class that diffusers has, or write an editor and pass package.module:Class."
@@ -31,11 +33,15 @@ class Index:
         """The pipeline's class, which is one that edits pictures and for which all components are there.
 
         Raises:
-            UserError: an unknown class, one that edits no pictures by a prompt, or missing components.
+            UserError: an unknown class, one that edits no pictures by a prompt, a package that it needs and lacks, or
+                missing components.
         """
         kind = pipeline_class.read(self.class_name)
         if reason := pipelines.refusal(kind):
             raise UserError(f"{self.folder} is a {kind.name}, which {reason}: not an edit pipeline", "Choose an edit model.")
+        package = pipelines.PACKAGES.get(kind.name)
+        if package and find_spec(package) is None:
+            raise UserError(f"{kind.name} needs the package {package}", f"pip install {package}")
         if missing := kind.lacks({*self.components}):
             path = PipelinePaths(self.folder).index
             raise UserError(f"{path} has no {', '.join(missing)}, which a {kind.name} needs", _REMEDY)
@@ -55,6 +61,13 @@ def load(folder: Path) -> Index:
     if not isinstance(name, str) or any(not part or Path(part).name != part for part in components):
         raise UserError(f"{path} names no pipeline class, or a component that is no folder's name", _REMEDY)
     return Index(folder, name, components, {key: value for key, value in values.items() if key not in components})
+
+
+def multiple(model: Model) -> int:
+    """What widths and heights of the model's pictures are multiples of."""
+    if model.kind not in (Kind.FOLDER, Kind.HUB):
+        return size.MULTIPLE
+    return pipelines.MULTIPLES.get(load(Path(model.location)).class_name, size.MULTIPLE)
 
 
 def _is_component(value: object) -> bool:

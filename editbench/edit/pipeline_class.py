@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,7 @@ from editbench.errors import UserError
 
 REQUIRED = Parameter.empty
 """In the place of a default: there is none."""
+_DECLARATION = re.compile(rb"^class (\w*Pipeline\w*)\(", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +50,20 @@ def read(name: str) -> PipelineClass:
     return PipelineClass(name, _defaults(call), _defaults(init) if init else {}, optional)
 
 
-def source_files() -> list[Path]:
-    """Where diffusers declares its pipelines. Raises UserError where it is not installed."""
+@cache
+def sources() -> dict[str, Path]:
+    """The file that declares each pipeline class. Raises UserError where diffusers is not installed."""
     spec = importlib.util.find_spec("diffusers")
     if spec is None or spec.origin is None:
         raise UserError("diffusers is not installed here", "pip install 'editbench[edit]'")
-    return sorted(Path(spec.origin).with_name("pipelines").rglob("*.py"))
+    paths = sorted(Path(spec.origin).with_name("pipelines").rglob("*.py"))
+    return {name.decode(): path for path in paths for name in _DECLARATION.findall(path.read_bytes())}
 
 
 def _declared(name: str) -> ast.ClassDef | None:
-    declaration = f"\nclass {name}(".encode()
-    for path in source_files():
-        source = path.read_bytes()
-        if declaration in source:
-            classes = (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
-            return next(node for node in classes if node.name == name)
-    return None
+    path = sources().get(name)
+    body = ast.parse(path.read_bytes()).body if path else []
+    return next((node for node in body if isinstance(node, ast.ClassDef) and node.name == name), None)
 
 
 def _lineage(declared: ast.ClassDef) -> Iterator[ast.ClassDef]:

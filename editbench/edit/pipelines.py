@@ -35,12 +35,29 @@ SEVERAL = frozenset(
 LAST_FRAME = frozenset({"ChronoEditPipeline"})
 """Classes that make a short video from the source to the edit, whose last frame is the edit."""
 
+OWN_SIZES = frozenset({"JoyImageEditPipeline", "Kandinsky5I2IPipeline"})
+"""Classes that take a width and a height for the choice of one of their own sizes."""
+
+MULTIPLES = {"BriaFiboEditPipeline": 32, "QwenImage21Pipeline": 32}
+"""What widths and heights are multiples of, where it is not `size.MULTIPLE`: twice the factor that the VAE scales by."""
+
+BFLOAT16 = frozenset({"ZImageOmniPipeline"})
+"""Classes whose code converts to bfloat16, whatever the weights are."""
+
+PACKAGES = {"ChronoEditPipeline": "ftfy", "KolorsImg2ImgPipeline": "sentencepiece", "OmniGenPipeline": "torchvision"}
+"""What a class needs beyond what diffusers does; without it the class fails, some only in its call."""
+
+_COMBINED = "is put together from two checkpoints"
+_EMBEDDINGS = "makes embeddings for another pipeline"
 _OTHER_PURPOSE = {
     "DiffusionGemmaPipeline": "makes text",
-    "FluxPriorReduxPipeline": "makes embeddings for another pipeline",
-    "KandinskyV22PriorEmb2EmbPipeline": "makes embeddings for another pipeline",
-    "StableCascadePriorPipeline": "makes embeddings for another pipeline",
+    "FluxPriorReduxPipeline": _EMBEDDINGS,
+    "KandinskyImg2ImgCombinedPipeline": _COMBINED,
+    "KandinskyV22Img2ImgCombinedPipeline": _COMBINED,
+    "KandinskyV22PriorEmb2EmbPipeline": _EMBEDDINGS,
     "QwenImageLayeredPipeline": "takes a picture apart into layers",
+    "StableCascadeCombinedPipeline": _COMBINED,
+    "StableCascadePriorPipeline": _EMBEDDINGS,
     "UniDiffuserPipeline": "takes no picture beside a prompt",
 }
 _OTHER_INPUT = {
@@ -49,8 +66,8 @@ _OTHER_INPUT = {
     "control_mask": "needs a mask",
     "control_image": "needs a control picture, such as edges or a depth map",
 }
-_CONTROL = ("controlnet", "adapter", "control_lora")
-"""Components that make the picture a control signal, such as edges or a depth map."""
+_CONTROL = ("controlnet", "adapter")
+"""Components that make the picture a control signal."""
 
 
 def picture_argument(arguments: Collection[str]) -> str | None:

@@ -18,10 +18,9 @@ def check(benchmark: Benchmark, model: Model, settings: EditSettings) -> None:
     Raises:
         UserError: some samples have several pictures, the pipeline takes one, and `--extra-images` was not given.
     """
-    folder = Path(model.location)
-    if settings.extra_images != FAIL or model.kind not in (Kind.FOLDER, Kind.HUB) or not folder.is_dir():
+    if settings.extra_images != FAIL or model.kind not in (Kind.FOLDER, Kind.HUB):
         return
-    name = index.load(folder).class_name
+    name = index.load(Path(model.location)).class_name
     keys = [stored.key for stored in benchmark.stored if len(stored.images(SOURCE)) > 1]
     if keys and name not in pipelines.SEVERAL:
         count = f"{len(keys)} of {len(benchmark.stored)} samples have several pictures, as {keys[0]} has"

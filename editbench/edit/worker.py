@@ -13,6 +13,7 @@ import orjson
 from editbench import images, records
 from editbench.benchmarks.benchmark import Benchmark
 from editbench.edit import editor, editors, sanity, size
+from editbench.edit.index import multiple
 from editbench.edit.seed import seed_of
 from editbench.edit.settings import FIRST, EditSettings
 from editbench.edit.spool import Spool
@@ -34,7 +35,6 @@ class EditWorker(Worker):
     """`plan`: indices of the samples to edit, in the order they are handed out."""
 
     _editor: editor.Editor
-    _size: size.Sizer
     """From `load` on."""
 
     def __init__(
@@ -51,6 +51,7 @@ class EditWorker(Worker):
         self._model = Model(**{**model, "kind": Kind(model["kind"])})
         self._plan = plan
         self._spool = Spool(EditPaths(Path(out)), [sample.key for sample in self._benchmark.samples], self._settings.shard_size)
+        self._size = size.parse(self._settings.size, multiple(self._model))
         self._in_shard = Counter(self._spool.shard_of(index) for index in plan)
 
     def __len__(self) -> int:
@@ -67,7 +68,6 @@ class EditWorker(Worker):
 
     def load(self, device: str) -> list[str]:
         self._editor = editors.load(self._model, device, self._settings)
-        self._size = size.parse(self._settings.size, getattr(self._editor, "multiple", size.MULTIPLE))
         ignored = self._editor.ignored
         return [f"{self._model.name} does not know and so ignored: {', '.join(ignored)}"] if ignored else []
 

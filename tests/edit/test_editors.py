@@ -74,6 +74,13 @@ def test_a_setting_that_is_not_set_is_left_to_the_default_of_the_class(made: Any
     assert given == [(None, 20)]
 
 
+def test_a_size_that_is_left_to_the_class_is_not_passed(made: Any, request_of: Any) -> None:
+    made(lambda images, instruction, **settings: images[0] if "size" not in settings else None).edit(
+        request_of(size=None), none
+    )
+    made(lambda images, instruction, size: images[0] if size is None else None).edit(request_of(size=None), none)
+
+
 @pytest.mark.parametrize("returned", [None, "picture.png", b"bytes"])
 def test_what_is_no_picture_is_refused(made: Any, request_of: Any, returned: Any) -> None:
     with pytest.raises(UserError, match=f"the editor returned {type(returned).__name__}, not a PIL image"):

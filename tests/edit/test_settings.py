@@ -7,11 +7,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
 
 from editbench.edit import defaults
+from editbench.edit.pipeline_class import PipelineClass
 from editbench.edit.settings import EditSettings
 from editbench.edit.stage import EditStage
+from editbench.errors import UserError
 from editbench.fleet.devices import Devices
 from editbench.fleet.run_options import RunOptions
 from editbench.foreign_paths import PipelinePaths
@@ -23,12 +26,13 @@ CPU, GPU = Devices("cpu", 1, {}), Devices("cuda", 8, {})
 
 
 @pytest.fixture
-def settled(tmp_path: Path):
-    """What becomes of settings with a pipeline of the class `name`."""
+def settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """What becomes of settings with a pipeline of the class `class_name` in a folder `model`, without components."""
+    monkeypatch.setattr(PipelineClass, "lacks", lambda *_: [])
 
-    def settle(name: str, **settings: Any) -> EditSettings:
-        PipelinePaths(tmp_path).index.write_text(f'{{"_class_name": "{name}"}}')
-        return defaults.in_effect(EditSettings(**settings), Model(Kind.FOLDER, "m", str(tmp_path), {}), CPU)
+    def settle(class_name: str, model: str = "m", values: str = "", **settings: Any) -> EditSettings:
+        PipelinePaths(tmp_path).index.write_text(f'{{"_class_name": "{class_name}"{values}}}')
+        return defaults.in_effect(EditSettings(**settings), Model(Kind.FOLDER, model, str(tmp_path), {}), CPU)
 
     return settle
 
@@ -38,26 +42,70 @@ def guidance(settings: EditSettings) -> tuple[int | None, float | None, str | No
 
 
 @pytest.mark.parametrize(
-    ("name", "published"),
+    ("name", "model", "values", "published"),
     [
-        ("QwenImageEditPlusPipeline", (40, 4.0, " ")),
-        ("QwenImageEditPipeline", (50, 4.0, " ")),
-        ("SomePipeline", (None, None, None)),
+        ("QwenImageEditPlusPipeline", "Qwen-Image-Edit-2511", "", (40, 4.0, " ")),
+        ("QwenImageEditPipeline", "Qwen-Image-Edit", "", (50, 4.0, " ")),
+        ("QwenImage21Pipeline", "Qwen-Image-2.1", "", (40, 1.0, None)),
+        ("QwenImage21Pipeline", "Qwen-Image-2.1-Turbo", ', "sample_sigmas": [1.0, 0.5]', (2, 1.0, None)),
+        ("FluxKontextPipeline", "FLUX.1-Kontext-dev", "", (28, 2.5, None)),
+        ("Flux2Pipeline", "FLUX.2-dev", "", (50, 4.0, None)),
+        ("Flux2KleinPipeline", "anything", ', "is_distilled": true', (4, 1.0, None)),
+        ("Flux2KleinPipeline", "anything", ', "is_distilled": false', (50, 4.0, None)),
+        ("Flux2KleinKVPipeline", "anything", "", (4, None, None)),
+        ("LongCatImageEditPipeline", "meituan-longcat/LongCat-Image-Edit", "", (50, 4.5, None)),
+        ("LongCatImageEditPipeline", "meituan-longcat/LongCat-Image-Edit-Turbo", "", (8, 1.0, None)),
+        ("StableDiffusionInstructPix2PixPipeline", "instruct-pix2pix", "", (None, None, None)),
     ],
 )
-def test_what_is_left_open_is_as_published(settled: Any, name: str, published: tuple) -> None:
-    assert guidance(settled(name)) == published
+def test_what_is_left_open_is_as_published(settled: Any, name: str, model: str, values: str, published: tuple) -> None:
+    assert guidance(settled(name, model, values)) == published
 
 
 def test_what_is_asked_for_stays(settled: Any) -> None:
     asked = settled("QwenImageEditPlusPipeline", steps=8, cfg=2.5, negative_prompt="blurry")
     assert guidance(asked) == (8, 2.5, "blurry")
-    assert guidance(settled("SomePipeline", cfg=2.5)) == (None, 2.5, None)
+    assert guidance(settled("GlmImagePipeline", cfg=2.5)) == (None, 2.5, None)
 
 
 def test_without_guidance_there_is_no_negative_prompt(settled: Any) -> None:
     assert guidance(settled("QwenImageEditPlusPipeline", cfg=1.0)) == (40, 1.0, None)
     assert settled("QwenImageEditPlusPipeline", negative_prompt="").negative_prompt == ""
+
+
+def test_guidance_that_the_class_itself_puts_on_stays_on(settled: Any) -> None:
+    assert guidance(settled("QwenImageImg2ImgPipeline")) == (None, None, " ")
+    assert guidance(settled("QwenImageImg2ImgPipeline", cfg=1.0)) == (None, 1.0, None)
+
+
+def test_a_distilled_guidance_scale_is_no_scale_of_true_cfg(settled: Any) -> None:
+    assert guidance(settled("FluxKontextPipeline", negative_prompt="blurry")) == (28, None, "blurry")
+
+
+def test_steps_that_a_schedule_overrules_are_its_own(settled: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = EditSettings(steps=2)
+    taken = settled("QwenImage21Pipeline", values=', "sample_sigmas": [1.0, 0.8, 0.6]', steps=2)
+    defaults.overruled(asked, taken)
+    assert taken.steps == 3
+    assert "--steps 2 is ignored: the schedule that is used has 3 steps" in " ".join(capsys.readouterr().err.split())
+    assert settled("QwenImage21Pipeline", steps=2, arguments=("sigmas=[1, 0.5, 0.4, 0.2]",)).steps == 4
+
+
+def test_a_class_that_computes_in_bfloat16_alone_is_refused_in_another(settled: Any) -> None:
+    with pytest.raises(UserError, match="ZImageOmniPipeline computes in bfloat16 alone"):
+        settled("ZImageOmniPipeline")
+    assert settled("ZImageOmniPipeline", dtype="bfloat16").dtype == "bfloat16"
+
+
+def test_the_plan_tells_what_is_published_and_what_is_the_default_of_the_class(settled: Any, tmp_path: Path) -> None:
+    def plan(name: str, **settings: Any) -> list[str]:
+        taken = settled(name, **settings)
+        return [text for _, text in defaults.explained(taken, Model(Kind.FOLDER, "m", str(tmp_path), {}))]
+
+    assert plan("QwenImageEditPlusPipeline", steps=8) == ["8", "4.0 (published)", '" "']
+    own = "(default of StableDiffusionInstructPix2PixPipeline)"
+    assert plan("StableDiffusionInstructPix2PixPipeline") == [f"100 {own}", f"7.5 {own}", f"none {own}"]
+    assert plan("Flux2KleinKVPipeline") == ["4 (published)", "not taken", "not taken"]
 
 
 def test_a_control_has_no_settings() -> None:
@@ -69,6 +117,17 @@ def test_a_control_has_no_settings() -> None:
 def test_a_class_gets_what_was_asked_and_nothing_made_up() -> None:
     made = defaults.in_effect(EditSettings(cfg=2.0), Model(Kind.CLASS, "a:B", "a:B", {}), GPU)
     assert made == EditSettings(cfg=2.0, dtype="bfloat16")
+
+
+def test_a_class_takes_no_arguments_of_a_pipeline() -> None:
+    with pytest.raises(UserError, match="--set is for pipelines of diffusers, and a:B is a class"):
+        defaults.in_effect(EditSettings(arguments=("strength=1",)), Model(Kind.CLASS, "a:B", "a:B", {}), GPU)
+
+
+def test_a_later_setting_is_part_of_the_identity_where_it_is_used() -> None:
+    asked = EditSettings(extra_images="first", arguments=("strength=1",), categories=("a",))
+    assert asked.to_dict().keys() - EditSettings().to_dict().keys() == {"extra_images", "arguments"}
+    assert EditSettings.from_dict(orjson.loads(orjson.dumps(asked.to_dict()))) == asked
 
 
 def test_every_setting_is_part_of_the_identity() -> None:

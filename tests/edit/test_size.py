@@ -42,6 +42,15 @@ def test_an_area_gives_the_size_that_the_pipeline_would_choose() -> None:
         assert parse("1048576")((width, height)) == calculate_dimensions(1024 * 1024, width / height)[:2]
 
 
+@pytest.mark.parametrize(("text", "size"), [("source", (640, 448)), ("500x400", (512, 384)), ("65536", (320, 192))])
+def test_sizes_are_multiples_of_what_the_model_takes(text: str, size: tuple[int, int]) -> None:
+    assert parse(text, 64)((650, 430)) == size
+
+
+def test_a_size_can_be_left_to_the_pipeline() -> None:
+    assert parse("pipeline")((640, 480)) is None
+
+
 @pytest.mark.parametrize(("text", "keeps"), [("source", True), ("1048576", True), ("512x512", False), ("512X512", False)])
 def test_only_width_and_height_give_an_edit_another_shape(text: str, keeps: bool) -> None:
     assert keeps_shape(text) == keeps

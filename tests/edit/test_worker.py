@@ -149,6 +149,29 @@ def test_all_inputs_the_reference_and_the_mask_come_along(tmp_path: Path, out: E
     assert sorted(stored.spans) == ["edited.png", "json", "mask.png", "reference.png", "source.png", "source2.png"]
 
 
+def test_of_several_inputs_the_first_can_be_taken_alone(tmp_path: Path, out: EditPaths) -> None:
+    pictures = {name: images.encode_png(Image.new("RGB", (8, 8))) for name in ("source.png", "source2.png")}
+    record = Sample(key="a", id="a", instruction="i", category="c")
+    write_benchmark(tmp_path / "two", "two", [(record, pictures)])
+    assert len(make(tmp_path / "two", out, plan=(0,), extra_images="first").prepare(0).images) == 1
+    assert len(make(tmp_path / "two", out, plan=(0,), extra_images="all").prepare(0).images) == 2
+
+
+def test_the_steps_on_record_are_those_that_were_made(worker: Any, out: EditPaths) -> None:
+    made = worker(steps=2)
+    edited = made.compute(0, made.prepare(0), PULSE)
+    for index, steps in ((0, 5), (1, None)):
+        made.store(index, replace(edited, picture=replace(edited.picture, steps=steps)), 1.0)
+    recorded = [shards.index(out.spooled(key))[0].record()["edit"]["steps"] for key in ("physical", "environmental")]
+    assert recorded == [5, 2]
+
+
+def test_a_size_that_is_left_to_the_pipeline_is_not_asked_for(worker: Any, out: EditPaths) -> None:
+    run(worker(size="pipeline"), 0)
+    (stored,) = shards.index(out.spooled("physical"))
+    assert (stored.record()["edit"]["asked_size"], stored.record()["edit"]["size"]) == (None, [48, 32])
+
+
 def test_a_broken_source_names_shard_and_member(tmp_path: Path, out: EditPaths) -> None:
     record = Sample(key="a", id="a", instruction="i", category="c")
     write_benchmark(tmp_path / "broken", "broken", [(record, {"source.png": b"no picture"})])
