@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from editbench.edit.model_index import check_whole, pipeline_class
+from editbench.edit import index
+from editbench.edit.model_index import check_whole
 from editbench.errors import UserError
 from editbench.foreign_paths import CheckpointPaths, PipelinePaths
 from editbench.paths import TinyPaths
@@ -24,16 +25,17 @@ def refused(folder: Path, message: str) -> None:
 
 
 def test_a_whole_pipeline_is_known_by_its_class(checkpoints: TinyPaths) -> None:
-    assert pipeline_class(checkpoints.editor) == "QwenImageEditPlusPipeline"
+    check_whole(checkpoints.editor)
+    assert index.load(checkpoints.editor).class_name == "QwenImageEditPlusPipeline"
 
 
 def test_a_folder_that_is_no_pipeline_is_refused(checkpoints: TinyPaths) -> None:
     refused(checkpoints.judge, r"not a diffusers pipeline: it has no model_index\.json")
 
 
-@pytest.mark.parametrize("index", [b"{", b"[]", b"{}", orjson.dumps({"_class_name": "P", "../vae": ["a", "b"]})])
-def test_a_broken_index_is_refused(copy: PipelinePaths, index: bytes) -> None:
-    copy.index.write_bytes(index)
+@pytest.mark.parametrize("contents", [b"{", b"[]", b"{}", orjson.dumps({"_class_name": "P", "../vae": ["a", "b"]})])
+def test_a_broken_index_is_refused(copy: PipelinePaths, contents: bytes) -> None:
+    copy.index.write_bytes(contents)
     refused(copy.root, r"model_index\.json (is not|names no)")
 
 
@@ -51,12 +53,12 @@ def test_weights_that_are_missing_are_named(copy: PipelinePaths, component: str)
 
 def test_a_shard_of_weights_that_is_missing_is_named(copy: PipelinePaths) -> None:
     there = CheckpointPaths(copy.root / "transformer").weights()[0]
-    index: dict[str, Any] = {"weight_map": {"a": there.name, "b": "second.safetensors"}}
-    there.with_name(f"{there.stem}.safetensors.index.json").write_bytes(orjson.dumps(index))
+    weights: dict[str, Any] = {"weight_map": {"a": there.name, "b": "second.safetensors"}}
+    there.with_name(f"{there.stem}.safetensors.index.json").write_bytes(orjson.dumps(weights))
     refused(copy.root, r"lacks second\.safetensors")
 
 
 def test_a_component_that_the_pipeline_does_without_is_not_missed(copy: PipelinePaths) -> None:
-    index = orjson.loads(copy.index.read_bytes())
-    copy.index.write_bytes(orjson.dumps({**index, "safety_checker": [None, None]}))
-    assert pipeline_class(copy.root) == "QwenImageEditPlusPipeline"
+    contents = orjson.loads(copy.index.read_bytes())
+    copy.index.write_bytes(orjson.dumps({**contents, "safety_checker": [None, None]}))
+    check_whole(copy.root)

@@ -103,18 +103,18 @@ def wan_vae() -> Any:
     return d.AutoencoderKLWan(**sizes, temperal_downsample=[False, True, True])
 
 
-def qwen_image_edit() -> Any:
+def qwen_image(kind: Any, **more: Any) -> Any:
     tokenizer = qwen_tokenizer()
     sizes = {"num_layers": 2, "attention_head_dim": 16, "num_attention_heads": 2, "joint_attention_dim": 32}
     channels = {"patch_size": 2, "in_channels": 64, "out_channels": 16, "axes_dims_rope": (4, 6, 6)}
     coder = {"base_dim": 8, "z_dim": 16, "dim_mult": [1, 2, 2, 2], "num_res_blocks": 1}
-    return d.QwenImageEditPipeline(
+    return kind(
         scheduler=flow(use_dynamic_shifting=True),
         vae=d.AutoencoderKLQwenImage(**coder, temperal_downsample=[False, True, True]),
         text_encoder=qwen25_vl(tokenizer),
         tokenizer=tokenizer,
-        processor=qwen2_processor(tokenizer),
         transformer=d.QwenImageTransformer2DModel(**sizes, **channels),
+        **more,
     )
 
 
@@ -137,10 +137,10 @@ def flux_transformer(kind: Any, text: int, **more: Any) -> Any:
     return kind(**sizes, joint_attention_dim=text, **{"in_channels": 16, **more})
 
 
-def flux_kontext() -> Any:
+def flux(kind: Any) -> Any:
     clip, t5 = clip_tokenizer(), t5_tokenizer()
     text = {"pooled_projection_dim": 32, "axes_dims_rope": [4, 4, 8], "guidance_embeds": True}
-    return d.FluxKontextPipeline(
+    return kind(
         scheduler=flow(use_dynamic_shifting=True),
         text_encoder=clip_text(len(clip)),
         text_encoder_2=t5_text(len(t5)),
@@ -291,21 +291,26 @@ def bria_fibo_edit() -> Any:
     )
 
 
-def z_image_omni() -> Any:
+def z_image(kind: Any, **sight: Any) -> Any:
     tokenizer = qwen_tokenizer()
     sizes = {"dim": 32, "n_layers": 1, "n_refiner_layers": 1, "n_heads": 2, "n_kv_heads": 2, "cap_feat_dim": 32}
     heads = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
     config = t.Qwen3Config(**heads, num_key_value_heads=2, head_dim=16, vocab_size=len(tokenizer))
-    vision = t.Siglip2VisionConfig(**heads, num_patches=256, patch_size=16)
-    return d.ZImageOmniPipeline(
+    return kind(
         scheduler=flow(shift=3.0),
         vae=shifted_vae(channels=16),
         text_encoder=t.Qwen3Model(config).eval(),
         tokenizer=tokenizer,
-        transformer=d.ZImageTransformer2DModel(**sizes, siglip_feat_dim=32, axes_dims=[4, 6, 6]),
-        siglip=t.Siglip2VisionModel(vision).eval(),
-        siglip_processor=t.Siglip2ImageProcessorPil(patch_size=16, max_num_patches=64),
+        transformer=d.ZImageTransformer2DModel(**sizes, siglip_feat_dim=32 if sight else None, axes_dims=[4, 6, 6]),
+        **sight,
     )
+
+
+def z_image_omni() -> Any:
+    heads = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    siglip = t.Siglip2VisionModel(t.Siglip2VisionConfig(**heads, num_patches=256, patch_size=16)).eval()
+    images = t.Siglip2ImageProcessorPil(patch_size=16, max_num_patches=64)
+    return z_image(d.ZImageOmniPipeline, siglip=siglip, siglip_processor=images)
 
 
 def unet(channels: int, **more: Any) -> Any:
@@ -331,11 +336,11 @@ def stable_diffusion(kind: Any, channels: int, scheduler: Any = d.EulerAncestral
     )
 
 
-def sdxl_instruct_pix2pix() -> Any:
+def stable_diffusion_xl(kind: Any, channels: int) -> Any:
     tokenizer = clip_tokenizer()
     added = {"addition_embed_type": "text_time", "addition_time_embed_dim": 8, "projection_class_embeddings_input_dim": 80}
-    return d.StableDiffusionXLInstructPix2PixPipeline(
-        unet=unet(8, **{**added, "cross_attention_dim": 64}),
+    return kind(
+        unet=unet(channels, **{**added, "cross_attention_dim": 64}),
         scheduler=d.EulerDiscreteScheduler(),
         vae=vae(use_quant_conv=True, use_post_quant_conv=True),
         text_encoder=clip_text(len(tokenizer)),
@@ -354,16 +359,20 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "Flux2KleinKVPipeline": lambda: flux2_klein(d.Flux2KleinKVPipeline),
     "Flux2KleinPipeline": lambda: flux2_klein(is_distilled=True),
     "Flux2Pipeline": flux2,
-    "FluxKontextPipeline": flux_kontext,
+    "FluxImg2ImgPipeline": lambda: flux(d.FluxImg2ImgPipeline),
+    "FluxKontextPipeline": lambda: flux(d.FluxKontextPipeline),
     "JoyImageEditPipeline": lambda: joy_image(d.JoyImageEditPipeline, d.JoyImageEditTransformer3DModel),
     "JoyImageEditPlusPipeline": lambda: joy_image(d.JoyImageEditPlusPipeline, d.JoyImageEditPlusTransformer3DModel),
     "Kandinsky5I2IPipeline": kandinsky5,
     "LongCatImageEditPipeline": longcat,
     "QwenImage21Pipeline": lambda: qwen_image_21(SIGMAS),
-    "QwenImageEditPipeline": qwen_image_edit,
+    "QwenImageEditPipeline": lambda: qwen_image(d.QwenImageEditPipeline, processor=qwen2_processor(qwen_tokenizer())),
+    "QwenImageImg2ImgPipeline": lambda: qwen_image(d.QwenImageImg2ImgPipeline),
     "StableDiffusionImg2ImgPipeline": lambda: stable_diffusion(d.StableDiffusionImg2ImgPipeline, 4, d.HeunDiscreteScheduler),
     "StableDiffusionInstructPix2PixPipeline": lambda: stable_diffusion(d.StableDiffusionInstructPix2PixPipeline, 8),
-    "StableDiffusionXLInstructPix2PixPipeline": sdxl_instruct_pix2pix,
+    "StableDiffusionXLImg2ImgPipeline": lambda: stable_diffusion_xl(d.StableDiffusionXLImg2ImgPipeline, 4),
+    "StableDiffusionXLInstructPix2PixPipeline": lambda: stable_diffusion_xl(d.StableDiffusionXLInstructPix2PixPipeline, 8),
+    "ZImageImg2ImgPipeline": lambda: z_image(d.ZImageImg2ImgPipeline),
     "ZImageOmniPipeline": z_image_omni,
 }
 """By pipeline class."""
