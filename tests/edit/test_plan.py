@@ -26,7 +26,7 @@ from editbench.edit.settings import EditSettings
 from editbench.edit.stage import EditStage
 from editbench.fleet.run_options import RunOptions
 EditStage.plan(Path(sys.argv[1]), sys.argv[2], Path("out"), EditSettings(), RunOptions(nproc="1"))
-sys.exit(" ".join({"torch", "diffusers", "transformers"} & sys.modules.keys()))
+sys.exit(" ".join({"torch", "diffusers", "transformers"} & sys.modules.keys()) or 0)
 """
 
 
