@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from editbench import console, identity
-from editbench.edit import arguments, index, pipelines
+from editbench.edit import arguments, index, pipelines, size
 from editbench.edit.index import Index
 from editbench.edit.pipeline_class import PipelineClass
 from editbench.edit.settings import FAIL, EditSettings
@@ -39,13 +39,13 @@ PUBLISHED = (
     Published("QwenImageEditPlusPipeline", 40, 4.0, "cards of Qwen/Qwen-Image-Edit-2509 and -2511"),
     Published("QwenImageEditPipeline", 50, 4.0, "card of Qwen/Qwen-Image-Edit"),
     Published("QwenImage21Pipeline", 40, 1.0, "documentation of diffusers, qwenimage21: the values Qwen recommends"),
-    Published("FluxKontextPipeline", 28, 2.5, "card of black-forest-labs/FLUX.1-Kontext-dev; steps: the class's default"),
+    Published("FluxKontextPipeline", 28, 2.5, "example of diffusers' FluxKontextPipeline; steps: the class's default"),
     Published("Flux2Pipeline", 50, 4.0, "card of black-forest-labs/FLUX.2-dev"),
     Published(
         "Flux2KleinPipeline", 4, 1.0, "cards of black-forest-labs/FLUX.2-klein-4B and -9B", values={"is_distilled": True}
     ),
-    Published("Flux2KleinPipeline", 50, 4.0, "cards of black-forest-labs/FLUX.2-klein-base-4B and -9B"),
-    Published("Flux2KleinKVPipeline", 4, None, "documentation of diffusers, flux2, of black-forest-labs/FLUX.2-klein-9b-kv"),
+    Published("Flux2KleinPipeline", 50, 4.0, "example of diffusers' Flux2KleinPipeline"),
+    Published("Flux2KleinKVPipeline", 4, None, "example of diffusers' Flux2KleinKVPipeline"),
     Published(
         "LongCatImageEditPipeline",
         8,
@@ -99,13 +99,16 @@ def _of_pipeline(settings: EditSettings, name: str, found: Index, kind: Pipeline
             settings = replace(settings, negative_prompt=" ")
     guidance = arguments.guidance_argument(kind.call, settings.negative_prompt)
     settings = replace(settings, arguments=arguments.settle(settings.arguments, kind, guidance))
-    return _with_schedule(settings, found)
+    schedule = _schedule(settings, found, kind)
+    return replace(settings, steps=len(schedule)) if schedule else settings
 
 
-def _with_schedule(settings: EditSettings, found: Index) -> EditSettings:
-    """Steps are as many as the checkpoint's own schedule has, where it brings one (Qwen-Image-2.1-Turbo)."""
-    sigmas = arguments.parse(settings.arguments).get("sigmas") or found.values.get("sample_sigmas")
-    return replace(settings, steps=len(sigmas)) if isinstance(sigmas, list) else settings
+def _schedule(settings: EditSettings, found: Index, kind: PipelineClass) -> list[float] | None:
+    """The one that is given, or that the checkpoint brings (Qwen-Image-2.1-Turbo): it decides how many steps there are."""
+    given = arguments.parse(settings.arguments)
+    own = found.values.get("sample_sigmas") if "sample_sigmas" in kind.init else None
+    schedule = given.get("sigmas") or given.get("timesteps") or own
+    return schedule if isinstance(schedule, list) else None
 
 
 def _published(name: str, found: Index) -> Published | None:
@@ -119,11 +122,12 @@ def overruled(asked: EditSettings, taken: EditSettings) -> None:
 
 
 def explained(settings: EditSettings, model: Model) -> Iterator[tuple[str, str]]:
-    """(setting, value and where it comes from) of steps, guidance and negative prompt, for the plan."""
+    """(setting, value and where it comes from) of steps, guidance, negative prompt and size, for the plan."""
     if model.kind not in (Kind.FOLDER, Kind.HUB):
         for name in ("steps", "cfg", "negative_prompt"):
             value = getattr(settings, name)
             yield name, "the model's own" if value is None else identity.shown(value)
+        yield "size", settings.size
         return
     found = index.load(Path(model.location))
     kind, published = found.check(), _published(model.name, found)
@@ -131,10 +135,13 @@ def explained(settings: EditSettings, model: Model) -> Iterator[tuple[str, str]]
     defaults = {"steps": "num_inference_steps", "cfg": guidance, "negative_prompt": "negative_prompt"}
     for name, argument in defaults.items():
         value = getattr(settings, name)
-        if value is None:
-            own = kind.call.get(argument or "")
-            shown = "none" if own is None else identity.shown(own)
-            yield name, f"{shown} (default of {kind.name})" if argument in kind.call else "not taken"
+        as_published = published and name != "negative_prompt" and value == getattr(published, name)
+        if argument is None or argument not in kind.call:
+            yield name, "not taken" if value is None else f"{identity.shown(value)}, ignored: {kind.name} takes none"
+        elif value is None:
+            own = kind.call[argument]
+            yield name, f"{'none' if own is None else identity.shown(own)} (default of {kind.name})"
         else:
-            as_published = published and name != "negative_prompt" and value == getattr(published, name)
             yield name, identity.shown(value) + (" (published)" if as_published else "")
+    sized = settings.size == size.PIPELINE or pipelines.takes_size(kind.name, kind.call)
+    yield "size", settings.size if sized else f"{settings.size}, ignored: {kind.name} chooses its own"

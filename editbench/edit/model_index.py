@@ -25,7 +25,12 @@ def check_whole(folder: Path) -> None:
     """
     found = index.load(folder)
     found.check()
-    for component in found.components:
+    for component, (library, _) in found.components.items():
+        if (folder / component / f"{library}.py").is_file():
+            remedy = (
+                "Choose a checkpoint of diffusers' and transformers' own classes, or pass an editor as package.module:Class."
+            )
+            raise UserError(f"the code of {folder / component} comes with the checkpoint, and is not run", remedy)
         if not (folder / component).is_dir():
             name = PipelinePaths(folder).index.name
             raise UserError(f"{folder} lacks the component {component}, which {name} names", "Download the model again.")

@@ -47,7 +47,7 @@ class PipelineEditor:
         self._picture, self._known = picture, parameters.keys()
         self._fixed = {name: value for name, value in wanted.items() if name in parameters}
         self._fixed |= arguments.parse(settings.arguments)
-        sized = ("height" in parameters and self._name not in pipelines.OWN_SIZES) or settings.size == size.PIPELINE
+        sized = settings.size == size.PIPELINE or pipelines.takes_size(self._name, parameters)
         self.ignored = sorted([name for name in wanted if name not in parameters] + ["size"] * (not sized))
 
     @property

@@ -75,6 +75,11 @@ def picture_argument(arguments: Collection[str]) -> str | None:
     return next((name for name in PICTURES if name in arguments), None)
 
 
+def takes_size(class_name: str, arguments: Collection[str]) -> bool:
+    """Whether the picture is as wide and high as a call with these arguments asks for."""
+    return "height" in arguments and class_name not in OWN_SIZES
+
+
 def refusal(kind: PipelineClass) -> str | None:
     """Why this class edits no pictures by a prompt; None where it does."""
     picture = picture_argument(kind.call)

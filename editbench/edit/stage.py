@@ -170,7 +170,7 @@ class EditStage(FleetStage[EditManifest]):
         settings = self.settings.to_dict()
         yield from (("model", self.model.name), ("benchmark", f"{self.benchmark.name}, {self.item_count} samples"))
         yield from defaults.explained(self.settings, self.model)
-        yield from ((name, settings[name]) for name in ("seed", "size", "dtype"))
+        yield from ((name, settings[name]) for name in ("seed", "dtype"))
         yield from (("--set", text) for text in self.settings.arguments)
         yield from (("shards", self.spool.shard_count), ("to edit", len(items)))
 

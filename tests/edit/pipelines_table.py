@@ -11,6 +11,7 @@ import diffusers
 from tiny_pipelines import MAKERS
 
 from editbench.edit import pipeline_class, pipelines
+from editbench.edit.defaults import PUBLISHED, Published
 from editbench.edit.pipeline_class import PipelineClass
 from editbench.errors import UserError
 
@@ -28,11 +29,19 @@ from `edit/pipelines.py` and the signatures of the installed diffusers; tests/ed
 
 Classes that take a `strength` turn the picture into noise part of the way and come back by the prompt, which describes the
 result rather than the change. *Several*: all input pictures of a sample go into one edit; of the others, see `--extra-images`.
-Steps and guidance are the defaults of the class; `PUBLISHED` in `edit/defaults.py` has those that models' authors publish.
+Steps and guidance are the defaults of the class; those that models' authors publish are below. A class that is not here (such
+as Step1XEditPipeline, of a fork) is refused by its name.
 
 | class | | pictures | steps | guidance | |
-| --- | --- | --- | ---: | ---: | --- |
-"""
+| --- | --- | --- | ---: | ---: | --- |"""
+PUBLISHED_HEAD = """
+## Published settings
+
+The first row that fits a checkpoint counts. Where guidance is true CFG (Qwen-Image) and above 1, the negative prompt is a blank
+unless one is given. The scheduler is the one that the checkpoint brings.
+
+| checkpoints of | steps | guidance | from |
+| --- | ---: | ---: | --- |"""
 
 
 def kinds() -> Iterator[PipelineClass]:
@@ -72,8 +81,15 @@ def notes(kind: PipelineClass) -> Iterator[str]:
         yield f"needs the package {pipelines.PACKAGES[kind.name]}"
 
 
+def published(each: Published) -> str:
+    values = ", ".join(f"{name} {value}".lower() for name, value in each.values.items())
+    which = ", ".join(filter(None, (each.class_name, each.named and f"named *{each.named}*", values)))
+    return f"| {which} | {each.steps} | {'' if each.cfg is None else each.cfg} | {each.source} |"
+
+
 def table() -> str:
-    return HEAD + "".join(f"{row(kind)}\n" for kind in kinds())
+    parts = (HEAD, *map(row, kinds()), PUBLISHED_HEAD, *map(published, PUBLISHED))
+    return "".join(f"{part}\n" for part in parts)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,13 @@ def test_a_component_that_is_missing_is_named(copy: PipelinePaths, component: st
     refused(copy.root, f"lacks the component {component}")
 
 
+def test_a_component_whose_code_comes_along_is_refused(copy: PipelinePaths) -> None:
+    contents = orjson.loads(copy.index.read_bytes()) | {"vae": ["my_vae", "Mine"]}
+    copy.index.write_bytes(orjson.dumps(contents))
+    (copy.root / "vae" / "my_vae.py").write_text("class Mine: ...")
+    refused(copy.root, "the code of .*vae comes with the checkpoint, and is not run")
+
+
 @pytest.mark.parametrize("component", ["vae", "transformer", "text_encoder"])
 def test_weights_that_are_missing_are_named(copy: PipelinePaths, component: str) -> None:
     CheckpointPaths(copy.root / component).weights()[0].unlink()

@@ -88,6 +88,7 @@ def test_steps_that_a_schedule_overrules_are_its_own(settled: Any, capsys: pytes
     defaults.overruled(asked, taken)
     assert taken.steps == 3
     assert "--steps 2 is ignored: the schedule that is used has 3 steps" in " ".join(capsys.readouterr().err.split())
+    assert settled("QwenImageEditPipeline", values=', "sample_sigmas": [1.0]').steps == 50
     assert settled("QwenImage21Pipeline", steps=2, arguments=("sigmas=[1, 0.5, 0.4, 0.2]",)).steps == 4
 
 
@@ -102,10 +103,13 @@ def test_the_plan_tells_what_is_published_and_what_is_the_default_of_the_class(s
         taken = settled(name, **settings)
         return [text for _, text in defaults.explained(taken, Model(Kind.FOLDER, "m", str(tmp_path), {}))]
 
-    assert plan("QwenImageEditPlusPipeline", steps=8) == ["8", "4.0 (published)", '" "']
+    assert plan("QwenImageEditPlusPipeline", steps=8) == ["8", "4.0 (published)", '" "', "1048576"]
+    sized = "1048576, ignored: StableDiffusionInstructPix2PixPipeline chooses its own"
     own = "(default of StableDiffusionInstructPix2PixPipeline)"
-    assert plan("StableDiffusionInstructPix2PixPipeline") == [f"100 {own}", f"7.5 {own}", f"none {own}"]
-    assert plan("Flux2KleinKVPipeline") == ["4 (published)", "not taken", "not taken"]
+    assert plan("StableDiffusionInstructPix2PixPipeline") == [f"100 {own}", f"7.5 {own}", f"none {own}", sized]
+    ignored = "3.0, ignored: Flux2KleinKVPipeline takes none"
+    assert plan("Flux2KleinKVPipeline", cfg=3.0, size="pipeline") == ["4 (published)", ignored, "not taken", "pipeline"]
+    assert plan("Flux2KleinKVPipeline") == ["4 (published)", "not taken", "not taken", "1048576"]
 
 
 def test_a_control_has_no_settings() -> None:
