@@ -72,7 +72,7 @@ class PipelineEditor:
         return replace(_finished(_picture(result)), steps=steps.made)
 
     def _as_list(self, request: Request) -> bool:
-        return len(request.images) > 1 or self._picture != "image"
+        return len(request.images) > 1 or self._name in pipelines.SEVERAL
 
 
 def _sizes(size: tuple[int, int] | None) -> dict[str, int]:

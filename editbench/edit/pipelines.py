@@ -35,11 +35,17 @@ SEVERAL = frozenset(
 LAST_FRAME = frozenset({"ChronoEditPipeline"})
 """Classes that make a short video from the source to the edit, whose last frame is the edit."""
 
-OWN_SIZES = frozenset({"JoyImageEditPipeline", "Kandinsky5I2IPipeline"})
+OWN_SIZES = frozenset({"JoyImageEditPipeline", "Kandinsky5I2IPipeline", "SanaSprintImg2ImgPipeline"})
 """Classes that take a width and a height for the choice of one of their own sizes."""
 
-MULTIPLES = {"BriaFiboEditPipeline": 32, "QwenImage21Pipeline": 32}
-"""What widths and heights are multiples of, where it is not `size.MULTIPLE`: twice the factor that the VAE scales by."""
+MULTIPLES = {
+    "BriaFiboEditPipeline": 32,
+    "GlmImagePipeline": 32,
+    "HunyuanImageRefinerPipeline": 32,
+    "QwenImage21Pipeline": 32,
+    "SanaSprintImg2ImgPipeline": 32,
+}
+"""What widths and heights are multiples of, where it is not `size.MULTIPLE`."""
 
 BFLOAT16 = frozenset({"ZImageOmniPipeline"})
 """Classes whose code converts to bfloat16, whatever the weights are."""
