@@ -50,7 +50,7 @@ def settle(texts: Sequence[str], kind: PipelineClass, guidance: str | None) -> t
             raise UserError(f"--set {name}: it is set for each sample, and can't be chosen", "Leave it out.")
         if name not in kind.call:
             near = difflib.get_close_matches(name, kind.call, n=1)
-            settable = sorted(kind.call.keys() - taken.keys() - _OURS)
+            settable = sorted(name for name in kind.call.keys() - taken.keys() - _OURS if not name.startswith(_CALLBACKS))
             remedy = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(settable)}."
             raise UserError(f"--set {name}: a call of {kind.name} has no such argument", remedy)
     return tuple(f"{name}={orjson.dumps(values[name]).decode()}" for name in sorted(values))

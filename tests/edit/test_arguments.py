@@ -49,3 +49,10 @@ def test_a_name_close_to_an_argument_is_proposed(kontext: PipelineClass) -> None
     with pytest.raises(UserError) as caught:
         settle(kontext, "max_sequence_len=3")
     assert caught.value.remedy == "Did you mean max_sequence_length?"
+
+
+def test_a_name_like_none_of_them_is_answered_with_what_can_be_set(kontext: PipelineClass) -> None:
+    with pytest.raises(UserError) as caught:
+        settle(kontext, "zzz=3")
+    assert "sigmas, true_cfg_scale." in caught.value.remedy
+    assert not any(name in caught.value.remedy for name in ("callback", "num_inference_steps", " guidance_scale", "generator"))
