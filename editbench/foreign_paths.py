@@ -49,6 +49,40 @@ class PipelinePaths:
     index = Child("model_index.json")
     processor = Child("processor")
 
+    @property
+    def scheduler(self) -> Path:
+        return self.root / "scheduler"
+
+    @property
+    def transformer(self) -> Path:
+        return self.root / "transformer"
+
+    @property
+    def vae(self) -> Path:
+        return self.root / "vae"
+
+
+@dataclass(frozen=True, slots=True)
+class LoraPaths:
+    """A folder with low-rank updates of a pipeline, as diffusers saves it; the name is that library's."""
+
+    root: Path
+
+    @property
+    def weights(self) -> Path:
+        return self.root / "pytorch_lora_weights.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerPaths:
+    """A scheduler's folder as diffusers lays it out; the name is that library's."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        return self.root / "scheduler_config.json"
+
 
 @dataclass(frozen=True, slots=True)
 class SavedDatasetPaths:

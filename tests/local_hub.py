@@ -18,11 +18,12 @@ from typing import Any
 class Hub:
     """`faults`: `gated` (files only with a token), `down` (503), `broken` (weights end in the middle).
 
-    `sent`: how many times each file of a repository was sent whole or in part, by its path in it.
+    `tags`: of every repository. `sent`: how many times each file of a repository was sent whole or in part, by its path in it.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.faults, self.sent = folder, set[str](), Counter[str]()
+        self.tags: list[str] = []
         hub = self
 
         class Handler(_Handler):
@@ -65,9 +66,9 @@ class Hub:
             return request.refuse(404, "RevisionNotFound")
         if rest[:1] == ["tree"]:
             return request.reply_json([_listed(path, file) for path, file in self._files(repository)])
-        names = [{"rfilename": path} for path, _ in self._files(repository)]
-        common = {"_id": "1", "id": repository, "private": False, "disabled": False, "downloads": 1, "likes": 1, "tags": []}
-        return request.reply_json({**common, "sha": self.commit(repository), "siblings": names})
+        names = [{"rfilename": path, "size": file.stat().st_size} for path, file in self._files(repository)]
+        common = {"_id": "1", "id": repository, "private": False, "disabled": False, "downloads": 1, "likes": 1}
+        return request.reply_json({**common, "tags": self.tags, "sha": self.commit(repository), "siblings": names})
 
     def _send(self, request: _Handler, repository: str, path: str) -> None:
         file = self.folder / repository / path

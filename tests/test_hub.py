@@ -6,10 +6,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pytest
 from local_hub import Hub
 from processes import Command
+from safetensors.numpy import save_file
 
 from editbench.paths import EditPaths, TinyPaths
 
@@ -45,6 +47,7 @@ def test_all_ranks_share_one_download_and_a_dry_run_agrees_with_it(hub: Hub, ben
     status, said = edit(hub, benchmark, out, "--dry-run")
     assert status == 0, said
     assert "true CFG" in said
+    assert "at its peak" in said
     assert not WEIGHTS & hub.sent.keys()
     status, said = edit(hub, benchmark, out, "--nproc", "2")
     assert status == 0, said
@@ -62,6 +65,48 @@ def test_what_was_downloaded_is_used_while_the_hub_is_down_or_there_is_no_networ
     hub.sent.clear()
     status, said = edit(hub, benchmark, EditPaths(out.root.with_name("offline")), "--limit", "1", HF_HUB_OFFLINE="1")
     assert (status, hub.sent) == (0, {}), said
+
+
+@pytest.fixture
+def lora(hub: Hub) -> str:
+    """A repository of two LoRAs of the editor."""
+    (hub.folder / "org/loras").mkdir()
+    layer, draw = "transformer.transformer_blocks.0.attn.to_q", np.random.default_rng(0).standard_normal
+    for name in ("first", "second"):
+        tensors = {f"{layer}.lora_A.weight": draw((2, 32), np.float32), f"{layer}.lora_B.weight": draw((32, 2), np.float32)}
+        save_file(tensors, hub.folder / "org/loras" / f"{name}.safetensors")
+    return "org/loras"
+
+
+def test_a_lora_is_pinned_and_downloaded_once_and_alone(hub: Hub, lora: str, benchmark: Path, out: EditPaths) -> None:
+    asked = ("--lora", f"{lora}:second.safetensors@0.5")
+    status, said = edit(hub, benchmark, out, *asked, "--dry-run")
+    assert (status, f"editor + second@{hub.commit(lora)[:12]}*0.5" in said, "second.safetensors" in hub.sent) == (
+        0,
+        True,
+        False,
+    ), said
+    status, said = edit(hub, benchmark, out, *asked)
+    assert (status, hub.sent["second.safetensors"], hub.sent["first.safetensors"]) == (0, 1, 0), said
+    (told,) = orjson.loads(out.identity.read_bytes())["settings"]["lora"]
+    assert (told["name"], told["revision"], told["scale"]) == (lora, hub.commit(lora), 0.5)
+    hub.faults.add("down")
+    status, said = edit(hub, benchmark, out, *asked, "--dry-run")
+    assert (status, "│ 0 " in said) == (0, True), said
+
+
+def test_which_of_several_loras_has_to_be_said(hub: Hub, lora: str, benchmark: Path, out: EditPaths) -> None:
+    status, said = edit(hub, benchmark, out, "--lora", lora)
+    assert (status, "has 2 files: first.safetensors, second.safetensors" in said) == (2, True), said
+    assert not WEIGHTS & hub.sent.keys()
+
+
+def test_a_lora_given_as_the_model_says_how_to_use_it(hub: Hub, lora: str, benchmark: Path, out: EditPaths) -> None:
+    hub.tags = ["lora", "base_model:adapter:org/editor"]
+    status, said = edit(hub, benchmark, out, model=lora)
+    assert (status, f"{lora} is a LoRA, not a model" in said) == (2, True), said
+    assert f"--model org/editor --lora {lora}" in said
+    assert not any(path.endswith(".safetensors") for path in hub.sent)
 
 
 def test_a_revision_is_pinned_while_the_branch_moves_on(hub: Hub, benchmark: Path, out: EditPaths) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
@@ -15,13 +15,17 @@ from editbench import models
 from editbench.benchmarks.benchmark import Benchmark
 from editbench.doctor.accelerators import Device
 from editbench.doctor.check import FAULT, MODEL_STAGES, NOTE, STAGES, Check
-from editbench.edit import cost, model_index
+from editbench.edit import cost, memory, model_index
 from editbench.edit.editors import CONTROLS
+from editbench.edit.memory import Pipeline
 from editbench.edit.settings import EditSettings
 from editbench.errors import UserError
+from editbench.fleet.devices import main_memory
 from editbench.foreign_paths import PipelinePaths
 from editbench.models import Kind, Model
 from editbench.score.checkpoint import DOWNLOAD, check_local
+
+MEMORY = "memory for the model"
 
 
 class Weights(NamedTuple):
@@ -66,7 +70,8 @@ def model(name: str, devices: Sequence[Device]) -> Iterator[Check]:
     yield Check(what="model", here=f"{resolved.name}, {decimal(weights.stored)} of weights", stages=stages)
     if weights.missing:
         yield _download(weights, stages)
-    yield _memory(weights.stored, devices, stages)
+    pipeline = memory.known(replace(resolved, location=str(folder or resolved.location)))
+    yield _peak(pipeline, devices, stages) if pipeline else _memory(weights.stored, devices, stages)
 
 
 def _folder(resolved: Model) -> Path | None:
@@ -131,32 +136,46 @@ def _download(weights: Weights, stages: tuple[str, ...]) -> Check:
 
 
 def _memory(stored: int, devices: Sequence[Device], stages: tuple[str, ...]) -> Check:
-    """Of the weights alone: what a sample takes beside them depends on its size. On a CPU they become float32, twice as wide
-    as published ones are."""
+    """Of a judge, the weights alone: what a sample takes beside them depends on its size. On a CPU they become float32, twice
+    as wide as published ones are."""
+    if (device := _smallest(devices)) is None:
+        return _untold(stages)
+    needed, whole, free = 2 * stored if device.kind == "cpu" else stored, device.memory or 0, device.free or 0
+    here = f"weights of {decimal(needed)}, {device.name} has {decimal(whole)}, {decimal(free)} free"
+    check = Check(what=MEMORY, here=here, stages=stages)
+    if needed > whole:
+        remedy = f"The model does not fit into {device.name}: use a smaller one, or a device with more memory."
+        return replace(check, state=FAULT, remedy=remedy)
+    return _beside_others(check, needed, device)
+
+
+def _peak(pipeline: Pipeline, devices: Sequence[Device], stages: tuple[str, ...]) -> Check:
+    """Of an editor: what it takes at its peak, with the settings that are used unless others are asked for."""
+    if (device := _smallest(devices)) is None:
+        return _untold(stages)
+    work, setting = memory.work_of(EditSettings(), device.kind), memory.Setting()
+    there = memory.Room(device.kind, device.name, device.memory or 0, main_memory()[0] // max(1, len(devices)))
+    check = Check(what=MEMORY, here=memory.told(pipeline, there, setting, work), stages=stages)
+    if there.holds(pipeline, setting, work):
+        return _beside_others(check, pipeline.peak(setting, work), device)
+    if fitting := memory.proposal(pipeline, there, work):
+        return replace(check, state=NOTE, remedy=f"The model does not fit into {device.name} as it is: edit with {fitting[0]}.")
+    remedy = f"The model does not fit into {device.name}: use a smaller one, or a device with more memory."
+    return replace(check, state=FAULT, remedy=remedy)
+
+
+def _beside_others(check: Check, needed: int, device: Device) -> Check:
+    fits = needed <= (device.free or 0)
+    return check if fits else replace(check, state=NOTE, remedy=f"End what else is using {device.name}.")
+
+
+def _smallest(devices: Sequence[Device]) -> Device | None:
+    """The device with the least memory, main memory where there is no device; None where the driver does not tell."""
+    if not devices:
+        return Device("cpu", "main memory", *main_memory())
     sized = [device for device in devices if device.memory is not None]
-    if sized:
-        smallest = min(sized, key=lambda device: device.memory or 0)
-        needed, whole, free, where = stored, smallest.memory or 0, smallest.free or 0, smallest.name
-    elif devices:
-        return Check(what="memory for the model", here="the driver does not tell how much there is", stages=stages)
-    else:
-        whole, free = memory()
-        needed, where = 2 * stored, "main memory"
-    here = f"weights of {decimal(needed)}, {where} has {decimal(whole)}, {decimal(free)} free"
-    check = Check(what="memory for the model", here=here, stages=stages).but_if(
-        needed > free, f"End what else is using {where}.", NOTE
-    )
-    return check.but_if(
-        needed > whole, f"The model does not fit into {where}: use a smaller one, or a device with more memory."
-    )
+    return min(sized, key=lambda device: device.memory or 0) if sized else None
 
 
-def memory() -> tuple[int, int]:
-    """Bytes of main memory: all of it, and what programs can have without swapping."""
-    whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    try:
-        lines = (line.split() for line in Path("/proc/meminfo").read_text("ascii").splitlines())
-        available = {name: int(value) * 1024 for name, value, *_ in lines}.get("MemAvailable:", whole)
-    except OSError:  # not Linux
-        return whole, whole
-    return whole, available
+def _untold(stages: tuple[str, ...]) -> Check:
+    return Check(what=MEMORY, here="the driver does not tell how much there is", stages=stages)

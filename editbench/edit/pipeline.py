@@ -17,7 +17,7 @@ from diffusers import DiffusionPipeline
 from diffusers.image_processor import VaeImageProcessor
 from PIL import Image
 
-from editbench.edit import arguments, index, pipelines, preparation, size
+from editbench.edit import arguments, index, memory, pipelines, preparation, size, variants
 from editbench.edit.editor import Request, Result, Step
 from editbench.edit.settings import EditSettings
 from editbench.edit.steps import StepCounter
@@ -33,7 +33,7 @@ class PipelineEditor:
     """
 
     def __init__(self, folder: str, device: str, settings: EditSettings) -> None:
-        self._pipeline = _load(Path(folder), device, settings.dtype)
+        self._pipeline = _load(Path(folder), device, settings)
         self._pipeline.set_progress_bar_config(disable=True)
         self._name = type(self._pipeline).__name__
         parameters = inspect.signature(type(self._pipeline).__call__).parameters
@@ -68,6 +68,7 @@ class PipelineEditor:
             "callback_on_step_end": steps.callback,
             "output_type": "np",
         }
+        torch.manual_seed(request.seed)  # some schedulers draw noise of their own, and are handed no generator
         result = self._pipeline(**{name: value for name, value in offered.items() if name in self._known})
         return replace(_finished(_picture(result)), steps=steps.made)
 
@@ -112,11 +113,15 @@ def _arguments(settings: EditSettings, guidance: str | None) -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if value is not None}
 
 
-def _load(folder: Path, device: str, dtype: str) -> DiffusionPipeline:
+def _load(folder: Path, device: str, settings: EditSettings) -> DiffusionPipeline:
     # Passed in, a component is not loaded by the library, whose own may need torchvision.
-    options: dict[str, Any] = {"dtype": getattr(torch, dtype), **preparation.components(index.load(folder))}
-    if device == "cpu":
-        return DiffusionPipeline.from_pretrained(folder, **options)
-    # Straight to the current device (set by the rank), component by component; memory-mapped, so that all ranks share one page
-    # cache.
-    return DiffusionPipeline.from_pretrained(folder, device_map=device.partition(":")[0], **options)
+    options: dict[str, Any] = {"dtype": getattr(torch, settings.dtype), **preparation.components(index.load(folder))}
+    options |= variants.load_options(settings, folder)
+    if device != "cpu" and settings.offload == "none":
+        # Straight to the current device (set by the rank), component by component; memory-mapped, so that all ranks share one
+        # page cache.
+        options["device_map"] = device.partition(":")[0]
+    with memory.explained(folder, settings, device):
+        pipeline = DiffusionPipeline.from_pretrained(folder, **options)
+        variants.apply(pipeline, settings, device)
+    return pipeline

@@ -15,6 +15,12 @@ LATER = (
     "fast",
     "extra_images",
     "arguments",
+    "lora",
+    "scheduler",
+    "preset",
+    "offload",
+    "quantize",
+    "vae_tiling",
 )
 """Settings that identities of earlier versions do not have."""
 FIRST, ALL, FAIL = "first", "all", "fail"
@@ -50,6 +56,26 @@ class EditSettings:
         tuple[str, ...], Option("--set", metavar="NAME=VALUE", help="Any argument of the pipeline's call; repeatable.")
     ] = ()
     """See `edit.arguments`."""
+    lora: Annotated[
+        tuple[str, ...],
+        Option("--lora", metavar="REPO[:FILE][@SCALE]", help="A LoRA of the model: hub id, folder or file; repeatable."),
+    ] = ()
+    scheduler: Annotated[
+        str | None, Option(metavar="NAME|FILE", help="A scheduler class of diffusers, or a scheduler_config.json.")
+    ] = None
+    """Once settled, a class name or the settings themselves, as JSON (see `edit.schedulers`)."""
+    preset: Annotated[
+        str | None,
+        Option(metavar="lightning-4|lightning-8", help="LoRA, scheduler, steps and guidance of a distilled variant."),
+    ] = None
+    """None once settled: a preset stands for other settings."""
+    offload: Annotated[
+        str, Option(metavar="none|model|group", help="Keep weights in main memory, and move models or layers when they work.")
+    ] = "none"
+    quantize: Annotated[
+        str | None, Option(metavar="nf4|int8|fp8", help="Weights of transformer and text encoder in fewer bits.")
+    ] = None
+    vae_tiling: Annotated[bool, Option("--vae-tiling", help="Decode pictures in tiles, which takes less memory.")] = False
 
     def check(self) -> None:
         """Raises UserError for settings that can't be, whatever the model."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from editbench import console, identity, images, manifests, models
 from editbench.benchmarks.benchmark import Benchmark
-from editbench.edit import cost, defaults, model_index, several, size
+from editbench.edit import cost, defaults, lora, memory, model_index, several, size, variants
 from editbench.edit.editors import CONTROLS
 from editbench.edit.settings import EditSettings
 from editbench.edit.spool import Spool
@@ -24,7 +24,7 @@ from editbench.fleet import devices, stage
 from editbench.fleet.attempts import FleetStage
 from editbench.fleet.run_options import RunOptions
 from editbench.manifests import EditManifest, Named
-from editbench.models import Kind
+from editbench.models import Kind, Model
 from editbench.paths import SOURCE, EditPaths
 
 
@@ -56,20 +56,26 @@ class EditStage(FleetStage[EditManifest]):
         options.check()
         settings.check()
         samples = Benchmark.open(benchmark).select(settings.categories, settings.limit)
-        model = models.resolve(name, controls=CONTROLS)
-        if model.kind in (Kind.FOLDER, Kind.HUB):
-            model = model_index.fetch(model, weights=not options.dry_run)
+        asked = model = models.resolve(name, controls=CONTROLS)
+        pipeline = model.kind in (Kind.FOLDER, Kind.HUB)
+        if pipeline:
+            model = _fetched(asked, weights=False)
         chosen = devices.choose(options.rank_count, options.device_indices)
-        asked, settings = settings, defaults.in_effect(settings, model, chosen)
-        defaults.overruled(asked, settings)
+        variant = variants.settle(settings, model, chosen.kind, download=not options.dry_run)
+        settings = defaults.in_effect(variant.settings, model, chosen)
+        defaults.overruled(variant.settings, settings)
         several.check(samples, model, settings)
+        if pipeline and not options.dry_run:
+            model = _fetched(asked, weights=True)
+            variant.check_fit(model)
+        model = variant.named(model)
         source = {"name": samples.name, "digest": samples.digest}
         return cls(
             paths=EditPaths(out),
             model=model,
             devices=chosen,
             options=options,
-            identity=identity.make("edit", benchmark=source, model=model.identity, settings=settings.to_dict()),
+            identity=identity.make("edit", benchmark=source, model=model.identity, settings=variant.pinned(settings)),
             benchmark=samples,
             settings=settings,
         )
@@ -172,7 +178,15 @@ class EditStage(FleetStage[EditManifest]):
         yield from defaults.explained(self.settings, self.model)
         yield from ((name, settings[name]) for name in ("seed", "dtype"))
         yield from (("--set", text) for text in self.settings.arguments)
+        used = self.identity["settings"]
+        yield from ((name, variants.shown(getattr(self.settings, name))) for name in variants.OPTIONS if name in used)
+        if self.model.kind in (Kind.FOLDER, Kind.HUB):
+            yield "memory of a rank", self._memory()
         yield from (("shards", self.spool.shard_count), ("to edit", len(items)))
+
+    def _memory(self) -> str:
+        pictures = max((len(stored.images(SOURCE)) for stored in self.benchmark.stored), default=1)
+        return memory.forecast(self.model, self.settings, self.devices.kind, ranks=self.devices.count, pictures=pictures)
 
     def model_calls(self, items: Sequence[int]) -> str:
         return cost.model_calls(len(items), self.model.kind, self.settings)
@@ -183,3 +197,11 @@ class EditStage(FleetStage[EditManifest]):
     def summary(self, manifest: EditManifest) -> Iterable[str]:
         counts = "".join(f", {count} {reason}" for reason, count in manifest.failures.items())
         yield f"{manifest.edited} of {manifest.samples} samples edited{counts}{flagged(manifest)}: {self.paths.root}"
+
+
+def _fetched(model: Model, *, weights: bool) -> Model:
+    """Raises UserError as `model_index.fetch` does; where the model is a LoRA, one that says how to use it."""
+    try:
+        return model_index.fetch(model, weights=weights)
+    except UserError as error:
+        raise lora.advice(model) or error from None

@@ -58,6 +58,31 @@ def choose(nproc: int | None, indices: list[int] | None) -> Devices:
     return Devices(kind, nproc or available, _visible(indices) if indices else {})
 
 
+def device_memory(kind: str) -> tuple[str, int] | None:
+    """Name and bytes of memory of the smallest device of the torch type `kind`, main memory for `cpu`; None where the driver
+    does not tell."""
+    if kind == "cpu":
+        return "main memory", main_memory()[0]
+    import torch
+
+    if kind != "cuda":
+        return None
+    devices = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    smallest = min(devices, key=lambda device: device.total_memory)
+    return smallest.name, smallest.total_memory
+
+
+def main_memory() -> tuple[int, int]:
+    """Bytes of main memory: all of it, and what programs can have without swapping."""
+    whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        lines = (line.split() for line in Path("/proc/meminfo").read_text("ascii").splitlines())
+        available = {name: int(value) * 1024 for name, value, *_ in lines}.get("MemAvailable:", whole)
+    except OSError:  # not Linux
+        return whole, whole
+    return whole, available
+
+
 def _accelerated() -> bool:
     """Whether torch sees an accelerator. Importing it takes a second, and on Linux one without a device node can't be seen."""
     if sys.platform == "linux" and not any(path for pattern in DEVICE_NODES for path in Path("/dev").glob(pattern)):

@@ -11,6 +11,7 @@ from huggingface_hub import constants
 
 from editbench.doctor import room
 from editbench.doctor.accelerators import Device
+from editbench.edit import memory
 from editbench.foreign_paths import CheckpointPaths
 from editbench.models import Kind, Model
 from editbench.paths import BenchmarkPaths, TinyPaths
@@ -52,11 +53,21 @@ def test_weights_fit_into_the_smallest_device_or_do_not(checkpoints: TinyPaths, 
     assert [(check.state, check.stages) for check in judge] == [("ok", ("score",)), (state, ("score",))]
 
 
+def test_an_editor_that_does_not_fit_as_it_is_gets_a_setting_that_does(checkpoints: TinyPaths) -> None:
+    pipeline = memory.known(Model(Kind.FOLDER, "tiny", str(checkpoints.editor), {}))
+    assert pipeline is not None
+    needed = pipeline.peak(memory.Setting("model"), memory.Work(1_048_576, width=2))
+    size = int(needed / (1 - memory.KEPT_FREE)) + 1
+    (*_, check) = room.model(str(checkpoints.editor), [Device("cuda", "small", size, size)])
+    assert (check.state, check.remedy.endswith("edit with --offload model.")) == ("note", True)
+    assert "an estimate" in check.here
+
+
 def test_on_a_cpu_weights_are_twice_as_wide(checkpoints: TinyPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     stored = sum(path.stat().st_size for path in CheckpointPaths(checkpoints.judge).weights())
-    monkeypatch.setattr(room, "memory", lambda: (2 * stored, 2 * stored))
+    monkeypatch.setattr(room, "main_memory", lambda: (2 * stored, 2 * stored))
     assert [check.state for check in room.model(str(checkpoints.judge), [])] == ["ok", "ok"]
-    monkeypatch.setattr(room, "memory", lambda: (2 * stored - 1, 0))
+    monkeypatch.setattr(room, "main_memory", lambda: (2 * stored - 1, 0))
     assert [check.state for check in room.model(str(checkpoints.judge), [])] == ["ok", "fault"]
 
 
@@ -102,7 +113,7 @@ def test_a_model_of_the_cache_needs_no_hub(checkpoints: TinyPaths, tmp_path: Pat
     (repository / "refs" / "main").write_text(commit)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(room, "memory", lambda: (10**12, 10**12))
+    monkeypatch.setattr(room, "main_memory", lambda: (10**12, 10**12))
     assert [(check.state, check.stages) for check in room.model("Org/Judge", [])] == 2 * [("ok", ("score",))]
     CheckpointPaths(snapshot).weights()[0].unlink()
     (check,) = room.model("Org/Judge", [])
@@ -110,5 +121,5 @@ def test_a_model_of_the_cache_needs_no_hub(checkpoints: TinyPaths, tmp_path: Pat
 
 
 def test_memory_is_that_of_the_machine() -> None:
-    whole, available = room.memory()
+    whole, available = room.main_memory()
     assert 0 < available <= whole

@@ -1,0 +1,64 @@
+"""Classes of diffusers, read from their source: to import one takes torch and five seconds, and a launcher is to say what is
+wrong at once."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from editbench.errors import UserError
+
+SCHEDULERS, AUTOENCODERS, PIPELINES = "schedulers", "models/autoencoders", "pipelines"
+_FOLDERS = (SCHEDULERS, AUTOENCODERS, "loaders", PIPELINES)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """`methods`: names of the arguments of each method, by its name, those of all classes that it is derived from included."""
+
+    name: str
+    methods: dict[str, frozenset[str]]
+
+
+@cache
+def declared(name: str, folder: str) -> Declared | None:
+    """The class `name` in the `folder` of diffusers; None where there is none. Raises UserError without diffusers."""
+    if name not in _files() or not _files()[name].is_relative_to(_root() / folder):
+        return None
+    methods: dict[str, frozenset[str]] = {}
+    for node in _lineage(name):
+        for each in node.body:
+            if isinstance(each, ast.FunctionDef):
+                named = (*each.args.posonlyargs, *each.args.args, *each.args.kwonlyargs)
+                methods.setdefault(each.name, frozenset(argument.arg for argument in named))
+    return Declared(name, methods)
+
+
+def _lineage(name: str) -> Iterator[ast.ClassDef]:
+    """The class and those that it is derived from, as far as they are in these folders."""
+    if name in _files():
+        nodes = ast.parse(_files()[name].read_bytes()).body
+        node = next(node for node in nodes if isinstance(node, ast.ClassDef) and node.name == name)
+        yield node
+        for base in node.bases:
+            yield from _lineage(ast.unparse(base))
+
+
+@cache
+def _files() -> dict[str, Path]:
+    """The file that declares each class, by the class's name."""
+    paths = [path for folder in _FOLDERS for path in sorted((_root() / folder).rglob("*.py"))]
+    return {name.decode(): path for path in paths for name in re.findall(rb"^class (\w+)", path.read_bytes(), re.MULTILINE)}
+
+
+@cache
+def _root() -> Path:
+    spec = importlib.util.find_spec("diffusers")
+    if spec is None or spec.origin is None:
+        raise UserError("diffusers is not installed here", "pip install 'editbench[edit]'")
+    return Path(spec.origin).parent
