@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.filesize import decimal
 
@@ -79,7 +79,8 @@ class Setting:
 
 CANDIDATES = [
     *(Setting(offload) for offload in OFFLOADS[1:]),
-    *(Setting(offload, quantize) for quantize in ("int8", "nf4") for offload in OFFLOADS),
+    *(Setting(offload, "int8") for offload in OFFLOADS),
+    *(Setting(offload, "nf4") for offload in OFFLOADS if offload != "group"),
 ]
 """In the order in which they are proposed: those that keep the pictures come first."""
 
@@ -160,25 +161,34 @@ def proposal(pipeline: Pipeline, room: Room, work: Work, *, tiling: bool = False
     return next(((setting, pipeline.peak(setting, work)) for setting in fitting), None)
 
 
-def told(pipeline: Pipeline, room: Room, setting: Setting, work: Work) -> str:
-    """For people: what the setting takes, what there is, and what would fit if it does not."""
+class Forecast(NamedTuple):
+    """`text`: for people, what is taken, what there is, and what would fit if it does not. `fits`: None where that is not
+    known."""
+
+    text: str
+    fits: bool | None
+
+
+def told(pipeline: Pipeline, room: Room, setting: Setting, work: Work) -> Forecast:
+    """Whether the setting fits into the room."""
     weights, peak = pipeline.weights(work.width, setting.quantize), pipeline.peak(setting, work)
     takes = f"about {decimal(peak)} at its peak (an estimate; weights: {decimal(weights)})"
     there = f"{room.device} has {decimal(room.memory)}"
     if room.holds(pipeline, setting, work):
-        return f"{takes}; {there}"
+        return Forecast(f"{takes}; {there}", fits=True)
     fitting = proposal(pipeline, room, work, tiling=setting.vae_tiling)
     way = f"{fitting[0]} takes about {decimal(fitting[1])}" if fitting else "no setting of it would fit"
-    return f"{takes}, which does not fit: {there}; {way}"
+    return Forecast(f"{takes}, which does not fit: {there}; {way}", fits=False)
 
 
-def forecast(model: Model, settings: EditSettings, kind: str, *, ranks: int = 1, pictures: int = 1) -> str:
+def forecast(model: Model, settings: EditSettings, kind: str, *, ranks: int = 1, pictures: int = 1) -> Forecast:
     """What `told` says of a model with these settings on the devices of the torch type `kind` here, of which `ranks` are used.
     `pictures`: the most inputs that a sample has. Where edits are as large as their sources, a megapixel stands for them."""
     there = devices.device_memory(kind)
     pipeline = known(model)
     if there is None or pipeline is None:
-        return "unknown: " + ("the driver does not tell how much there is" if there is None else "no weights to measure")
+        why = "the driver does not tell how much there is" if there is None else "no weights to measure"
+        return Forecast(f"unknown: {why}", fits=None)
     room = Room(kind, *there, main=devices.main_memory()[0] // ranks)
     setting = Setting(settings.offload, settings.quantize, settings.vae_tiling)
     return told(pipeline, room, setting, work_of(settings, kind, pictures))
@@ -186,7 +196,7 @@ def forecast(model: Model, settings: EditSettings, kind: str, *, ranks: int = 1,
 
 def work_of(settings: EditSettings, kind: str, pictures: int = 1) -> Work:
     """The work of a run with these settings on devices of the torch type `kind`."""
-    width, height = size.parse(settings.size)((1024, 1024))
+    width, height = size.parse(settings.size)((1024, 1024)) or (1024, 1024)
     return Work(width * height, WIDTHS.get(settings.dtype, 4 if kind == "cpu" else 2), pictures)
 
 
@@ -198,9 +208,9 @@ def explained(folder: Path, settings: EditSettings, device: str) -> Iterator[Non
     try:
         yield
     except torch.OutOfMemoryError:
-        told_before = forecast(Model(Kind.FOLDER, folder.name, str(folder), {}), settings, device.partition(":")[0])
+        expected = forecast(Model(Kind.FOLDER, folder.name, str(folder), {}), settings, device.partition(":")[0])
         remedy = "Choose a setting that fits, or end what else is using the device."
-        raise UserError(f"{device} ran out of memory while the model was loaded: it takes {told_before}", remedy) from None
+        raise UserError(f"{device} ran out of memory while the model was loaded: it takes {expected.text}", remedy) from None
 
 
 def _in_folder(folder: Path) -> Iterator[Component]:

@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 OFFLOADS = ("none", "model", "group")
 
 
-def check(offload: str, kind: str) -> None:
-    """Raises UserError for an unknown way, or one that devices of the torch type `kind` have no use for."""
+def check(offload: str, quantize: str | None, kind: str) -> None:
+    """Raises UserError for an unknown way, one that devices of the torch type `kind` have no use for, or one that weights
+    quantized by `quantize` can't go."""
     if offload not in OFFLOADS:
         raise UserError(f"--offload {offload} is unknown", f"Choose {', '.join(OFFLOADS)}.")
     if offload != "none" and kind == "cpu":
         raise UserError(f"--offload {offload} needs an accelerator: on a CPU all weights are in main memory", "Leave it out.")
+    if offload == "group" and quantize == "nf4":  # diffusers moves a weight's data, and bitsandbytes has more to it
+        raise UserError("--offload group can't move the layers of --quantize nf4", "Choose --offload model, or int8.")
 
 
 def check_tiling(pipeline: str, vae: str) -> None:

@@ -16,6 +16,7 @@ from editbench import console, identity, images, manifests, models
 from editbench.benchmarks.benchmark import Benchmark
 from editbench.edit import cost, defaults, lora, memory, model_index, several, size, variants
 from editbench.edit.editors import CONTROLS
+from editbench.edit.memory import Forecast
 from editbench.edit.settings import EditSettings
 from editbench.edit.spool import Spool
 from editbench.edits import flagged
@@ -140,6 +141,7 @@ class EditStage(FleetStage[EditManifest]):
             self._check_space(missing)
             if self.model.kind in (Kind.FOLDER, Kind.HUB):
                 console.say(", ".join(f"{name} {value}" for name, value in defaults.explained(self.settings, self.model)))
+            self._warn_of_memory()
         return missing
 
     def _check_space(self, missing: Sequence[int]) -> None:
@@ -181,12 +183,17 @@ class EditStage(FleetStage[EditManifest]):
         used = self.identity["settings"]
         yield from ((name, variants.shown(getattr(self.settings, name))) for name in variants.OPTIONS if name in used)
         if self.model.kind in (Kind.FOLDER, Kind.HUB):
-            yield "memory of a rank", self._memory()
+            yield "memory of a rank", self._memory().text
         yield from (("shards", self.spool.shard_count), ("to edit", len(items)))
 
-    def _memory(self) -> str:
+    def _memory(self) -> Forecast:
         pictures = max((len(stored.images(SOURCE)) for stored in self.benchmark.stored), default=1)
         return memory.forecast(self.model, self.settings, self.devices.kind, ranks=self.devices.count, pictures=pictures)
+
+    def _warn_of_memory(self) -> None:
+        """Only warn: it is an estimate."""
+        if self.model.kind in (Kind.FOLDER, Kind.HUB) and (expected := self._memory()).fits is False:
+            console.warn(f"{self.model.name} takes {expected.text}")
 
     def model_calls(self, items: Sequence[int]) -> str:
         return cost.model_calls(len(items), self.model.kind, self.settings)

@@ -65,7 +65,7 @@ def settle(settings: EditSettings, model: Model, kind: str, *, download: bool) -
         scheduler = schedulers.settled(settings.scheduler)
         schedulers.check(scheduler, folder)
         settings = replace(settings, scheduler=scheduler)
-    offload.check(settings.offload, kind)
+    offload.check(settings.offload, settings.quantize, kind)
     quantization.check(settings.quantize, kind, settings.dtype)
     if settings.vae_tiling and name:
         offload.check_tiling(name, _class_of_vae(folder))

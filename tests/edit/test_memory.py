@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from editbench.edit import memory
 from editbench.edit.memory import Component, Pipeline, Room, Setting, Work
 from editbench.edit.settings import EditSettings
+from editbench.edit.stage import EditStage
 from editbench.foreign_paths import PipelinePaths
 from editbench.models import Kind, Model
 from editbench.paths import TinyPaths
@@ -61,14 +63,15 @@ def test_the_first_setting_that_fits_is_proposed(card: int, main: int, proposed:
     room = Room("cuda", "GPU", card * GB, main * GB)
     fitting = memory.proposal(EDITOR, room, MEGAPIXEL)
     assert (fitting and str(fitting[0])) == proposed
-    told = memory.told(EDITOR, room, Setting(), MEGAPIXEL)
+    told, fits = memory.told(EDITOR, room, Setting(), MEGAPIXEL)
+    assert not fits
     assert (proposed or "no setting of it would fit") in told
     assert "an estimate" in told
 
 
 def test_what_fits_needs_no_proposal_and_a_cpu_has_nothing_to_offload_from() -> None:
     large = Room("cuda", "GPU", 80 * GB, 0)
-    assert memory.told(EDITOR, large, Setting(), MEGAPIXEL).endswith("GPU has 80.0 GB")
+    assert memory.told(EDITOR, large, Setting(), MEGAPIXEL).fits
     room = Room("cpu", "main memory", 64 * GB, 64 * GB)
     fitting = memory.proposal(EDITOR, room, replace(MEGAPIXEL, width=4))
     assert fitting is not None
@@ -89,7 +92,7 @@ def test_a_checkpoint_is_measured_by_its_files(checkpoints: TinyPaths) -> None:
 def test_of_a_model_without_weights_nothing_is_told(tmp_path: Path) -> None:
     PipelinePaths(tmp_path).transformer.mkdir()
     assert memory.known(Model(Kind.FOLDER, "empty", str(tmp_path), {})) is None
-    assert memory.forecast(Model(Kind.FOLDER, "empty", str(tmp_path), {}), EditSettings(), "cpu").startswith("unknown")
+    assert memory.forecast(Model(Kind.FOLDER, "empty", str(tmp_path), {}), EditSettings(), "cpu").fits is None
 
 
 def test_each_rank_has_its_share_of_main_memory(checkpoints: TinyPaths, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,5 +102,13 @@ def test_each_rank_has_its_share_of_main_memory(checkpoints: TinyPaths, monkeypa
     needed = pipeline.peak(Setting("model"), memory.work_of(settings, "cuda")) / (1 - memory.KEPT_FREE)
     monkeypatch.setattr(memory.devices, "device_memory", lambda kind: ("GPU", int(needed) + 1))
     monkeypatch.setattr(memory.devices, "main_memory", lambda: (pipeline.weights(2), 0))
-    assert "--offload model takes" in memory.forecast(model, settings, "cuda", ranks=1)
-    assert "no setting of it would fit" in memory.forecast(model, settings, "cuda", ranks=2)
+    assert "--offload model takes" in memory.forecast(model, settings, "cuda", ranks=1).text
+    assert "no setting of it would fit" in memory.forecast(model, settings, "cuda", ranks=2).text
+
+
+@pytest.mark.parametrize(("fits", "warned"), [(False, True), (True, False), (None, False)])
+def test_a_run_that_will_hardly_fit_is_warned_of(fits: bool | None, warned: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    model = Model(Kind.FOLDER, "tiny", "tiny", {})
+    stage = SimpleNamespace(model=model, _memory=lambda: memory.Forecast("about 60 GB", fits))
+    EditStage._warn_of_memory(stage)
+    assert ("tiny takes about 60 GB" in capsys.readouterr().err) == warned

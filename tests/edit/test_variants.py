@@ -180,6 +180,7 @@ def test_too_little_memory_while_loading_says_what_fits(checkpoints: TinyPaths, 
     [
         ({"offload": "model"}, "--offload model needs an accelerator"),
         ({"offload": "disk"}, "--offload disk is unknown"),
+        ({"kind": "cuda", "offload": "group", "quantize": "nf4"}, "--offload group can't move the layers of --quantize nf4"),
         ({"quantize": "int3"}, "--quantize int3 is unknown"),
         ({"quantize": "fp8"}, "--quantize fp8 needs a CUDA device of compute capability 8.9"),
         ({"preset": "lightning-3"}, "--preset lightning-3 is unknown"),
