@@ -79,14 +79,15 @@ def resolve(text: str) -> Lora:
     if Path(named).is_file():
         path = Path(named).absolute()  # not resolved: in the hub's cache it is a link, and has its name from that
         return Lora(_local(path.parent, path.name), path.name, scale)
-    place, _, file = (named, "", "") if Path(named).is_dir() else named.rpartition(":")
-    place, file = (place, file) if place else (named, "")
-    if Path(place).is_dir():
-        file = file or _only([path.name for path in Path(place).iterdir()], text)
-        return Lora(_local(Path(place).absolute(), file), file, scale)
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", place):
+    root, _, file = named.rpartition(":")
+    if not root or Path(named).is_dir():
+        root, file = named, ""
+    if Path(root).is_dir():
+        file = file or _only([path.name for path in Path(root).iterdir()], text)
+        return Lora(_local(Path(root).absolute(), file), file, scale)
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", root):
         raise UserError(f"--lora {text}: no such file or folder", _FORMS)
-    source = models.resolve(place)
+    source = models.resolve(root)
     return Lora(source, file or _only(_names(source), text), scale)
 
 

@@ -38,8 +38,8 @@ def test_a_lora_is_a_folder_or_a_file_with_a_scale(tmp_path: Path, text: str, fi
     weights(tmp_path / "at@2" / "style.safetensors")
     weights(LoraPaths(tmp_path / "usual").weights)
     weights(tmp_path / "usual" / "other.safetensors")
-    found = lora.resolve(text.format(tmp_path))
-    assert (found.file, found.scale, found.path.is_file()) == (file, scale, True)
+    resolved = lora.resolve(text.format(tmp_path))
+    assert (resolved.file, resolved.scale, resolved.path.is_file()) == (file, scale, True)
 
 
 def test_a_link_has_its_own_name(tmp_path: Path) -> None:
@@ -62,31 +62,31 @@ def test_what_is_no_lora_is_told(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
-    found = lora.resolve(str(weights(tmp_path / "x.safetensors", "a.weight")))
+    resolved = lora.resolve(str(weights(tmp_path / "x.safetensors", "a.weight")))
     with pytest.raises(UserError, match="holds no LoRA"):
-        lora.check(found, "QwenImageEditPlusPipeline")
+        lora.check(resolved, "QwenImageEditPlusPipeline")
     (tmp_path / "x.safetensors").write_bytes(b"x" * 100)
     with pytest.raises(UserError, match="can't be read"):
-        lora.check(found, "QwenImageEditPlusPipeline")
+        lora.check(resolved, "QwenImageEditPlusPipeline")
 
 
 def test_a_pipeline_without_loras_is_told(tmp_path: Path) -> None:
-    found = lora.resolve(str(weights(tmp_path / "x.safetensors")))
+    resolved = lora.resolve(str(weights(tmp_path / "x.safetensors")))
     with pytest.raises(UserError, match="DiTPipeline takes no LoRA"):
-        lora.check(found, "DiTPipeline")
+        lora.check(resolved, "DiTPipeline")
 
 
 def test_the_package_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = lora.resolve(str(weights(tmp_path / "x.safetensors")))
+    resolved = lora.resolve(str(weights(tmp_path / "x.safetensors")))
     monkeypatch.setattr(lora.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="--lora needs the package peft"):
-        lora.check(found, "QwenImageEditPlusPipeline")
+        lora.check(resolved, "QwenImageEditPlusPipeline")
 
 
 def test_names_of_other_programs_are_left_to_diffusers(tmp_path: Path) -> None:
     weights(tmp_path / "model" / "transformer" / "x.safetensors", "layers.0.to_q.weight")
-    found = lora.resolve(str(weights(tmp_path / "x.safetensors", "lora_unet_layers_0_to_q.lora_down.weight")))
-    lora.check_fit(found, tmp_path / "model")
+    resolved = lora.resolve(str(weights(tmp_path / "x.safetensors", "lora_unet_layers_0_to_q.lora_down.weight")))
+    lora.check_fit(resolved, tmp_path / "model")
 
 
 @pytest.mark.parametrize(
