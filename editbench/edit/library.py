@@ -8,7 +8,7 @@ import importlib.util
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from editbench.errors import UserError
@@ -28,10 +28,10 @@ class Declared:
 @cache
 def declared(name: str, folder: str) -> Declared | None:
     """The class `name` in the `folder` of diffusers; None where there is none. Raises UserError without diffusers."""
-    if name not in _files() or not _files()[name].is_relative_to(_root() / folder):
+    if name not in sources(folder):
         return None
     methods: dict[str, frozenset[str]] = {}
-    for node in _lineage(name):
+    for node in lineage(name):
         for each in node.body:
             if isinstance(each, ast.FunctionDef):
                 named = (*each.args.posonlyargs, *each.args.args, *each.args.kwonlyargs)
@@ -39,14 +39,24 @@ def declared(name: str, folder: str) -> Declared | None:
     return Declared(name, methods)
 
 
-def _lineage(name: str) -> Iterator[ast.ClassDef]:
+def lineage(name: str) -> Iterator[ast.ClassDef]:
     """The class and those that it is derived from, as far as they are in these folders."""
     if name in _files():
-        nodes = ast.parse(_files()[name].read_bytes()).body
-        node = next(node for node in nodes if isinstance(node, ast.ClassDef) and node.name == name)
+        node = _declaration(name)
         yield node
         for base in node.bases:
-            yield from _lineage(ast.unparse(base))
+            yield from lineage(ast.unparse(base))
+
+
+@lru_cache(64)  # most are derived from the same few
+def _declaration(name: str) -> ast.ClassDef:
+    nodes = ast.parse(_files()[name].read_bytes()).body
+    return next(node for node in nodes if isinstance(node, ast.ClassDef) and node.name == name)
+
+
+def sources(folder: str) -> dict[str, Path]:
+    """The file that declares each class in a `folder` of diffusers. Raises UserError without diffusers."""
+    return {name: path for name, path in _files().items() if path.is_relative_to(_root() / folder)}
 
 
 @cache

@@ -6,20 +6,18 @@ Nothing is imported: torch and diffusers take seconds, and a launcher is to say 
 from __future__ import annotations
 
 import ast
-import importlib.util
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from inspect import Parameter
 from pathlib import Path
 from typing import Any
 
+from editbench.edit import library
 from editbench.errors import UserError
 
 REQUIRED = Parameter.empty
 """In the place of a default: there is none."""
-_DECLARATION = re.compile(rb"^class (\w*Pipeline\w*)\(", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,50 +39,31 @@ class PipelineClass:
 @cache
 def read(name: str) -> PipelineClass:
     """Raises UserError where the installed diffusers has no such class."""
-    found = _declared(name)
-    if found is None or not any(_methods(found, "__call__")):
+    call = _method(name, "__call__") if name in sources() else None
+    if call is None:
         message = f"the diffusers that is installed here has no pipeline {name}"
         raise UserError(message, "Install a version that has it (`editbench doctor` shows yours), or choose another model.")
-    call, init = next(_methods(found, "__call__")), next(_methods(found, "__init__"), None)
-    optional = next(_optional_components(found), frozenset())
-    return PipelineClass(name, _defaults(call), _defaults(init) if init else {}, optional)
+    init = _method(name, "__init__")
+    return PipelineClass(name, _defaults(call), _defaults(init) if init else {}, _optional_components(name))
 
 
 @cache
 def sources() -> dict[str, Path]:
     """The file that declares each pipeline class. Raises UserError where diffusers is not installed."""
-    spec = importlib.util.find_spec("diffusers")
-    if spec is None or spec.origin is None:
-        raise UserError("diffusers is not installed here", "pip install 'editbench[edit]'")
-    paths = sorted(Path(spec.origin).with_name("pipelines").rglob("*.py"))
-    return {name.decode(): path for path in paths for name in _DECLARATION.findall(path.read_bytes())}
+    return {name: path for name, path in library.sources(library.PIPELINES).items() if "Pipeline" in name}
 
 
-def _declared(name: str) -> ast.ClassDef | None:
-    path = sources().get(name)
-    body = ast.parse(path.read_bytes()).body if path else []
-    return next((node for node in body if isinstance(node, ast.ClassDef) and node.name == name), None)
+def _method(class_name: str, name: str) -> ast.FunctionDef | None:
+    nodes = (node for each in library.lineage(class_name) for node in each.body)
+    return next((node for node in nodes if isinstance(node, ast.FunctionDef) and node.name == name), None)
 
 
-def _lineage(declared: ast.ClassDef) -> Iterator[ast.ClassDef]:
-    """The class and those it is derived from, as far as pipelines go."""
-    yield declared
-    for base in declared.bases:
-        if isinstance(base, ast.Name) and base.id.endswith("Pipeline") and base.id != "DiffusionPipeline":
-            above = _declared(base.id)
-            yield from _lineage(above) if above else ()
-
-
-def _methods(declared: ast.ClassDef, name: str) -> Iterator[ast.FunctionDef]:
-    for each in _lineage(declared):
-        yield from (node for node in each.body if isinstance(node, ast.FunctionDef) and node.name == name)
-
-
-def _optional_components(declared: ast.ClassDef) -> Iterator[frozenset[str]]:
-    for each in _lineage(declared):
+def _optional_components(class_name: str) -> frozenset[str]:
+    for each in library.lineage(class_name):
         for node in each.body:
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_optional_components":
-                yield frozenset(ast.literal_eval(node.value))
+                return frozenset(ast.literal_eval(node.value))
+    return frozenset()
 
 
 def _defaults(function: ast.FunctionDef) -> dict[str, Any]:

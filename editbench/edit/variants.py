@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from editbench import files, identity
-from editbench.edit import lora, model_index, offload, presets, quantization, schedulers
+from editbench.edit import index, lora, offload, presets, quantization, schedulers
 from editbench.edit.settings import EditSettings
 from editbench.errors import UserError
 from editbench.foreign_paths import PipelinePaths
@@ -59,7 +59,7 @@ def settle(settings: EditSettings, model: Model, kind: str, *, download: bool) -
         option = asked[0].replace("_", "-")
         raise UserError(f"--{option} goes with a diffusers pipeline, not with {model.name}", f"Leave --{option} out.")
     folder = Path(model.location)
-    name = model_index.pipeline_class(folder) if PipelinePaths(folder).index.is_file() else ""
+    name = index.load(folder).class_name if PipelinePaths(folder).index.is_file() else ""
     settings = presets.expanded(settings, folder, name)
     if settings.scheduler is not None:
         scheduler = schedulers.settled(settings.scheduler)
