@@ -62,7 +62,11 @@ class ScoreTokens:
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Probabilities of the digits out of the whole vocabulary: (..., vocabulary) to (..., 10), softmax in float32."""
-        return logits.float().softmax(-1)[..., list(self.digits)]
+        import torch
+
+        probabilities = logits.float().softmax(-1)
+        # An index made of a list would be copied to the device, which the host waits for.
+        return torch.stack([probabilities[..., token] for token in self.digits], -1)
 
 
 def _encoded(tokenizer: PreTrainedTokenizerBase, sign: str) -> tuple[list[list[int]], list[int]]:

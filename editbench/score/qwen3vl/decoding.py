@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from editbench.score.judge import Question
     from editbench.score.readout import ScoreTokens
 
+LOOK_EVERY = 8
+"""Steps after which an accelerator is asked whether all rows have ended: the host waits for it, and then it for the host."""
+_AHEAD = 64  # steps whose random numbers go to the device at once
 _RESOLUTION = 2**40  # a token less likely than one in so many is never sampled
 
 
@@ -49,6 +52,8 @@ class TokenChooser:
     def __init__(self, score_tokens: ScoreTokens | None, temperature: float = 0.0, seeds: Sequence[int] = ()) -> None:
         self._score_tokens, self._temperature = score_tokens, temperature
         self._random = [random.Random(seed) for seed in seeds]
+        self._uniforms = torch.empty(0)
+        self._step = 0
         self.digits: list[Tensor] = []
         """By step (rows, 10): P("0") ... P("9") before a token was chosen; nothing without `score_tokens`."""
 
@@ -59,16 +64,30 @@ class TokenChooser:
             self.digits.append(self._score_tokens.probabilities(logits))
         if not self._random:
             return logits.argmax(-1)
-        return sample(logits, self._temperature, [source.random() for source in self._random])
+        return sample(logits, self._temperature, self._next_uniforms(logits.device))
+
+    def _next_uniforms(self, device: torch.device) -> Tensor:
+        """A random number a row, (rows,)."""
+        index, self._step = self._step % _AHEAD, self._step + 1
+        if index == 0:
+            drawn = [[source.random() for _ in range(_AHEAD)] for source in self._random]
+            self._uniforms = torch.tensor(drawn, dtype=torch.float64, device=device)
+        return self._uniforms[:, index]
 
 
 def generate(
-    logits: Tensor, choose: TokenChooser, decode_step: Callable[[Tensor], Tensor], stop: StopTokens, max_new_tokens: int
+    logits: Tensor,
+    choose: TokenChooser,
+    decode_step: Callable[[Tensor], Tensor],
+    stop: StopTokens,
+    max_new_tokens: int,
+    *,
+    look_every: int = 1,
 ) -> Tensor:
     """Token ids (rows, steps), until all rows have ended or have `max_new_tokens`.
 
     `logits`: (rows, vocabulary), of the first token. `decode_step`: takes the token ids of all rows, (rows,), and gives the
-    next logits.
+    next logits; it may be called up to `look_every` - 1 times more than there are steps.
     """
     stop_ids = torch.tensor(stop.ids, device=logits.device)
     unfinished = torch.ones(len(logits), dtype=torch.bool, device=logits.device)
@@ -76,20 +95,23 @@ def generate(
     while True:
         steps.append(torch.where(unfinished, choose(logits), stop.pad_token_id))
         unfinished &= ~torch.isin(steps[-1], stop_ids)
-        if len(steps) == max_new_tokens or not unfinished.any():
-            return torch.stack(steps, 1)
+        if len(steps) == max_new_tokens or (len(steps) % look_every == 0 and not unfinished.any()):
+            break
         logits = decode_step(steps[-1])
+    token_ids = torch.stack(steps, 1)
+    going_on = torch.isin(token_ids, stop_ids).cumsum(1) == 0
+    return token_ids[:, : int(going_on.any(0).sum()) + 1]
 
 
-def sample(logits: Tensor, temperature: float, uniforms: Sequence[float]) -> Tensor:
+def sample(logits: Tensor, temperature: float, uniforms: Tensor) -> Tensor:
     """A token id a row, (rows,), from softmax(logits / temperature), by inverting its distribution at `uniforms` in [0, 1).
 
-    `logits`: (rows, vocabulary). Summed in whole numbers: a sum of floats on a GPU may differ from run to run.
+    `logits`: (rows, vocabulary). `uniforms`: (rows,), float64. Summed in whole numbers: a sum of floats on a GPU may differ
+    from run to run.
     """
     relative = (logits - logits.amax(-1, keepdim=True)) / temperature
     cumulative = (relative.softmax(-1) * _RESOLUTION).long().cumsum(-1)
-    shares = torch.tensor(uniforms, dtype=torch.float64, device=logits.device)
-    targets = (shares * cumulative[:, -1]).long()
+    targets = (uniforms * cumulative[:, -1]).long()
     # Where logits are not numbers, the index may lie behind the last token.
     return torch.searchsorted(cumulative, targets[:, None], right=True)[:, 0].clamp(max=logits.shape[-1] - 1)
 

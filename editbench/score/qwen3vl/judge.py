@@ -30,9 +30,10 @@ from editbench.score.checkpoint import check_local, check_thinking
 from editbench.score.judge import THREADS, Judge, JudgeSettings, Question, Reply
 from editbench.score.qwen3vl import decoding, loading
 from editbench.score.qwen3vl.chat_template import ChatTemplate
+from editbench.score.qwen3vl.decode_cache import DecodeCache
 from editbench.score.qwen3vl.decoding import StopTokens, TokenChooser
 from editbench.score.qwen3vl.per_image import ImageCache
-from editbench.score.qwen3vl.prefix_cache import Patches, Prefill, PrefixCache, Prompt
+from editbench.score.qwen3vl.prefix_cache import Patches, PrefixCache, Prompt
 from editbench.score.readout import ScoreTokens, distribution, reaches_ten
 from editbench.score.thinking import Thinking, opened
 
@@ -150,7 +151,8 @@ class Qwen3VLJudge(Judge):
         asked = [replace(prompt, question=replace(prompt.question, shared=True)) for prompt in prompts]
         stop = StopTokens((*self._stop_tokens.ids, thinking.end), self._stop_tokens.pad_token_id)
         chooser = TokenChooser(None, self._settings.temperature, seeds)
-        token_ids = self._decode(self._prefix_cache.prefill(asked, caching=True), chooser, stop, thinking.budget).tolist()
+        decoded, _ = self._decode(asked, chooser, stop, thinking.budget)
+        token_ids = decoded.tolist()
         thoughts = {row: thought for row, ids in enumerate(token_ids) if (thought := thinking.whole(ids)) is not None}
         behind = [
             prompts[row].followed_by(thinking.before_answer(thought, prompts[row].question.answer_prefix))
@@ -174,8 +176,8 @@ class Qwen3VLJudge(Judge):
     def _generate(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[Reply]:
         questions = [prompt.question for prompt in prompts]
         chooser = TokenChooser(self._known_score_tokens, self._settings.temperature, seeds)
-        prefill = self._prefix_cache.prefill(prompts, caching=True)
-        token_ids = self._decode(prefill, chooser, self._stop_tokens, self._settings.max_new_tokens).tolist()
+        output, cache = self._decode(prompts, chooser, self._stop_tokens, self._settings.max_new_tokens)
+        token_ids = output.tolist()
         # Rows that ended early are filled with the pad token, which is special and so is left out.
         decoded = self._decoder.batch_decode(token_ids, skip_special_tokens=True)
         texts = [question.answer_prefix + text for question, text in zip(questions, decoded, strict=True)]
@@ -183,25 +185,34 @@ class Qwen3VLJudge(Judge):
             return [Reply(text) for text in texts]
         digits = self._score_tokens.digits
         steps = [decoding.answer_steps(*row, digits) for row in zip(questions, texts, decoded, token_ids, strict=True)]
-        distributions = self._distributions(questions, chooser, steps, prefill)
+        distributions = self._distributions(questions, chooser, steps, cache)
         replies = [Reply(*row) for row in zip(texts, distributions, strict=True)]
-        return decoding.checked(replies, torch.stack(chooser.digits, 1).isfinite().flatten(1).all(1), self._settings.dtype)
+        finite = torch.stack(chooser.digits[: output.shape[1]], 1).isfinite().flatten(1).all(1)
+        return decoding.checked(replies, finite, self._settings.dtype)
 
-    def _decode(self, prefill: Prefill, chooser: TokenChooser, stop: StopTokens, limit: int) -> Tensor:
-        """Token ids (rows, steps). The cache grows by all of them but the last."""
-        attention_mask = prefill.attention_mask
+    def _decode(
+        self, prompts: Sequence[Prompt], chooser: TokenChooser, stop: StopTokens, limit: int
+    ) -> tuple[Tensor, DecodeCache]:
+        """Token ids (rows, steps), and the cache behind all of them but the last."""
+        prefill = self._prefix_cache.prefill(prompts, caching=True)
+        logits, cache = prefill.logits[:, -1], prefill.decode_cache()
 
         def decode_step(token_ids: Tensor) -> Tensor:
-            nonlocal attention_mask
-            logits = self._prefix_cache.decode_step(prefill.cache, token_ids, attention_mask, prefill.rope_deltas)
-            attention_mask = torch.nn.functional.pad(attention_mask, (0, 1), value=True)
-            return logits
+            cache.advance()
+            return self._prefix_cache.decode_step(cache, token_ids)
 
-        with loading.decoding_experts(self._model, len(attention_mask)):
-            return decoding.generate(prefill.logits[:, -1], chooser, decode_step, stop, limit)
+        every = 1 if cache.exact else decoding.LOOK_EVERY
+        with loading.decoding_experts(self._model, len(prompts)):
+            token_ids = decoding.generate(logits, chooser, decode_step, stop, limit, look_every=every)
+        cache.crop(token_ids.shape[1] - 1)
+        return token_ids, cache
 
     def _distributions(
-        self, questions: Sequence[Question], chooser: TokenChooser, answer_steps: Sequence[Mapping[str, int]], prefill: Prefill
+        self,
+        questions: Sequence[Question],
+        chooser: TokenChooser,
+        answer_steps: Sequence[Mapping[str, int]],
+        cache: DecodeCache,
     ) -> list[dict[str, tuple[float, ...]]]:
         """By row and criterion, the distribution at the step that decoded its answer."""
         distributions: list[dict[str, tuple[float, ...]]] = [{} for _ in questions]
@@ -212,24 +223,20 @@ class Qwen3VLJudge(Judge):
                 continue
             steps = [answer_steps[row][criteria[row].name] if row in criteria else 0 for row in range(len(questions))]
             ten = any(map(reaches_ten, criteria.values()))
-            zeros = self._zero_after_one(prefill, steps).tolist() if ten else [0.0] * len(questions)
+            zeros = self._zero_after_one(cache, steps).tolist() if ten else [0.0] * len(questions)
             digits = torch.stack([chooser.digits[steps[row]][row] for row in criteria]).tolist()
             for (row, criterion), values in zip(criteria.items(), digits, strict=True):
                 distributions[row][criterion.name] = distribution(criterion, values, zeros[row])
         return distributions
 
-    def _zero_after_one(self, prefill: Prefill, steps: Sequence[int]) -> Tensor:
+    def _zero_after_one(self, cache: DecodeCache, steps: Sequence[int]) -> Tensor:
         """P("0" | "1") where a row decoded the token of its step: (rows,).
 
         The cache grows by one column, which the next call masks as it masks what was decoded.
         """
-        columns, device = prefill.attention_mask.shape[1], prefill.attention_mask.device
-        decoded = torch.arange(prefill.cache.get_seq_length() - columns, device=device)
-        before = decoded < torch.tensor(steps, device=device)[:, None]
-        attention_mask = torch.cat([prefill.attention_mask, before], 1)
-        one = torch.full((len(steps),), self._score_tokens.one, device=device)
-        logits = self._prefix_cache.decode_step(prefill.cache, one, attention_mask, prefill.rope_deltas)
-        return self._score_tokens.probabilities(logits)[:, 0]
+        cache.branch(steps)
+        one = torch.full((len(steps),), self._score_tokens.one, device=self._model.device)
+        return self._score_tokens.probabilities(self._prefix_cache.decode_step(cache, one))[:, 0]
 
     def _prompt_text(self, question: Question) -> str:
         if self._thinking is not None:

@@ -26,6 +26,7 @@ from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache
 
+from editbench.score.qwen3vl.decode_cache import DecodeCache
 from editbench.score.qwen3vl.per_image import ImageCache
 
 if TYPE_CHECKING:
@@ -78,11 +79,15 @@ class Prefill:
     token will be decoded behind them."""
 
     logits: Tensor
-    cache: Cache
+    cache: DynamicCache
     attention_mask: Tensor
-    """(rows, columns of the cache), true where a column is the row's own."""
+    """(rows, columns of the cache) on the CPU, true where a column is the row's own."""
     rope_deltas: Tensor
-    """(rows,), of the prompts."""
+    """(rows,) on the CPU, of the prompts."""
+
+    def decode_cache(self) -> DecodeCache:
+        """The cache to decode with, which takes the place of `cache`."""
+        return DecodeCache(self.cache, self.attention_mask, self.rope_deltas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +149,9 @@ class PrefixCache:
                 self._prefixes.drop(*prompt.question.images)
         return parts[0] if len(parts) == 1 else _merged([row for _, rows, _ in groups for row in rows], parts, caching)
 
-    def decode_step(self, cache: Cache, token_ids: Tensor, attention_mask: Tensor, rope_deltas: Tensor) -> Tensor:
-        """Logits (rows, vocabulary) behind one more token a row, `token_ids` (rows,), which attends to the columns of the cache
-        in `attention_mask`. The cache grows by a column."""
-        position_ids = (attention_mask.sum(1) + rope_deltas)[None, :, None].expand(3, -1, -1)
-        mask = pad(attention_mask, (0, 1), value=True)
-        return self._forward(self._embed(token_ids[:, None]), mask, position_ids, cache)[:, -1]
+    def decode_step(self, cache: DecodeCache, token_ids: Tensor) -> Tensor:
+        """Logits (rows, vocabulary) behind the tokens of the step that the cache has begun, `token_ids` (rows,)."""
+        return self._forward(self._embed(token_ids[:, None]), cache.attention_mask, cache.position_ids, cache)[:, -1]
 
     def _groups(self, prompts: Sequence[Prompt], last: int) -> list[_Group]:
         """The rows of a batch by the cached prefix that they go on from."""
@@ -172,12 +174,12 @@ class PrefixCache:
         cache = DynamicCache()
         embeddings, visual = self._embed_with_images(input_ids, prompts)
         # Without padding nothing has to be masked, and attention may take a quicker kernel.
-        mask = None if attention_mask.all() else attention_mask.to(device)
+        mask = None if attention_mask.all() else attention_mask.long().to(device)
         used = cache if keeping or caching else None
         logits = self._forward(embeddings, mask, position_ids.to(device), used, last, **visual)
         if keeping:
             self._keep(prompts, cache)
-        return Prefill(logits, cache, attention_mask.to(device), self._rope_deltas(prompts))
+        return Prefill(logits, cache, attention_mask, _rope_deltas(prompts))
 
     def _prefill_suffixes(
         self, prefix: _CachedPrefix, prefix_rows: Sequence[int], prompts: Sequence[Prompt], last: int
@@ -197,9 +199,10 @@ class PrefixCache:
         input_ids, suffix_mask = self._pad([prompt.input_ids[length:] for prompt, length in pairs])
         position_ids = _pad_position_ids([prompt.position_ids[:, length:] for prompt, length in pairs])
         cache = _cache((keys[prefix_rows, :, first:end], values[prefix_rows, :, first:end]) for keys, values in prefix.layers)
-        attention_mask = torch.cat([prefix_mask, suffix_mask], 1).to(device)
-        logits = self._forward(self._embed(input_ids.to(device)), attention_mask, position_ids.to(device), cache, last)
-        return Prefill(logits, cache, attention_mask, self._rope_deltas(prompts))
+        attention_mask = torch.cat([prefix_mask, suffix_mask], 1)
+        embeddings, mask = self._embed(input_ids.to(device)), attention_mask.long().to(device)
+        logits = self._forward(embeddings, mask, position_ids.to(device), cache, last)
+        return Prefill(logits, cache, attention_mask, _rope_deltas(prompts))
 
     def _forward(
         self,
@@ -210,10 +213,13 @@ class PrefixCache:
         last: int = 1,
         **visual: Any,
     ) -> Tensor:
-        """Logits (rows, last, vocabulary). The head of so many words is for the last tokens alone."""
+        """Logits (rows, last, vocabulary). The head of so many words is for the last tokens alone.
+
+        `attention_mask`: (rows, columns) of whole numbers, or as `DecodeCache` has it, which transformers takes as it is.
+        """
         hidden = self._model.model.language_model(
             inputs_embeds=embeddings,
-            attention_mask=None if attention_mask is None else attention_mask.long(),
+            attention_mask=attention_mask,
             position_ids=position_ids,
             past_key_values=cache,
             use_cache=cache is not None,
@@ -280,8 +286,9 @@ class PrefixCache:
         sizes = torch.tensor([len(row) for row in rows])
         return input_ids, torch.arange(input_ids.shape[1]) >= input_ids.shape[1] - sizes[:, None]
 
-    def _rope_deltas(self, prompts: Sequence[Prompt]) -> Tensor:
-        return torch.tensor([prompt.rope_delta for prompt in prompts], device=self._model.device)
+
+def _rope_deltas(prompts: Sequence[Prompt]) -> Tensor:
+    return torch.tensor([prompt.rope_delta for prompt in prompts])
 
 
 def _pad_position_ids(rows: Sequence[Tensor]) -> Tensor:
@@ -289,7 +296,7 @@ def _pad_position_ids(rows: Sequence[Tensor]) -> Tensor:
     return pad_sequence([row.T for row in rows], batch_first=True, padding_side="left").permute(2, 0, 1)
 
 
-def _cache(layers: Iterable[tuple[Tensor, Tensor]]) -> Cache:
+def _cache(layers: Iterable[tuple[Tensor, Tensor]]) -> DynamicCache:
     cache = DynamicCache()
     for index, (keys, values) in enumerate(layers):
         cache.update(keys, values, index)
@@ -298,15 +305,16 @@ def _cache(layers: Iterable[tuple[Tensor, Tensor]]) -> Cache:
 
 def _merged(rows: Sequence[int], parts: Sequence[Prefill], caching: bool) -> Prefill:
     """Groups that were read apart as if they had been read together. `rows`: of the batch, group by group."""
-    order = torch.tensor(rows).argsort().to(parts[0].logits.device)
+    order = torch.tensor(rows).argsort()
     width = max(part.attention_mask.shape[1] for part in parts)
     masks = [pad(part.attention_mask, (width - part.attention_mask.shape[1], 0), value=False) for part in parts]
-    logits = torch.cat([part.logits for part in parts])[order]
-    cache = _merged_caches([part.cache for part in parts], width, order) if caching else DynamicCache()
+    on_device = order.to(parts[0].logits.device)
+    logits = torch.cat([part.logits for part in parts])[on_device]
+    cache = _merged_caches([part.cache for part in parts], width, on_device) if caching else DynamicCache()
     return Prefill(logits, cache, torch.cat(masks)[order], torch.cat([part.rope_deltas for part in parts])[order])
 
 
-def _merged_caches(caches: Sequence[Cache], width: int, order: Tensor) -> Cache:
+def _merged_caches(caches: Sequence[DynamicCache], width: int, order: Tensor) -> DynamicCache:
     def concatenated(tensors: Iterable[Tensor]) -> Tensor:
         return torch.cat([pad(tensor, (0, 0, width - tensor.shape[2], 0)) for tensor in tensors])[order]
 

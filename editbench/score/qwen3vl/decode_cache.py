@@ -1,0 +1,134 @@
+"""The KV cache behind which replies are decoded: buffers with room ahead, so that a step writes its own column and no more.
+
+transformers' DynamicCache copies all keys and values each step: 260 MB for a row of 2,648 tokens of Qwen3-VL-30B-A3B (counted).
+Its StaticCache has one size from the start, which a reply or a thought would have to be known for.
+
+What a step changes on the device lies in tensors that keep their addresses while the room lasts, and nothing is read back or
+copied to the device: position_ids, the index of the column, the mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+from transformers import Cache, DynamicCache
+from transformers.cache_utils import DynamicLayer
+
+BLOCK = 256
+"""Columns by which the buffers grow, and of which they have a multiple: a kernel of masked attention wants one of 16."""
+HOSTS = ("cpu",)
+"""Kinds of device that run each operation as it comes: there fewer columns are less to do, and no value is waited for."""
+
+
+class _Layer(DynamicLayer):
+    """Keys and values of a layer in buffers (rows, heads, capacity, head size)."""
+
+    def __init__(self, keys: Tensor, values: Tensor, index: Tensor) -> None:
+        """`keys`, `values`: of the prompts. `index`: (1,), shared by all layers: the column that `update` writes."""
+        super().__init__()
+        self.length = keys.shape[2]
+        """Columns that attention sees."""
+        room = BLOCK - self.length % BLOCK
+        self.keys, self.values, self._index = _longer(keys, room), _longer(values, room), index
+        self.dtype, self.device, self.is_initialized = keys.dtype, keys.device, True
+
+    def grow(self) -> None:
+        self.keys = _longer(self.keys, BLOCK)
+        self.values = _longer(self.values, BLOCK)
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: object, **__: object) -> tuple[Tensor, Tensor]:
+        self.keys.index_copy_(2, self._index, key_states)
+        self.values.index_copy_(2, self._index, value_states)
+        return self.keys[:, :, : self.length], self.values[:, :, : self.length]
+
+    def get_seq_length(self) -> int:
+        return self.length
+
+
+class DecodeCache(Cache):
+    """Keys and values of a batch of prompts, and of the tokens that are decoded behind them.
+
+    On a CPU attention sees the columns that there are. On other devices it sees the whole buffers, of which the mask leaves out
+    what is not written yet: its shapes stay the same for `BLOCK` steps.
+    """
+
+    def __init__(self, cache: DynamicCache, attention_mask: Tensor, rope_deltas: Tensor) -> None:
+        """`cache`: of the prompts, which is emptied. `attention_mask`: (rows, columns) on the CPU, true where a column is the
+        row's own. `rope_deltas`: (rows,) on the CPU, of the prompts."""
+        keys = cache.layers[0].keys
+        self._device, self.exact = keys.device, keys.device.type in HOSTS
+        """`exact`: whether attention sees the columns that there are and no more."""
+        self._index = torch.zeros(1, dtype=torch.long, device=keys.device)
+        layers: list[_Layer] = []
+        while cache.layers:  # One by one: the whole cache twice might not fit into memory.
+            layer = cache.layers.pop(0)
+            layers.append(_Layer(layer.keys, layer.values, self._index))
+            del layer
+        super().__init__(layers=layers)
+        self._prompt_mask = attention_mask
+        self.columns = attention_mask.shape[1]
+        """Columns that are written: those of the prompts, and of the tokens decoded so far."""
+        first = attention_mask.sum(1) + rope_deltas
+        self._first_position_ids = first[None, :, None].expand(3, -1, -1).to(keys.device)
+        self.position_ids = self._first_position_ids - 1
+        """(3, rows, 1), of the tokens of this step."""
+        self._mask = self._masked(attention_mask, keys.dtype)
+        self._attended = bool(attention_mask.all())
+
+    @property
+    def attention_mask(self) -> Tensor | None:
+        """(rows, 1, 1, columns that attention sees), to be added: 0, or -inf where a column is not seen. None where all columns
+        are: attention may take a quicker kernel."""
+        return None if self.exact and self._attended else self._mask[..., : self.layers[0].length]
+
+    @property
+    def decoded(self) -> int:
+        """Columns behind the prompts."""
+        return self.columns - self._prompt_mask.shape[1]
+
+    def advance(self) -> None:
+        """Begin a step: the next token of each row has a new column."""
+        self.position_ids += 1
+        self._open_column()
+
+    def crop(self, decoded: int) -> None:
+        """Forget all but so many columns behind the prompts."""
+        self.columns = self._prompt_mask.shape[1] + decoded
+
+    def branch(self, steps: Sequence[int]) -> None:
+        """Begin a step in which each row's token stands where that of its step stood, `steps` counting from 0: it sees the
+        prompt and what was decoded before. No step of `advance` may follow."""
+        before = torch.arange(self.decoded) < torch.tensor(steps)[:, None]
+        mask = torch.cat([self._prompt_mask, before], 1)
+        self._attended = bool(mask.all())
+        self.position_ids = self._first_position_ids + torch.tensor(steps, device=self._device)[None, :, None]
+        self._mask = self._masked(mask, self._mask.dtype)
+        self._open_column()
+
+    def _open_column(self) -> None:
+        if self.columns == self._mask.shape[3]:
+            self._grow()
+        self._index.fill_(self.columns)
+        self._mask[..., self.columns].fill_(0)
+        self.columns += 1
+        for layer in self.layers:
+            layer.length = self.columns if self.exact else self._mask.shape[3]
+
+    def _grow(self) -> None:
+        self._mask = pad(self._mask, (0, BLOCK), value=-torch.inf)
+        for layer in self.layers:
+            layer.grow()
+
+    def _masked(self, seen: Tensor, dtype: torch.dtype) -> Tensor:
+        """The mask to be added, over the whole buffers, of columns that are seen: (rows, columns) to (rows, 1, 1, capacity)."""
+        mask = pad(seen, (0, self.layers[0].keys.shape[2] - seen.shape[1]), value=False)
+        added = torch.zeros(mask.shape, dtype=dtype).masked_fill_(~mask, -torch.inf)
+        return added[:, None, None].to(self._device)
+
+
+def _longer(tensor: Tensor, columns: int) -> Tensor:
+    """With so many more columns: zeros, since attention multiplies also what it does not see."""
+    return pad(tensor, (0, 0, 0, columns))
