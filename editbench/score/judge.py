@@ -22,10 +22,6 @@ from editbench.errors import UserError
 from editbench.records import GENERATE, READOUTS, Readout
 from editbench.score.criteria import Criterion
 
-THREADS = min(4, os.cpu_count() or 1)
-"""Pictures of a batch that a rank decodes, or resizes and cuts into patches, at a time: Pillow and numpy let go of the
-interpreter meanwhile. On two busy cores, 8 pairs of 1280 x 1024 took 1.09 s with one thread and 0.70 s with two."""
-
 DTYPES = ("bfloat16", "float16", "float32")
 
 
@@ -137,6 +133,15 @@ class Judge(ABC):
         Asked when a reply could not be read. None: this judge can't tell.
         """
         return None
+
+
+def threads() -> int:
+    """Pictures that a rank decodes, or resizes, at a time: as many as its share of the machine's cores.
+
+    Pillow lets go of the interpreter meanwhile. On two busy cores, 8 pairs of 1280 x 1024 took 1.09 s with one thread and 0.70
+    with two.
+    """
+    return max(len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")), 1)
 
 
 def _need(fact: bool, message: str, remedy: str) -> None:

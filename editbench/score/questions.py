@@ -14,7 +14,7 @@ from editbench.fleet import failure
 from editbench.fleet.failure import Failed
 from editbench.records import Sample
 from editbench.score.items import JudgedItem, StoredImage
-from editbench.score.judge import THREADS, Question
+from editbench.score.judge import Question, threads
 from editbench.score.rubric import Rubric
 from editbench.score.rubric import prompts as kinds
 from editbench.score.rubric.prompts import Ask
@@ -61,7 +61,7 @@ class QuestionBuilder:
     def __init__(self, rubric: Rubric, settings: ScoreSettings) -> None:
         self._rubric, self._settings = rubric, settings
         self._names = [question.name for question in rubric.questions]
-        self._pool = ThreadPoolExecutor(THREADS, "decode")
+        self._pool = ThreadPoolExecutor(threads(), "decode")
 
     def build(self, items: Mapping[int, JudgedItem]) -> tuple[list[QuestionGroup], dict[int, Failed]]:
         """The questions about items that have an edit, in the rubric's order; and by row how those failed that can't be asked

@@ -183,7 +183,7 @@ def measured(judge: Qwen3VLJudge, plan: Plan, batch: int) -> dict[str, Any]:
     for _ in range(plan.repeats + 1):  # the first warms up
         prompts = judge.prepare(asked(pairs(batch, plan.side), plan))
         times.append(seconds(plan, lambda prompts=prompts: judge.answer(prompts)))
-    patches = [len(picture.pixel_values) for picture in prompts[0].patches]
+    patches = [int(picture.grid_thw.prod()) for picture in prompts[0].pixels]
     floor = operations(judge._model.config, patches, len(prompts[0])) / (plan.peak * 1e12)
     middle = median(times[1:])
     return {"batch": batch, "pairs_a_second": batch / middle, "floor_ms": 1e3 * floor, "share_of_floor": batch * floor / middle}

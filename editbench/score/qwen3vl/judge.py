@@ -27,13 +27,14 @@ from editbench.kernels import attention
 from editbench.processors import load_processor
 from editbench.records import EXPECTED
 from editbench.score.checkpoint import check_local, check_thinking
-from editbench.score.judge import THREADS, Judge, JudgeSettings, Question, Reply
+from editbench.score.judge import Judge, JudgeSettings, Question, Reply, threads
 from editbench.score.qwen3vl import decoding, loading
 from editbench.score.qwen3vl.chat_template import ChatTemplate
 from editbench.score.qwen3vl.decode_cache import DecodeCache
 from editbench.score.qwen3vl.decoding import StopTokens, TokenChooser
+from editbench.score.qwen3vl.patches import Patchifier, Pixels
 from editbench.score.qwen3vl.per_image import ImageCache
-from editbench.score.qwen3vl.prefix_cache import Patches, PrefixCache, Prompt
+from editbench.score.qwen3vl.prefix_cache import PrefixCache, Prompt
 from editbench.score.readout import ScoreTokens, distribution, reaches_ten
 from editbench.score.thinking import Thinking, opened
 
@@ -66,12 +67,14 @@ class Qwen3VLJudge(Judge):
         self._chat_template.check_thinking(folder)
         # `prepare` runs in other threads, and a tokenizer can't be borrowed by two.
         self._decoder, self._forcer = copy.deepcopy(tokenizer), copy.deepcopy(tokenizer)
-        self._pool = ThreadPoolExecutor(THREADS, "patches")
-        self._patches = ImageCache[Patches]()
-        self._model, self.notes = loading.load(folder, torch.device(settings.device), getattr(torch, settings.dtype), adapter)
+        self._pool = ThreadPoolExecutor(threads(), "resize")
+        self._pixels = ImageCache[Pixels]()
+        device, dtype = torch.device(settings.device), getattr(torch, settings.dtype)
+        self._model, self.notes = loading.load(folder, device, dtype, adapter)
         self.kernels = attention(self._model)
+        self._patchifier = Patchifier(self._processor.image_processor, device, dtype)
         self._stop_tokens = StopTokens.of(self._model.generation_config, tokenizer)
-        self._prefix_cache = PrefixCache(self._model, self._stop_tokens.pad_token_id)
+        self._prefix_cache = PrefixCache(self._model, self._stop_tokens.pad_token_id, self._patchifier.patchify)
 
     def prepare(self, questions: Sequence[Question]) -> list[Prompt]:
         """Raises ValueError for a picture more than 200 times as long as wide, which the model can't take."""
@@ -113,35 +116,28 @@ class Qwen3VLJudge(Judge):
         return [replace(reply, short_of_memory=True) for reply in replies]
 
     def _prompts(self, questions: Sequence[Question], tokenizer: PreTrainedTokenizerBase) -> list[Prompt]:
-        by_image = self._patches_of([image for question in questions for image in question.images])
-        patches = [tuple(by_image[id(image)] for image in question.images) for question in questions]
+        by_image = self._resized([image for question in questions for image in question.images])
+        pixels = [tuple(by_image[id(image)] for image in question.images) for question in questions]
         merged = self._processor.image_processor.merge_size**2
-        counts = [int(image.grid_thw.prod()) // merged for images in patches for image in images]
+        counts = [int(image.grid_thw.prod()) // merged for images in pixels for image in images]
         texts = _expand([self._prompt_text(question) for question in questions], self._processor.image_token, counts)
         rows = map(torch.tensor, tokenizer(texts)["input_ids"])
-        return [self._prompt(*entry) for entry in zip(questions, rows, patches, strict=True)]
+        return [self._prompt(*entry) for entry in zip(questions, rows, pixels, strict=True)]
 
-    def _prompt(self, question: Question, input_ids: Tensor, patches: tuple[Patches, ...]) -> Prompt:
+    def _prompt(self, question: Question, input_ids: Tensor, pixels: tuple[Pixels, ...]) -> Prompt:
         token_types = (input_ids == self._processor.image_token_id).int()
-        grids = torch.cat([image.grid_thw for image in patches]) if patches else None
+        grids = torch.cat([image.grid_thw for image in pixels]) if pixels else None
         position_ids, _ = self._model.model.get_rope_index(input_ids[None], token_types[None], image_grid_thw=grids)
-        return Prompt(question, input_ids, position_ids[:, 0], patches)
+        return Prompt(question, input_ids, position_ids[:, 0], pixels)
 
-    def _patches_of(self, images: Sequence[Image.Image]) -> dict[int, Patches]:
-        """The patches of each image, by its id."""
-        known = {id(image): patches for image in images if (patches := self._patches.get(image)) is not None}
+    def _resized(self, images: Sequence[Image.Image]) -> dict[int, Pixels]:
+        """Each image as the judge sees it, by its id."""
+        known = {id(image): pixels for image in images if (pixels := self._pixels.get(image)) is not None}
         new = [*{id(image): image for image in images if id(image) not in known}.values()]
-        for image, patches in zip(new, self._pool.map(self._extract_patches, new), strict=True):
-            self._patches.put(patches, image)
-            known[id(image)] = patches
+        for image, pixels in zip(new, self._pool.map(self._patchifier.resize, new), strict=True):
+            self._pixels.put(pixels, image)
+            known[id(image)] = pixels
         return known
-
-    def _extract_patches(self, image: Image.Image) -> Patches:
-        processed = self._processor.image_processor(images=[image], return_tensors="pt")
-        # The model would cast them itself; half the bytes to copy. From pinned memory they are copied while the device works.
-        pixel_values = processed["pixel_values"].to(getattr(torch, self._settings.dtype))
-        on_gpu = self._model.device.type == "cuda"
-        return Patches(pixel_values.pin_memory() if on_gpu else pixel_values, processed["image_grid_thw"])
 
     def _answer(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[Reply]:
         return self._read_distributions(prompts) if self._settings.readout == EXPECTED else self._generate(prompts, seeds)

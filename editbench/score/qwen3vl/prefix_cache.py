@@ -16,7 +16,7 @@ Three votes on one question, whose whole prompt is the same, with `--side 512`: 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache
 
 from editbench.score.qwen3vl.decode_cache import DecodeCache
+from editbench.score.qwen3vl.patches import Pixels
 from editbench.score.qwen3vl.per_image import ImageCache
 
 if TYPE_CHECKING:
@@ -40,23 +41,14 @@ Layers = Sequence[tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True, slots=True)
-class Patches:
-    """An image as the vision tower takes it, on the CPU: `pixel_values` (patches, values of a patch), and `grid_thw` (1, 3),
-    its numbers of patches in time, height and width."""
-
-    pixel_values: Tensor
-    grid_thw: Tensor
-
-
-@dataclass(frozen=True, slots=True)
 class Prompt:
     """A tokenised question on the CPU. `input_ids`: (n,). `position_ids`: (3, n), for the rotary embedding in time, height and
-    width. `patches`: of the question's images."""
+    width. `pixels`: of the question's images."""
 
     question: Question
     input_ids: Tensor
     position_ids: Tensor
-    patches: tuple[Patches, ...]
+    pixels: tuple[Pixels, ...]
 
     def __len__(self) -> int:
         return len(self.input_ids)
@@ -70,7 +62,7 @@ class Prompt:
         """The prompt with more text tokens."""
         input_ids = torch.cat([self.input_ids, self.input_ids.new_tensor(token_ids)])
         position_ids = torch.cat([self.position_ids, self.position_ids[:, -1:] + torch.arange(1, len(token_ids) + 1)], 1)
-        return Prompt(self.question, input_ids, position_ids, self.patches)
+        return Prompt(self.question, input_ids, position_ids, self.pixels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +112,9 @@ _Group = tuple[_CachedPrefix | None, list[int], list[int]]
 class PrefixCache:
     """The forward passes of a judge, and the caches of what its prompts begin with. Not for several threads."""
 
-    def __init__(self, model: PreTrainedModel, pad_token_id: int) -> None:
-        self._model, self._pad_token_id = model, pad_token_id
+    def __init__(self, model: PreTrainedModel, pad_token_id: int, patchify: Callable[[Sequence[Pixels]], Tensor]) -> None:
+        """`patchify`: gives the patches of several images, on the device."""
+        self._model, self._pad_token_id, self._patchify = model, pad_token_id, patchify
         self._image_token_id = model.config.image_token_id
         self._features = ImageCache[VisionFeatures]()
         self._prefixes = ImageCache[tuple[_CachedPrefix, int]]()
@@ -249,23 +242,22 @@ class PrefixCache:
         question that follows shows the image too."""
         images = [image for prompt in prompts for image in prompt.question.images]
         known = {id(image): features for image in images if (features := self._features.get(image)) is not None}
-        new: dict[int, tuple[Image.Image, Patches, bool]] = {}
+        new: dict[int, tuple[Image.Image, Pixels, bool]] = {}
         for prompt in prompts:
-            for index, (image, patches) in enumerate(zip(prompt.question.images, prompt.patches, strict=True)):
+            for index, (image, pixels) in enumerate(zip(prompt.question.images, prompt.pixels, strict=True)):
                 if id(image) not in known:
-                    new[id(image)] = (image, patches, index in prompt.question.reused)
+                    new[id(image)] = (image, pixels, index in prompt.question.reused)
         if new:
-            computed = self._run_vision_tower([patches for _, patches, _ in new.values()])
+            computed = self._run_vision_tower([pixels for _, pixels, _ in new.values()])
             for (image, _, reused), features in zip(new.values(), computed, strict=True):
                 known[id(image)] = features
                 if self.enabled and reused:
                     self._features.put(features, image)
         return [known[id(image)] for image in images]
 
-    def _run_vision_tower(self, images: Sequence[Patches]) -> list[VisionFeatures]:
-        device = self._model.device
-        pixel_values = torch.cat([image.pixel_values.to(device, non_blocking=True) for image in images])
-        grid_thw = torch.cat([image.grid_thw for image in images]).to(device)
+    def _run_vision_tower(self, images: Sequence[Pixels]) -> list[VisionFeatures]:
+        pixel_values = self._patchify(images)
+        grid_thw = torch.cat([image.grid_thw for image in images]).to(self._model.device)
         output = self._model.model.get_image_features(pixel_values, grid_thw, return_dict=True)
         sizes = [len(embeddings) for embeddings in output.pooler_output]
         # transformers 5.23 splits them by image, 5.4 does not.

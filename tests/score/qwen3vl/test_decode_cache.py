@@ -50,7 +50,7 @@ def on_stand_in(folder: Path, layers: int) -> tuple[PrefixCache, DecodeCache]:
     for layer in range(layers):
         cache.update(states, states, layer)
     mask = torch.arange(COLUMNS) >= torch.tensor([[0], [3], [7]])
-    return PrefixCache(model, 0), DecodeCache(cache, mask, torch.zeros(ROWS, dtype=torch.long))
+    return PrefixCache(model, 0, lambda _: torch.empty(0)), DecodeCache(cache, mask, torch.zeros(ROWS, dtype=torch.long))
 
 
 def decoded(folder: Path, layers: int, steps: int, seeds: tuple[int, ...] = ()) -> Count:

@@ -116,9 +116,9 @@ def test_a_picture_that_a_later_question_shows_is_seen_once(checkpoints: TinyPat
     assert (later["patches"] == 0) == bool(reused)
 
 
-def test_patches_are_cut_once_for_all_questions_of_a_picture(checkpoints: TinyPaths) -> None:
+def test_pictures_are_resized_once_for_all_questions_about_them(checkpoints: TinyPaths) -> None:
     judge, pictures = load(checkpoints.judge, "expected"), samples(1)
-    first, second = (judge.prepare(ask(pictures, text))[0].patches for text in TEXTS[:2])
+    first, second = (judge.prepare(ask(pictures, text))[0].pixels for text in TEXTS[:2])
     assert [*map(id, first)] == [*map(id, second)]
 
 
@@ -127,10 +127,10 @@ def test_nothing_outlives_its_pictures(checkpoints: TinyPaths) -> None:
     for text in TEXTS:
         answer(judge, ask(pictures, text, reused=(0, 1)))
     cache = judge._prefix_cache
-    assert (len(judge._patches), len(cache._features), len(cache._prefixes)) == (4, 4, 2)
+    assert (len(judge._pixels), len(cache._features), len(cache._prefixes)) == (4, 4, 2)
     del pictures
     gc.collect()
-    assert (len(judge._patches), len(cache._features), len(cache._prefixes)) == (0, 0, 0)
+    assert (len(judge._pixels), len(cache._features), len(cache._prefixes)) == (0, 0, 0)
 
 
 def test_what_is_kept_gives_way_to_a_batch_that_does_not_fit(
