@@ -122,7 +122,19 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
         spool.put(sample.key, {"source.png": RED, EDITED: BLUE, RECORD: orjson.dumps(record)})
     spool.finish(Named(name="golden", digest="b"), Named(kind="control", name="m"), "i")
     readouts = {
-        "generate": ["--votes", "2", "--temperature", "0.5", "--audit", "50%", "--anchors", "edits", "--no-forced"],
+        "generate": [
+            "--votes",
+            "2",
+            "--temperature",
+            "0.5",
+            "--audit",
+            "50%",
+            "--anchors",
+            "edits",
+            "--no-forced",
+            "--batch-size",
+            "8",
+        ],
         "expected": ["--readout", "expected", "--batch-tokens", "2000"],
     }
     for name, options in readouts.items():

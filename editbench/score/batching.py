@@ -14,6 +14,7 @@ from PIL import Image
 
 from editbench import images
 from editbench.paths import ScorePaths
+from editbench.records import EXPECTED
 from editbench.score import questions
 from editbench.score.chunks import Chunks, RowFile, RowName
 from editbench.score.items import JudgedItem, JudgedItems, StoredImage
@@ -31,6 +32,18 @@ _HEAD = 65_536  # bytes of a file in which a picture's size stands, unless a lar
 
 Starts = list[list[int]]
 """By row file, the first row of each chunk."""
+
+
+def default_size(samples: int, settings: ScoreSettings) -> int:
+    """Samples judged together where nothing is asked for, of a set of so many. The number of ranks has no say in it: a sample
+    would else be judged in another batch on another machine.
+
+    Where nothing is written, a sample takes nearly as long in a small batch as in a large one (2,600 tokens are read of each),
+    and 64 chunks keep the GPUs of several machines busy to the end. What is written takes a batch about as long as one sample:
+    20 samples become 7 chunks, one for each GPU of a machine, and not 20, which one GPU would write one after the other.
+    """
+    chunks = 64 if settings.readout == EXPECTED and settings.thinking_budget is None else 8
+    return min(DEFAULT_BATCH, max(-(-samples // chunks), 1))
 
 
 def starts(items: JudgedItems, rubric: Rubric, settings: ScoreSettings) -> Starts:

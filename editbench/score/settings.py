@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from editbench.score.judge import JudgeSettings
 
 DEFAULT_BATCH = 8
+"""Samples judged together, at most, where nothing else is asked for."""
 MAX_TEXT = 4_000
 LATER = ("thinking_budget", "keep_thoughts", "fast")
 """Settings that identities of earlier versions do not have."""
@@ -45,9 +46,11 @@ class ScoreSettings:
     votes: Annotated[int, Option(min=1, help="Replies a sample, drawn with seeds; their mean counts.")] = 1
     temperature: Annotated[float, Option(min=0, help="0: always the most likely token.")] = 0.0
     seed: Annotated[int, Option(help="Each vote's seed is a hash of this, the sample's key and the vote.")] = 0
-    batch_size: Annotated[int | None, Option(min=1, help="Samples judged together; default: 8.")] = None
-    """Padding moves the last bits, so a sample is always judged in the same batch. 8 where neither this nor `batch_tokens` is
-    given."""
+    batch_size: Annotated[
+        int | None, Option(min=1, help="Samples judged together; default: 8, or fewer where there are few samples.")
+    ] = None
+    """Padding moves the last bits, so a sample is always judged in the same batch. Where neither this nor `batch_tokens` is
+    given, `batching.default_size` tells it, before anything is judged."""
     batch_tokens: Annotated[
         int | None, Option(min=1, help="In its place: as many together as stay within N tokens, by an estimate.")
     ] = None
@@ -75,13 +78,11 @@ class ScoreSettings:
     """`auto`: bfloat16 on an accelerator, float32 on a CPU."""
     fast: Annotated[bool, Option("--fast", help="The quickest kernels; their bits may change from run to run.")] = False
 
-    def __post_init__(self) -> None:
-        if self.batch_size is None and self.batch_tokens is None:
-            object.__setattr__(self, "batch_size", DEFAULT_BATCH)
-
     def to_dict(self) -> dict[str, Any]:
         """By name; those of `LATER` only where they are used, so that folders of earlier versions are gone on with."""
-        return {name: value for name, value in asdict(self).items() if name not in LATER or value}
+        values = {name: value for name, value in asdict(self).items() if name not in LATER or value}
+        # Where no judge runs nobody settles it, and earlier versions wrote this.
+        return values if self.batch_size or self.batch_tokens else {**values, "batch_size": DEFAULT_BATCH}
 
     def for_judge(self, device: str) -> JudgeSettings:
         """Raises UserError for what no judge can work with."""

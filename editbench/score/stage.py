@@ -101,9 +101,11 @@ class ScoreStage(FleetStage[ScoreManifest]):
         settings.check()
         model = _judge(name, settings, options, adapter)
         ranks = devices.choose(options.rank_count, options.device_indices)
-        settings = replace(settings, dtype=ranks.dtype(settings.dtype))
+        paths = ScorePaths(out)
+        size = _batch_size(paths, len(opened.entries), settings, fresh=options.fresh)
+        settings = replace(settings, dtype=ranks.dtype(settings.dtype), batch_size=size)
         return cls(
-            paths=ScorePaths(out),
+            paths=paths,
             model=model,
             devices=ranks,
             options=options,
@@ -238,6 +240,16 @@ class ScoreStage(FleetStage[ScoreManifest]):
         folders = {name: edits.root.resolve() for name, edits in inputs.items() if edits and edits.root.is_dir()}
         inputs_at = {name: os.path.relpath(folder, self.paths.root.resolve()) for name, folder in folders.items()}
         return {**inputs_at, "judge": judges.path(self.model)}
+
+
+def _batch_size(paths: ScorePaths, samples: int, settings: ScoreSettings, *, fresh: bool) -> int | None:
+    """Samples judged together: as asked for, else as in the run that the folder holds, else by the size of the set; None where
+    tokens are counted. Raises UserError for an identity that can't be read."""
+    if settings.batch_size is not None or settings.batch_tokens is not None:
+        return settings.batch_size
+    stored = {} if fresh or not paths.identity.exists() else identity.load(paths.identity).get("settings")
+    size = stored.get("batch_size") if isinstance(stored, dict) else None
+    return size if isinstance(size, int) and size > 0 else batching.default_size(samples, settings)
 
 
 def _judge(name: str, settings: ScoreSettings, options: RunOptions, adapter: Path | None = None) -> Model:

@@ -65,3 +65,27 @@ def test_chunks_follow_the_tokens_or_the_number(make_edits: Callable[..., Path])
     assert batching.starts(items, chosen, replace(SETTINGS, batch_tokens=one))[0] == [0, 1, 2, 3, 4]
     assert batching.starts(items, chosen, replace(SETTINGS, batch_tokens=5 * one))[0] == [0]
     assert batching.starts(items, chosen, ScoreSettings(batch_size=4)) == [[0, 4], [0, 4, 8, 12], [0, 4]]
+
+
+@pytest.mark.parametrize(
+    ("readout", "samples", "size"),
+    [
+        ("generate", 0, 1),
+        ("generate", 5, 1),
+        ("generate", 20, 3),
+        ("generate", 57, 8),
+        ("generate", 5_000, 8),
+        ("expected", 20, 1),
+        ("expected", 64, 1),
+        ("expected", 65, 2),
+        ("expected", 200, 4),
+        ("expected", 449, 8),
+        ("expected", 5_000, 8),
+    ],
+)
+def test_few_samples_become_chunks_enough_for_several_gpus(readout: str, samples: int, size: int) -> None:
+    assert batching.default_size(samples, ScoreSettings(readout=readout)) == size
+
+
+def test_thoughts_are_written_too() -> None:
+    assert batching.default_size(20, ScoreSettings(readout="expected", thinking_budget=64)) == 3

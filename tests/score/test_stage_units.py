@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from editbench import files, identity
 from editbench.errors import UserError
 from editbench.fleet import attempts
 from editbench.fleet import stage as life
@@ -113,6 +114,34 @@ def test_what_decides_the_scores_is_the_identity(make_edits: Callable[..., Path]
         assert other.identity["digest"] != plan.identity["digest"]
 
 
+def settled(edits: Path, judge: str, *, fresh: bool = False, **settings: Any) -> Any:
+    out, options = edits.parent / "scores", RunOptions(fresh=fresh)
+    return ScoreStage.plan(edits, judge, "five", out, ScoreSettings(**settings), options).settings.batch_size
+
+
+def test_the_size_of_batches_is_that_of_the_folder_or_follows_from_the_set(
+    make_edits: Callable[..., Path], checkpoints: TinyPaths
+) -> None:
+    edits, judge = make_edits(), str(checkpoints.judge)
+    earlier = check(edits, judge, batch_size=8)
+    assert (settled(edits, judge), settled(edits, judge, batch_tokens=99)) == (1, None)
+    earlier.paths.root.mkdir()
+    files.dump(earlier.paths.identity, earlier.identity)
+    assert check(edits, judge).identity == earlier.identity
+    assert (settled(edits, judge, batch_size=2), settled(edits, judge, fresh=True)) == (2, 1)
+
+
+@pytest.mark.parametrize("parts", [{}, {"settings": None}, {"settings": {"batch_size": "8"}}, {"settings": {"batch_size": -8}}])
+def test_a_folder_of_something_else_settles_no_size(
+    make_edits: Callable[..., Path], checkpoints: TinyPaths, parts: dict[str, Any]
+) -> None:
+    edits = make_edits()
+    paths = ScorePaths(edits.parent / "scores")
+    paths.root.mkdir()
+    files.dump(paths.identity, identity.make("edit", **parts))
+    assert settled(edits, str(checkpoints.judge)) == 1
+
+
 def test_a_letter_changed_in_the_rubric_is_another_identity(
     make_edits: Callable[..., Path], checkpoints: TinyPaths, tmp_path: Path
 ) -> None:
@@ -153,7 +182,7 @@ def test_the_anchors_and_the_share_that_is_audited_are_part_of_the_identity(
     anchored = ScoreStage.plan(edits, judge, "five", edits.parent / "scores", plan.settings, RunOptions(), edits)
     assert (plan.identity["anchors"], anchored.identity["anchors"]) == (None, plan.identity["edits"])
     assert check(edits, judge, audit=10.0).identity["settings"]["audit"] == 10
-    assert [len(file.starts) for file in anchored.chunks.files] == [1, 1]
+    assert [len(file.starts) for file in anchored.chunks.files] == [5, 5]
 
 
 def test_a_run_tells_its_ranks_and_its_environment_where_the_input_lies(

@@ -31,7 +31,7 @@ from editbench.score.served.endpoint import Endpoint, Server, Unavailable
 from editbench.score.served.judge import ServedJudge
 from editbench.score.served.options import ServedOptions
 from editbench.score.served.pool import EndpointPool
-from editbench.score.settings import DEFAULT_BATCH, ScoreSettings
+from editbench.score.settings import ScoreSettings
 from editbench.score.stage import ScoreStage, checked_retry, checked_rubric, score_identity
 from editbench.usage import Usage, used
 
@@ -89,7 +89,7 @@ def score(
 
 def _settled(settings: ScoreSettings, options: RunOptions, served: ServedOptions) -> ScoreSettings:
     """A sample is asked about alone, so that its row can be kept at once. Raises UserError for options of other judges."""
-    if settings.batch_tokens is not None or settings.batch_size not in (1, DEFAULT_BATCH):
+    if settings.batch_tokens is not None or settings.batch_size not in (None, 1):
         raise UserError("--batch-size and --batch-tokens are not for served judges", "Give --concurrency.")
     if settings.dtype != "auto":
         raise UserError("--dtype is the server's to choose", "Leave it out.")
