@@ -26,6 +26,7 @@ from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache
 
+from editbench.score.qwen3vl import head
 from editbench.score.qwen3vl.decode_cache import DecodeCache
 from editbench.score.qwen3vl.patches import Pixels
 from editbench.score.qwen3vl.per_image import ImageCache
@@ -206,7 +207,7 @@ class PrefixCache:
         last: int = 1,
         **visual: Any,
     ) -> Tensor:
-        """Logits (rows, last, vocabulary). The head of so many words is for the last tokens alone.
+        """Logits (rows, last, vocabulary), float32. The head of so many words is for the last tokens alone.
 
         `attention_mask`: (rows, columns) of whole numbers, or as `DecodeCache` has it, which transformers takes as it is.
         """
@@ -218,7 +219,7 @@ class PrefixCache:
             use_cache=cache is not None,
             **visual,
         ).last_hidden_state
-        return self._model.lm_head(hidden[:, -last:])
+        return head.logits(self._model.lm_head, hidden[:, -last:])
 
     def _embed(self, input_ids: Tensor) -> Tensor:
         return self._model.get_input_embeddings()(input_ids)

