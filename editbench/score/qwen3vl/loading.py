@@ -6,7 +6,9 @@ of padded batches as they are.
 
 Experts (Qwen3-VL-MoE): `grouped_mm`, transformers' default, reads the weights of each expert once. While replies are written,
 `batched_mm` is quicker for few rows. It copies the weights of each token's experts, 75 MB a token and layer for 30B-A3B: it
-is not used where the rows ask for more than a quarter of the experts [estimated; tests/gpu/judge.py measures both].
+is not used where the rows ask for more than a quarter of the experts; more than half where torch has no kernel for all experts
+(`has_grouped_kernel`), for there a layer waits for the device twice and then makes two launches an expert [both estimated;
+tests/gpu/judge.py measures both forms]. Prompts are read with `grouped_mm` everywhere: their tokens need all experts.
 """
 
 from __future__ import annotations
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 
 GROUPED, BATCHED = "grouped_mm", "batched_mm"
 FLASH, SDPA = "flash_attention_2", "sdpa"
-MAX_SHARE = 0.25
-"""Share of a layer's experts up to which `batched_mm` is taken for the rows of a step."""
+MAX_SHARE, MAX_SHARE_OF_LOOP = 0.25, 0.5
+"""Up to what share of a layer's experts `batched_mm` is taken for a step's rows; and that where torch has no grouped kernel."""
 
 
 def load(
@@ -56,8 +58,10 @@ def attention(config: PretrainedConfig, device: torch.device, dtype: torch.dtype
 def experts(model: PreTrainedModel) -> list[str]:
     """A note about how the experts run; none where there are none."""
     form = _experts_implementation(model)
+    loop = " (one expert after the other: torch has no kernel for all of them here)"
+    how = loop if form == GROUPED and model.device.type != "cpu" and not _grouped_kernel(model) else ""
     few = f", {BATCHED} while few replies are written" if _prefers_batched(model, 1) else ""
-    return [f"experts: {form}{few}"] if form else []
+    return [f"experts: {form}{how}{few}"] if form else []
 
 
 @contextmanager
@@ -97,6 +101,21 @@ def flash_problem(device: torch.device, dtype: torch.dtype, size: int) -> str:
         return " ".join(f"{type(error).__name__}: {error}".split())[:160]
 
 
+def has_grouped_kernel(kind: str, capability: tuple[int, int], dtype: torch.dtype) -> bool:
+    """Whether torch computes the products of all experts in one kernel, by the kind of device and its compute capability.
+
+    It does for bfloat16 on Hopper (9.x) and the Blackwell of data centres (10.x): `_grouped_mm_cuda` in ATen's GroupedBlas.cpp.
+    Elsewhere it copies the experts' numbers of tokens to the host and goes through the experts one by one.
+    """
+    return kind == "cuda" and capability[0] in (9, 10) and dtype == torch.bfloat16
+
+
+def _grouped_kernel(model: PreTrainedModel) -> bool:
+    if model.device.type != "cuda" or torch.version.hip is not None:  # ROCm calls itself cuda, and counts otherwise.
+        return False
+    return has_grouped_kernel("cuda", torch.cuda.get_device_capability(model.device), model.dtype)
+
+
 def _experts_implementation(model: PreTrainedModel) -> str:
     """How the experts run; "" where there are none."""
     text = model.config.text_config
@@ -108,4 +127,5 @@ def _prefers_batched(model: PreTrainedModel, rows: int) -> bool:
     text = model.config.text_config
     if model.device.type == "cpu" or _experts_implementation(model) != GROUPED:
         return False
-    return rows * text.num_experts_per_tok <= MAX_SHARE * text.num_experts
+    share = MAX_SHARE if _grouped_kernel(model) else MAX_SHARE_OF_LOOP
+    return rows * text.num_experts_per_tok <= share * text.num_experts

@@ -26,21 +26,65 @@ def elsewhere(model: Any, device: str, experts: int) -> SimpleNamespace:
     text = model.config.text_config
     text.num_experts = experts
     switch = model.set_experts_implementation
-    return SimpleNamespace(device=torch.device(device), config=model.config, set_experts_implementation=switch)
+    about = {"device": torch.device(device), "dtype": torch.bfloat16}
+    return SimpleNamespace(**about, config=model.config, set_experts_implementation=switch)
+
+
+HOPPER, AMPERE = (9, 0), (8, 0)
 
 
 @pytest.mark.parametrize(
-    ("device", "rows", "wanted"),
-    [("cuda", 1, "batched_mm"), ("cuda", 2, "batched_mm"), ("cuda", 3, "grouped_mm"), ("cpu", 1, "grouped_mm")],
+    ("device", "capability", "rows", "wanted"),
+    [
+        ("cuda", HOPPER, 1, "batched_mm"),
+        ("cuda", HOPPER, 2, "batched_mm"),
+        ("cuda", HOPPER, 3, "grouped_mm"),
+        ("cuda", AMPERE, 4, "batched_mm"),
+        ("cuda", AMPERE, 5, "grouped_mm"),
+        ("cpu", None, 1, "grouped_mm"),
+    ],
 )
 def test_few_replies_on_a_gpu_are_written_with_other_experts(
-    checkpoints: TinyPaths, device: str, rows: int, wanted: str
+    checkpoints: TinyPaths,
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    capability: tuple[int, int] | None,
+    rows: int,
+    wanted: str,
 ) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
     model = elsewhere(loading.load(checkpoints.judge_moe, CPU, torch.float32)[0], device, 16)
     text = model.config.text_config
     with loading.decoding_experts(model, rows):
         assert text._experts_implementation == wanted
     assert text._experts_implementation == "grouped_mm"
+
+
+@pytest.mark.parametrize(
+    ("kind", "capability", "dtype", "kernel"),
+    [
+        ("cuda", HOPPER, torch.bfloat16, True),
+        ("cuda", (10, 0), torch.bfloat16, True),
+        ("cuda", HOPPER, torch.float16, False),
+        ("cuda", AMPERE, torch.bfloat16, False),
+        ("cuda", (8, 9), torch.bfloat16, False),
+        ("cuda", (12, 0), torch.bfloat16, False),
+        ("cpu", (0, 0), torch.bfloat16, False),
+    ],
+)
+def test_where_torch_has_a_kernel_for_all_experts(
+    kind: str, capability: tuple[int, int], dtype: torch.dtype, kernel: bool
+) -> None:
+    assert loading.has_grouped_kernel(kind, capability, dtype) == kernel
+
+
+@pytest.mark.parametrize(("capability", "told"), [(HOPPER, False), (AMPERE, True)])
+def test_experts_that_run_one_after_the_other_are_told_of(
+    checkpoints: TinyPaths, monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], told: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    (note,) = loading.experts(elsewhere(loading.load(checkpoints.judge_moe, CPU, torch.float32)[0], "cuda", 16))
+    assert ("one expert after the other" in note, "batched_mm while few replies" in note) == (told, True)
 
 
 def test_a_judge_without_experts_is_left_as_it_is(checkpoints: TinyPaths) -> None:
