@@ -3,8 +3,7 @@
 transformers' DynamicCache copies all keys and values each step: 260 MB for a row of 2,648 tokens of Qwen3-VL-30B-A3B (counted).
 Its StaticCache has one size from the start, which a reply or a thought would have to be known for.
 
-What a step changes on the device lies in tensors that keep their addresses while the room lasts, and nothing is read back or
-copied to the device: position_ids, the index of the column, the mask.
+Within a step nothing is read back from the device or copied to it.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ HOSTS = ("cpu",)
 class _Layer(DynamicLayer):
     """Keys and values of a layer in buffers (rows, heads, capacity, head size)."""
 
-    def __init__(self, keys: Tensor, values: Tensor, index: Tensor) -> None:
-        """`keys`, `values`: of the prompts. `index`: (1,), shared by all layers: the column that `update` writes."""
+    def __init__(self, keys: Tensor, values: Tensor) -> None:
+        """`keys`, `values`: of the prompts."""
         super().__init__()
-        self.length = keys.shape[2]
-        """Columns that attention sees."""
+        self.column = self.length = keys.shape[2]
+        """The column that `update` writes; and how many attention sees."""
         room = BLOCK - self.length % BLOCK
-        self.keys, self.values, self._index = _longer(keys, room), _longer(values, room), index
+        self.keys, self.values = _longer(keys, room), _longer(values, room)
         self.dtype, self.device, self.is_initialized = keys.dtype, keys.device, True
 
     def grow(self) -> None:
@@ -40,8 +39,9 @@ class _Layer(DynamicLayer):
         self.values = _longer(self.values, BLOCK)
 
     def update(self, key_states: Tensor, value_states: Tensor, *_: object, **__: object) -> tuple[Tensor, Tensor]:
-        self.keys.index_copy_(2, self._index, key_states)
-        self.values.index_copy_(2, self._index, value_states)
+        # Not index_copy_, which sorts its indices where torch is told to be deterministic.
+        self.keys[:, :, self.column] = key_states[:, :, 0]
+        self.values[:, :, self.column] = value_states[:, :, 0]
         return self.keys[:, :, : self.length], self.values[:, :, : self.length]
 
     def get_seq_length(self) -> int:
@@ -61,11 +61,10 @@ class DecodeCache(Cache):
         keys = cache.layers[0].keys
         self._device, self.exact = keys.device, keys.device.type in HOSTS
         """`exact`: whether attention sees the columns that there are and no more."""
-        self._index = torch.zeros(1, dtype=torch.long, device=keys.device)
         layers: list[_Layer] = []
         while cache.layers:  # One by one: the whole cache twice might not fit into memory.
             layer = cache.layers.pop(0)
-            layers.append(_Layer(layer.keys, layer.values, self._index))
+            layers.append(_Layer(layer.keys, layer.values))
             del layer
         super().__init__(layers=layers)
         self._prompt_mask = attention_mask
@@ -111,11 +110,10 @@ class DecodeCache(Cache):
     def _open_column(self) -> None:
         if self.columns == self._mask.shape[3]:
             self._grow()
-        self._index.fill_(self.columns)
         self._mask[..., self.columns].fill_(0)
-        self.columns += 1
         for layer in self.layers:
-            layer.length = self.columns if self.exact else self._mask.shape[3]
+            layer.column, layer.length = self.columns, self.columns + 1 if self.exact else self._mask.shape[3]
+        self.columns += 1
 
     def _grow(self) -> None:
         self._mask = pad(self._mask, (0, BLOCK), value=-torch.inf)

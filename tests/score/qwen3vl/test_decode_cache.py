@@ -71,9 +71,9 @@ def launches(folder: Path, layers: int, steps: int) -> int:
     return decoded(folder, layers, steps).launches.total()
 
 
-@pytest.mark.parametrize(("name", "a_layer", "others"), [("judge", 56, 37), ("judge_moe", 74, 37)])
+@pytest.mark.parametrize(("name", "a_layer", "others"), [("judge", 56, 36), ("judge_moe", 74, 36)])
 def test_a_step_launches_no_more_than_it_did(checkpoints: TinyPaths, name: str, a_layer: int, others: int) -> None:
-    """Measured: at the sizes of 8B that makes 2,053, of 30B-A3B 3,589, or 3,205 where `batched_mm` is taken."""
+    """Measured: at the sizes of 8B that makes 2,052, of 30B-A3B 3,588, or 3,204 where `batched_mm` is taken."""
     folder = getattr(checkpoints, name)
     steps = {layers: launches(folder, layers, 4) - launches(folder, layers, 3) for layers in (1, 2)}
     assert steps[2] - steps[1] <= a_layer
