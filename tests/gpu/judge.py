@@ -178,15 +178,29 @@ def seconds(plan: Plan, call: Callable[[], object]) -> float:
 
 
 def measured(judge: Qwen3VLJudge, plan: Plan, batch: int) -> dict[str, Any]:
-    """Pairs a second of one question each, and the share of the floor."""
-    times = []
+    """Pairs a second of one question each, the share of the floor, and what the CPU does ahead of it."""
+    times, ahead = [], []
     for _ in range(plan.repeats + 1):  # the first warms up
-        prompts = judge.prepare(asked(pairs(batch, plan.side), plan))
+        questions, began = asked(pairs(batch, plan.side), plan), time.process_time()
+        prompts = judge.prepare(questions)
+        ahead.append(time.process_time() - began)
         times.append(seconds(plan, lambda prompts=prompts: judge.answer(prompts)))
     patches = [int(picture.grid_thw.prod()) for picture in prompts[0].pixels]
     floor = operations(judge._model.config, patches, len(prompts[0])) / (plan.peak * 1e12)
     middle = median(times[1:])
-    return {"batch": batch, "pairs_a_second": batch / middle, "floor_ms": 1e3 * floor, "share_of_floor": batch * floor / middle}
+    rates = {"pairs_a_second": batch / middle, "floor_ms": 1e3 * floor, "share_of_floor": batch * floor / middle}
+    return {"batch": batch, **rates, "prepare_cpu_s": median(ahead[1:])}
+
+
+def decode_step(judge: Qwen3VLJudge, plan: Plan, batch: int) -> dict[str, Any]:
+    """Milliseconds a step of decoding: what replies take more than their first tokens, by step."""
+    prompts = judge.prepare(asked(pairs(batch, plan.side), plan))
+    usual, times = judge._settings, {}
+    for tokens in (plan.new_tokens, 1):
+        judge._settings = replace(usual, max_new_tokens=tokens)
+        times[tokens] = min(seconds(plan, lambda: judge.answer(prompts)) for _ in range(plan.repeats + 1))
+    judge._settings = usual
+    return {"batch": batch, "step_ms": 1e3 * (times[plan.new_tokens] - times[1]) / (plan.new_tokens - 1)}
 
 
 def sharing(judge: Qwen3VLJudge, plan: Plan, batch: int) -> dict[str, Any]:
@@ -224,6 +238,8 @@ def of_shape(folder: Path, shape: str, plan: Plan) -> dict[str, Any]:
         figures["notes"], figures["parameters"] = judge.notes, sum(one.numel() for one in judge._model.parameters())
         figures[readout] = [_or_too_large(measured, judge, plan, batch) for batch in plan.batches]
         figures[f"{readout}_sharing"] = [_or_too_large(sharing, judge, plan, batch) for batch in plan.batches]
+        if readout == "generate":
+            figures["decode_step"] = [_or_too_large(decode_step, judge, plan, batch) for batch in plan.batches]
         if readout == "generate" and "num_experts" in SHAPES[shape][0]:
             figures["experts_whole_batch_s"] = [_or_too_large(experts, judge, plan, batch) for batch in plan.batches]
         del judge

@@ -27,7 +27,9 @@ def test_it_measures_a_shape(checkpoints: TinyPaths) -> None:
     for readout in ("expected", "generate"):
         assert [entry["batch"] for entry in figures[readout]] == [1, 2]
         assert all(entry["pairs_a_second"] > 0 < entry["share_of_floor"] for entry in figures[readout])
+        assert all(entry["prepare_cpu_s"] > 0 for entry in figures[readout])
         assert all(entry["ratio"] > 0 for entry in figures[f"{readout}_sharing"])
+    assert [{*entry} for entry in figures["decode_step"]] == 2 * [{"batch", "step_ms"}]
     assert all(entry["grouped_mm"] > 0 < entry["batched_mm"] for entry in figures["experts_whole_batch_s"])
 
 
