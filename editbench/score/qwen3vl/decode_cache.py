@@ -19,7 +19,7 @@ from transformers.cache_utils import DynamicLayer
 BLOCK = 256
 """Columns by which the buffers grow, and of which they have a multiple: a kernel of masked attention wants one of 16."""
 HOSTS = ("cpu",)
-"""Kinds of device that run each operation as it comes: there fewer columns are less to do, and no value is waited for."""
+"""Kinds of device that run each operation as it comes: no value is waited for, and a mask may have any width."""
 
 
 class _Layer(DynamicLayer):
@@ -51,16 +51,16 @@ class _Layer(DynamicLayer):
 class DecodeCache(Cache):
     """Keys and values of a batch of prompts, and of the tokens that are decoded behind them.
 
-    On a CPU attention sees the columns that there are. On other devices it sees the whole buffers, of which the mask leaves out
-    what is not written yet: its shapes stay the same for `BLOCK` steps.
+    Attention sees the columns that there are. Where some of them are masked it sees the whole buffers on devices other than a
+    CPU, since a mask of another width would be copied in each layer; the mask leaves out what is not written yet.
     """
 
     def __init__(self, cache: DynamicCache, attention_mask: Tensor, rope_deltas: Tensor) -> None:
         """`cache`: of the prompts, which is emptied. `attention_mask`: (rows, columns) on the CPU, true where a column is the
         row's own. `rope_deltas`: (rows,) on the CPU, of the prompts."""
         keys = cache.layers[0].keys
-        self._device, self.exact = keys.device, keys.device.type in HOSTS
-        """`exact`: whether attention sees the columns that there are and no more."""
+        self._device = keys.device
+        self.on_host = keys.device.type in HOSTS
         layers: list[_Layer] = []
         while cache.layers:  # One by one: the whole cache twice might not fit into memory.
             layer = cache.layers.pop(0)
@@ -81,26 +81,18 @@ class DecodeCache(Cache):
     def attention_mask(self) -> Tensor | None:
         """(rows, 1, 1, columns that attention sees), to be added: 0, or -inf where a column is not seen. None where all columns
         are: attention may take a quicker kernel."""
-        return None if self.exact and self._attended else self._mask[..., : self.layers[0].length]
-
-    @property
-    def decoded(self) -> int:
-        """Columns behind the prompts."""
-        return self.columns - self._prompt_mask.shape[1]
+        return None if self._attended else self._mask[..., : self.layers[0].length]
 
     def advance(self) -> None:
         """Begin a step: the next token of each row has a new column."""
         self.position_ids += 1
         self._open_column()
 
-    def crop(self, decoded: int) -> None:
-        """Forget all but so many columns behind the prompts."""
-        self.columns = self._prompt_mask.shape[1] + decoded
-
     def branch(self, steps: Sequence[int]) -> None:
         """Begin a step in which each row's token stands where that of its step stood, `steps` counting from 0: it sees the
         prompt and what was decoded before. No step of `advance` may follow."""
-        before = torch.arange(self.decoded) < torch.tensor(steps)[:, None]
+        decoded = torch.arange(self.columns - self._prompt_mask.shape[1])
+        before = decoded < torch.tensor(steps)[:, None]
         mask = torch.cat([self._prompt_mask, before], 1)
         self._attended = bool(mask.all())
         self.position_ids = self._first_position_ids + torch.tensor(steps, device=self._device)[None, :, None]
@@ -111,9 +103,10 @@ class DecodeCache(Cache):
         if self.columns == self._mask.shape[3]:
             self._grow()
         self._mask[..., self.columns].fill_(0)
+        column, self.columns = self.columns, self.columns + 1
+        length = self.columns if self._attended or self.on_host else self._mask.shape[3]
         for layer in self.layers:
-            layer.column, layer.length = self.columns, self.columns + 1 if self.exact else self._mask.shape[3]
-        self.columns += 1
+            layer.column, layer.length = column, length
 
     def _grow(self) -> None:
         self._mask = pad(self._mask, (0, BLOCK), value=-torch.inf)

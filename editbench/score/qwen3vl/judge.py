@@ -189,7 +189,7 @@ class Qwen3VLJudge(Judge):
     def _decode(
         self, prompts: Sequence[Prompt], chooser: TokenChooser, stop: StopTokens, limit: int
     ) -> tuple[Tensor, DecodeCache]:
-        """Token ids (rows, steps), and the cache behind all of them but the last."""
+        """Token ids (rows, steps), and the cache behind all of them but the last, or behind more."""
         prefill = self._prefix_cache.prefill(prompts, caching=True)
         logits, cache = prefill.logits[:, -1], prefill.decode_cache()
 
@@ -197,10 +197,9 @@ class Qwen3VLJudge(Judge):
             cache.advance()
             return self._prefix_cache.decode_step(cache, token_ids)
 
-        every = 1 if cache.exact else decoding.LOOK_EVERY
+        every = 1 if cache.on_host else decoding.LOOK_EVERY
         with loading.decoding_experts(self._model, len(prompts)):
             token_ids = decoding.generate(logits, chooser, decode_step, stop, limit, look_every=every)
-        cache.crop(token_ids.shape[1] - 1)
         return token_ids, cache
 
     def _distributions(

@@ -25,6 +25,7 @@ def replies(folder: Path, temperature: float = 0.0) -> list[tuple[str, list[floa
     judge = load(folder, "generate", max_new_tokens=20, temperature=temperature)
     asked = [replace(one, answer_prefix="", shared=True) for one in MIXED]
     answered = judge.answer(judge.prepare(asked), [1, 2, 3] if temperature else None)
+    answered += judge.answer(judge.prepare(asked[1:2]), [2] if temperature else None)  # nothing is padded
     return [(reply.text, [*reply.distributions.get("score", ())]) for reply in answered]
 
 

@@ -20,6 +20,7 @@ from editbench.paths import TinyPaths
 from editbench.processors import load_processor
 from editbench.score.criteria import Criterion
 from editbench.score.judge import JudgeSettings, Question
+from editbench.score.qwen3vl import decode_cache
 from editbench.score.qwen3vl import judge as qwen3vl_judge
 from editbench.score.qwen3vl.decoding import StopTokens, TokenChooser
 from editbench.score.qwen3vl.judge import Qwen3VLJudge
@@ -141,10 +142,12 @@ PAIR = (Criterion("a", 0, 10), Criterion("b", 1, 5))
 WRITTEN = ('{"a": 7, "b": 4}', '{"reason": "7 of 10", "a": 10, "b": 1}', "nothing to be read")
 
 
+@pytest.mark.parametrize("hosts", [decode_cache.HOSTS, ()], ids=["as on a CPU", "as on an accelerator"])
 @pytest.mark.parametrize("name", ["judge", "judge_moe"])
 def test_what_is_expected_where_a_score_was_written_is_that_of_enumerating_the_answers(
-    checkpoints: TinyPaths, monkeypatch: pytest.MonkeyPatch, name: str
+    checkpoints: TinyPaths, monkeypatch: pytest.MonkeyPatch, name: str, hosts: tuple[str, ...]
 ) -> None:
+    monkeypatch.setattr(decode_cache, "HOSTS", hosts)
     judge = load(getattr(checkpoints, name), "generate", max_new_tokens=60)
     IDS.update({character: judge._decoder.encode(character)[0] for character in "".join(WRITTEN)})
     IDS["end"] = judge._decoder.eos_token_id
