@@ -26,7 +26,8 @@ RUN = (
 COMMANDS = {
     "import": "source --out --format --images --map --name",
     "edit": "benchmark --model --out --seed --steps --cfg --negative-prompt --size --dtype --category --limit --shard-size "
-    "--fast --extra-images --set --lora --scheduler --preset --offload --quantize --vae-tiling " + RUN,
+    "--fast --extra-images --set --lora --scheduler --preset --offload --quantize --vae-tiling --attention --cache --compile "
+    + RUN,
     "score": "edits --model --replies --reread --adapter --out --rubric --readout --forced --votes --temperature --seed "
     "--batch-size --batch-tokens --audit --language --max-pixels --max-new-tokens --thinking-budget --keep-thoughts --max-text "
     "--dtype --fast --endpoint --concurrency --image-format --prefill --request --request-timeout --patience --price-in "

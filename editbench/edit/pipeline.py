@@ -11,22 +11,32 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from diffusers import DiffusionPipeline
-from diffusers.image_processor import VaeImageProcessor
-from PIL import Image
 
-from editbench.edit import arguments, index, memory, pipelines, preparation, size, variants
+from editbench import kernels
+from editbench.edit import (
+    arguments,
+    attention,
+    caches,
+    compilation,
+    conditioning,
+    decoded,
+    index,
+    memory,
+    pipelines,
+    preparation,
+    size,
+    variants,
+)
 from editbench.edit.editor import Request, Result, Step
 from editbench.edit.settings import EditSettings
 from editbench.edit.steps import StepCounter
 from editbench.errors import UserError
-from editbench.kernels import attention
 
 
 class PipelineEditor:
-    """Loads the pipeline in `folder` onto `device`.
+    """Loads the pipeline in `folder` onto `device`. `attention`: the kernel that its attention is computed by.
 
     Raises:
         UserError: the pipeline takes no image, or no prompt.
@@ -49,10 +59,15 @@ class PipelineEditor:
         self._fixed |= arguments.parse(settings.arguments)
         sized = settings.size == size.PIPELINE or pipelines.takes_size(self._name, parameters)
         self.ignored = sorted([name for name in wanted if name not in parameters] + ["size"] * (not sized))
+        self.attention = attention.use(self._pipeline, settings.attention, device)
+        caches.enable(self._pipeline, settings.cache)
+        conditioning.remember(self._pipeline)
+        if settings.compile:
+            compilation.compile_blocks(self._pipeline, self.edit)
 
     @property
     def kernels(self) -> dict[str, str]:
-        return attention(*(part for part in self._pipeline.components.values() if isinstance(part, torch.nn.Module)))
+        return kernels.attention(*(part for part in self._pipeline.components.values() if isinstance(part, torch.nn.Module)))
 
     def edit(self, request: Request, step: Step) -> Result:
         steps = StepCounter(step)
@@ -66,11 +81,12 @@ class PipelineEditor:
             # A CPU generator gives the same noise on every kind of GPU.
             "generator": torch.Generator("cpu").manual_seed(request.seed),
             "callback_on_step_end": steps.callback,
-            "output_type": "np",
+            "output_type": decoded.output_type(self._pipeline),
         }
+        caches.forget(self._pipeline)
         torch.manual_seed(request.seed)  # some schedulers draw noise of their own, and are handed no generator
         result = self._pipeline(**{name: value for name, value in offered.items() if name in self._known})
-        return replace(_finished(_picture(result)), steps=steps.made)
+        return replace(decoded.finished(_picture(result)), steps=steps.made)
 
     def _as_list(self, request: Request) -> bool:
         return len(request.images) > 1 or self._name in pipelines.SEVERAL
@@ -81,26 +97,12 @@ def _sizes(size: tuple[int, int] | None) -> dict[str, int]:
     return {} if size is None else {"width": size[0], "height": size[1], "max_area": size[0] * size[1]}
 
 
-def _picture(result: Any) -> Image.Image | np.ndarray:
+def _picture(result: Any) -> Any:
     """The picture of a pipeline's result: the first of `images` or `image`, or the last of the first video's `frames`."""
     for name in ("images", "image"):
         if (pictures := getattr(result, name, None)) is not None:
             return pictures[0]
     return result.frames[0][-1]
-
-
-def _finished(image: Image.Image | np.ndarray) -> Result:
-    """A pipeline's picture, of 8 bits or of floats (height, width, channels) in 0..1, as 8-bit RGB.
-
-    Floats become what the pipeline itself would make of them (`output_type="pil"`), and NaN 0: what numpy would cast it to
-    differs by machine. Looking for it takes 0.3 ms a megapixel.
-    """
-    if isinstance(image, Image.Image):
-        return Result(image.convert("RGB"))
-    finite = bool(np.isfinite(image).all())
-    if not finite:
-        image = np.nan_to_num(image, nan=0.0, posinf=1.0, neginf=0.0)
-    return Result(VaeImageProcessor.numpy_to_pil(image)[0].convert("RGB"), finite)
 
 
 def _arguments(settings: EditSettings, guidance: str | None) -> dict[str, Any]:

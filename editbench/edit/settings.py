@@ -9,6 +9,8 @@ from typing import Annotated, Any, Self
 from typer import Option
 
 from editbench.edit import size
+from editbench.edit.attention import AUTO
+from editbench.edit.caches import NONE
 from editbench.errors import UserError
 
 LATER = (
@@ -21,6 +23,9 @@ LATER = (
     "offload",
     "quantize",
     "vae_tiling",
+    "attention",
+    "cache",
+    "compile",
 )
 """Settings that identities of earlier versions do not have."""
 FIRST, ALL, FAIL = "first", "all", "fail"
@@ -76,6 +81,16 @@ class EditSettings:
         str | None, Option(metavar="nf4|int8|fp8", help="Weights of transformer and text encoder in fewer bits.")
     ] = None
     vae_tiling: Annotated[bool, Option("--vae-tiling", help="Decode pictures in tiles, which takes less memory.")] = False
+    attention: Annotated[
+        str, Option(metavar="auto|NAME", help="Attention kernel, by diffusers' name; auto: by the device.")
+    ] = AUTO
+    """See `edit.attention`."""
+    cache: Annotated[
+        str, Option(metavar="METHOD[:VALUE]", help="Skip work that changes little: first-block, taylorseer. Other pictures.")
+    ] = NONE
+    """See `edit.caches`."""
+    compile: Annotated[bool, Option("--compile", help="Compile the model's blocks: sooner, with other last bits.")] = False
+    """See `edit.compilation`."""
 
     def check(self) -> None:
         """Raises UserError for settings that can't be, whatever the model."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from editbench import console, identity, images, manifests, models
 from editbench.benchmarks.benchmark import Benchmark
-from editbench.edit import cost, defaults, lora, memory, model_index, several, size, variants
+from editbench.edit import acceleration, compilation, cost, defaults, lora, memory, model_index, several, size, variants
 from editbench.edit.editors import CONTROLS
 from editbench.edit.memory import Forecast
 from editbench.edit.settings import EditSettings
@@ -58,6 +58,7 @@ class EditStage(FleetStage[EditManifest]):
         settings.check()
         samples = Benchmark.open(benchmark).select(settings.categories, settings.limit)
         asked = model = models.resolve(name, controls=CONTROLS)
+        settings = acceleration.in_effect(settings, model)
         pipeline = model.kind in (Kind.FOLDER, Kind.HUB)
         if pipeline:
             model = _fetched(asked, weights=False)
@@ -75,7 +76,7 @@ class EditStage(FleetStage[EditManifest]):
             paths=EditPaths(out),
             model=model,
             devices=chosen,
-            options=options,
+            options=compilation.one_rank_first(options, settings, chosen.count),
             identity=identity.make("edit", benchmark=source, model=model.identity, settings=variant.pinned(settings)),
             benchmark=samples,
             settings=settings,
@@ -178,7 +179,7 @@ class EditStage(FleetStage[EditManifest]):
         settings = self.settings.to_dict()
         yield from (("model", self.model.name), ("benchmark", f"{self.benchmark.name}, {self.item_count} samples"))
         yield from defaults.explained(self.settings, self.model)
-        yield from ((name, settings[name]) for name in ("seed", "dtype"))
+        yield from ((name, settings[name]) for name in ("seed", "dtype", "attention", "cache", "compile") if name in settings)
         yield from (("--set", text) for text in self.settings.arguments)
         used = self.identity["settings"]
         yield from ((name, variants.shown(getattr(self.settings, name))) for name in variants.OPTIONS if name in used)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from editbench.edit import editors, pipeline
@@ -139,6 +140,19 @@ def test_settings_that_a_pipeline_does_not_know_are_left_out_and_named(other: An
     }
 
 
+class Forgetful(Bare):
+    """As JoyImageEditPipeline, whose noise does not all come from the generator that it is given."""
+
+    def __call__(self, image=None, prompt=None, generator=None):
+        return Result(Image.new("L", (8, 8), int(torch.randint(256, ()))))
+
+
+def test_noise_from_torchs_own_generator_is_that_of_the_seed(other: Any, request_of: Any) -> None:
+    asked, _ = other(Forgetful)
+    first, second, again = (asked.edit(request_of(seed=seed), none).image.getpixel((0, 0)) for seed in (1, 2, 1))
+    assert first == again != second
+
+
 def test_what_is_not_set_is_left_to_the_pipeline(other: Any, request_of: Any) -> None:
     asked, fake = other(Bare)
     asked.edit(request_of(), none)
@@ -191,7 +205,7 @@ def test_the_bytes_are_those_that_the_pipeline_itself_would_give(load: Any, requ
 
     monkeypatch.setattr(type(asked._pipeline), "__call__", as_pil)
     assert asked.edit(request_of(), none).image.tobytes() == made.image.tobytes()
-    assert kinds == [("np", Image.Image)]
+    assert kinds == [("pt", Image.Image)]
     assert made.finite
 
 
