@@ -3,7 +3,7 @@
 # A stage that ends with status 3 (too many failures) has written its marker; without this the next make would go on past it.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-served lint pipelines bench soak report check-judge clean chromium
+.PHONY: help demo test test-served lint pipelines bench gpu-table soak report check-judge clean chromium
 
 PYTHON ?= python3
 VENV := .venv
@@ -39,7 +39,7 @@ check-judge: ## how far a judge agrees with the truth of the small world: JUDGE=
 	$(if $(JUDGE),,$(error make check-judge needs JUDGE=..., for example JUDGE=Qwen/Qwen3-VL-30B-A3B-Instruct))
 	@$(EDITBENCH) world accuracy $(^D)
 
-ifneq ($(filter-out demo test test-served lint pipelines bench soak clean help chromium,$(or $(MAKECMDGOALS),help)),)
+ifneq ($(filter-out demo test test-served lint pipelines bench gpu-table soak clean help chromium,$(or $(MAKECMDGOALS),help)),)
 
 # What is given is taken to the letter, and refused before anything runs where make or the shell would take it for something else.
 # Names and paths: make splits them at blanks. Flags: words as one types them behind a command, in quotes where that takes some.
@@ -183,6 +183,9 @@ pipelines: $(VENV)/dev ## write the table of diffusers' pipeline classes, editbe
 
 bench: $(VENV)/dev ## measure speed; prints, and saves shards/bench.json
 	$(BIN)/python tests/benchmarks/run.py --out shards/bench.json
+
+gpu-table: $(VENV)/dev ## put what tests/gpu/editor.py and judge.py have measured into the README
+	$(BIN)/python tests/gpu/table.py
 
 soak: $(VENV)/dev ## twenty minutes of random kills
 	PYTHONPATH=tests/fleet $(BIN)/python tests/fleet/test_random_kills.py 1200
