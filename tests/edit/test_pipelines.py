@@ -83,6 +83,8 @@ def test_a_pipeline_edits_a_picture(name: str, checkpoint: Any, request_of: Any)
     if name in pipelines.SEVERAL:
         second = editor.edit(request_of(size=SIZE, images=[picture, picture.rotate(180)]), lambda *_: None)
         assert second.image.tobytes() != made.image.tobytes()
+    again = editor.edit(request_of(size=SIZE, images=[picture]), lambda *_: None)
+    assert again.image.tobytes() == made.image.tobytes()
     assert editor.ignored == ([] if sized else ["size"])
 
 
