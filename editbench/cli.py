@@ -331,8 +331,8 @@ def doctor(
 
 @app.command()
 def tiny(folder: Annotated[Path, PathArgument(help="Folder for the checkpoints.")]) -> None:
-    """Write tiny checkpoints for trying things out without a GPU: with random weights, whose results mean nothing, and a judge
-    that was trained on the small world (see shards/README.md)."""
+    """Write tiny checkpoints for trying things out without a GPU: with random weights, whose results mean nothing, and an
+    editor and a judge that were trained on the small world (see shards/README.md)."""
     from editbench import console
     from editbench.tiny import write
 
@@ -340,4 +340,5 @@ def tiny(folder: Annotated[Path, PathArgument(help="Folder for the checkpoints."
     console.say(f"editor: {paths.editor}")
     console.say(f"judge: {paths.judge}")
     console.say("Random weights: edits and scores made with them mean nothing.")
+    console.say(f"editor of shards/world, trained: {paths.editor_world}")
     console.say(f"judge of shards/world, trained: {paths.judge_world}")

@@ -246,3 +246,4 @@ class TinyPaths:
     judge = Child("judge")
     judge_moe = Child("judge-moe")
     judge_world = Child("judge-world")
+    editor_world = Child("editor-world")

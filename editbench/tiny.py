@@ -1,13 +1,14 @@
-"""Tiny checkpoints, in the real formats, for a machine without a GPU: an editor and two judges with random weights, and a judge
-that was trained on the small world.
+"""Tiny checkpoints, in the real formats, for a machine without a GPU: an editor and two judges with random weights, and an
+editor and a judge that were trained on the small world.
 
 They show that a pipeline runs from end to end, on a CPU, in seconds and without a download. RANDOM WEIGHTS make pictures of
-noise and scores that mean nothing. The trained judge comes with the package; it knows the pictures and the rubric of the small
-world, and nothing else (see `world.training`).
+noise and scores that mean nothing. The trained ones come with the package; they know the pictures of the small world and the
+rubric for it, and nothing else (see `world.training`).
 
     DIR/editor       QwenImageEditPlusPipeline (diffusers)
     DIR/judge        Qwen3VLForConditionalGeneration (transformers)
     DIR/judge-moe    Qwen3VLMoeForConditionalGeneration (transformers)
+    DIR/editor-world QwenImageEditPlusPipeline (diffusers), trained
     DIR/judge-world  Qwen3VLForConditionalGeneration (transformers), trained
 
 The same bytes each time, for one set of library versions. diffusers and transformers load them as they load published ones.
@@ -15,10 +16,12 @@ The same bytes each time, for one set of library versions. diffusers and transfo
 
 from __future__ import annotations
 
+import lzma
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +51,8 @@ CHAT_TEMPLATE = (
     "{% if c.type == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% elif c.type == 'text' %}{{ c.text }}{% endif %}"
     "{% endfor %}{% endif %}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+PACKED = ".xz"
+"""Ends the name of a file that the package has compressed."""
 AREA = {"shortest_edge": 65_536, "longest_edge": 1_048_576}
 """Bounds of a picture's area in pixels."""
 
@@ -77,7 +82,8 @@ def write(folder: Path) -> TinyPaths:
 def _complete(folder: Path) -> bool:
     paths = TinyPaths(folder)
     markers = [CheckpointPaths(judge).config for judge in (paths.judge, paths.judge_moe, paths.judge_world)]
-    return all(marker.is_file() for marker in (PipelinePaths(paths.editor).index, *markers))
+    markers += [PipelinePaths(editor).index for editor in (paths.editor, paths.editor_world)]
+    return all(marker.is_file() for marker in markers)
 
 
 def _build(paths: TinyPaths) -> None:
@@ -94,7 +100,11 @@ def _build(paths: TinyPaths) -> None:
         _write_judge(paths.judge, tokenizer, transformers.Qwen3VLForConditionalGeneration, _judge_config(tokenizer))
         torch.manual_seed(2)
         _write_judge(paths.judge_moe, tokenizer, transformers.Qwen3VLMoeForConditionalGeneration, mixture)
-    _copy_trained(paths.judge_world)
+    trained = resources.files("editbench.world")
+    _unpack(trained.joinpath("judge"), paths.judge_world)
+    _write_video_processor(paths.judge_world, "Qwen3VLVideoProcessor", patch_size=16)
+    _unpack(trained.joinpath("editor"), paths.editor_world)
+    _write_video_processor(PipelinePaths(paths.editor_world).processor, "Qwen2VLVideoProcessor", patch_size=14)
 
 
 @contextmanager
@@ -201,11 +211,16 @@ def _write_judge(folder: Path, tokenizer: PreTrainedTokenizerBase, model: type, 
     _write_video_processor(folder, "Qwen3VLVideoProcessor", patch_size=16)
 
 
-def _copy_trained(folder: Path) -> None:
+def _unpack(source: Traversable, folder: Path) -> None:
+    """A copy of `source`, what is compressed in it decompressed."""
     folder.mkdir()
-    for file in resources.files("editbench.world").joinpath("judge").iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
-    _write_video_processor(folder, "Qwen3VLVideoProcessor", patch_size=16)
+    for entry in source.iterdir():
+        if entry.is_dir():
+            _unpack(entry, folder / entry.name)
+        elif entry.name.endswith(PACKED):
+            (folder / entry.name.removesuffix(PACKED)).write_bytes(lzma.decompress(entry.read_bytes()))
+        else:
+            (folder / entry.name).write_bytes(entry.read_bytes())
 
 
 def _write_video_processor(folder: Path, name: str, patch_size: int) -> None:

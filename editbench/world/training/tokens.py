@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
@@ -40,6 +40,11 @@ _CJK = re.compile("([\u3400-\u9fff])")
 
 
 def tokenizer() -> PreTrainedTokenizerBase:
+    return learned(_texts())
+
+
+def learned(texts: Iterable[str]) -> PreTrainedTokenizerBase:
+    """Qwen's tokenizer, with every word of `texts` as a token."""
     from tokenizers import Tokenizer, models, trainers
     from tokenizers.pre_tokenizers import ByteLevel
     from transformers import Qwen2Tokenizer
@@ -50,16 +55,25 @@ def tokenizer() -> PreTrainedTokenizerBase:
         vocab={byte: number for number, byte in enumerate(alphabet)}, merges=[]
     ).backend_tokenizer.pre_tokenizer
     trainer = trainers.BpeTrainer(vocab_size=LARGEST, min_frequency=1, initial_alphabet=alphabet, show_progress=False)
-    learner.train_from_iterator(_texts(), trainer)
-    learned = json.loads(learner.to_str())["model"]
-    merges = [tuple(merge) for merge in learned["merges"]]
-    made = Qwen2Tokenizer(vocab=learned["vocab"], merges=merges, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+    learner.train_from_iterator(texts, trainer)
+    model = json.loads(learner.to_str())["model"]
+    merges = [tuple(merge) for merge in model["merges"]]
+    made = Qwen2Tokenizer(vocab=model["vocab"], merges=merges, eos_token="<|im_end|>", pad_token="<|endoftext|>")
     made.add_tokens(list(SPECIAL), special_tokens=True)
     return made
 
 
 def _texts() -> Iterator[str]:
-    """All that a prompt may hold, no sentence of the benchmark among it; Chinese instructions character by character."""
+    """All that a prompt may hold, no sentence of the benchmark among it."""
+    yield from instructions()
+    for language, readout in itertools.product(LANGUAGES, READOUTS):
+        yield ask_of("", language, readout).text
+        yield from (reply(outcome, language, readout) for outcome in Outcome)
+    yield "user\nassistant\n"
+
+
+def instructions() -> Iterator[str]:
+    """All that an instruction may hold; Chinese character by character."""
     for table in wordings().values():
         for text in table["en"]:
             yield from (f" {text}", text[:1].upper() + text[1:])
@@ -70,10 +84,6 @@ def _texts() -> Iterator[str]:
         yield from phrase
     for name, chinese in ZH.items():
         yield from (f" {name}", *chinese)
-    for language, readout in itertools.product(LANGUAGES, READOUTS):
-        yield ask_of("", language, readout).text
-        yield from (reply(outcome, language, readout) for outcome in Outcome)
-    yield "user\nassistant\n"
 
 
 def ask_of(instruction: str, language: str, readout: str) -> Ask:
