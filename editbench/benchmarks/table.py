@@ -26,7 +26,9 @@ COLUMNS = (*TEXTS, "image", "reference_image", "images", "mask_image")
 
 def _recognise(source: Source) -> str:
     path = tables.only_table(source.path)
-    return f"the table {path}" if path else ""
+    if path is None:
+        return ""
+    return f"a {path.suffix} file" if path == source.path else f"the table {path}"
 
 
 def _open(source: Source) -> Rows:

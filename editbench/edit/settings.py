@@ -43,7 +43,7 @@ class EditSettings:
     negative_prompt: Annotated[str | None, Option(help="Default: what keeps true CFG on.")] = None
     """With true CFG it must be a text, " " will do: without one the pipeline silently leaves CFG out."""
     size: Annotated[
-        str, Option(metavar="source|pipeline|PIXELS|WxH", help="Size of the edits; PIXELS keeps the aspect ratio.")
+        str, Option(metavar="source|pipeline|AREA|WxH", help="Size of the edits; AREA, in pixels, keeps the aspect ratio.")
     ] = "1048576"
     """See `edit.size`."""
     dtype: Annotated[str, Option(metavar="DTYPE", help="auto, bfloat16, float16 or float32.")] = "auto"

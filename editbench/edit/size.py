@@ -37,7 +37,7 @@ def parse(text: str, multiple: int = MULTIPLE) -> Sizer:
     if text.isdecimal() and int(text) >= AREA_MULTIPLE**2:
         area = int(text)
         return lambda source: _of_area(area, source[0] / source[1], max(multiple, AREA_MULTIPLE))
-    remedy = "Use source, an area in pixels such as 1048576, WIDTHxHEIGHT, or pipeline."
+    remedy = "Use source, WIDTHxHEIGHT, an area of 1024 or more pixels such as 1048576, or pipeline."
     raise UserError(f"--size {text} is no size", remedy)
 
 

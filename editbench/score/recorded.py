@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from editbench import console, files, shards
+from editbench import console, environment, files, shards
 from editbench.edits import Edits
 from editbench.errors import UserError
 from editbench.fleet import stage
@@ -78,6 +78,7 @@ class RecordedStage(ScoreStage):
         )
 
     def work(self) -> None:
+        environment.begin(self.paths, [], more=self.environment())
         items, maker = [*self.items], RowMaker(self.rubric, self.settings)
         for chunk in self.pending():
             self.chunks.put(chunk, [self._row(maker, items[row]) for row in self.chunks.rows_of(chunk)])

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from editbench import files
 from editbench.errors import UserError
 from editbench.fleet.run_options import RunOptions
 from editbench.paths import ScorePaths
-from editbench.records import OK
+from editbench.records import OK, Environment
 from editbench.score import rubric
 from editbench.score.recorded import score_replies
 from editbench.score.reread import reread
@@ -49,6 +50,13 @@ def again(earlier: tuple[Path, Path], name: str, **options: Any) -> dict:
 
 def test_the_same_rubric_gives_the_same_rows(earlier: tuple[Path, Path]) -> None:
     assert again(earlier, "viescore") == rows(earlier[1])
+
+
+def test_the_folder_tells_where_its_edits_lie(earlier: tuple[Path, Path]) -> None:
+    again(earlier, "viescore")
+    for folder in (earlier[1], earlier[1].parent / "second"):
+        there = files.load(ScorePaths(folder).environment, Environment)
+        assert (folder / there.edits).resolve() == earlier[0].resolve()
 
 
 def test_a_changed_formula_takes_the_replies_that_were_kept(earlier: tuple[Path, Path], tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ class Rubric:
         if not unknown:
             taken = {self.canonical_category(sample.category) for sample in samples}
             for key, fault in self._faults(sorted(taken - {*self.categories})):
-                raise UserError(f"rubric {self.name}: {key}: {fault}", "Mend the rubric, or choose with --category.")
+                raise UserError(f"rubric {self.name}: {key}: {fault}", "Mend the rubric, or take another with --rubric.")
             return
         example = {sample.category: sample.key for sample in reversed(unknown)}
         counts = Counter(sample.category for sample in unknown).most_common()
@@ -104,7 +104,7 @@ class Rubric:
         known = ", ".join(self.categories)
         raise UserError(
             f"rubric {self.name} has no guidance for category {listed}",
-            f"It has: {known}. Choose with --category, or add the category to a copy of the rubric.",
+            f"It has: {known}. `editbench rubric new FILE.toml` writes a rubric of your own, which takes any category.",
         )
 
     def check_readout(self, readout: str) -> None:
