@@ -191,7 +191,7 @@ class ScoreWorker(Worker):
         """What people who watch see. The scores of controls and anchors go into the note: they are none of the samples'."""
         row, score, note = judged.row, judged.row.score, " ".join(judged.note.split())
         if judged.item.title and score is not None:
-            score, note = None, f"{judged.item.title} {score:.2f}: {note}"
+            score, note = None, f"{score:.2f}: {note}"
         return Event(judged.item.name, row.category, row.status, round(seconds, 4), score, note[:200], self.name(item))
 
 

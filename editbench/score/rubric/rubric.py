@@ -104,7 +104,7 @@ class Rubric:
         known = ", ".join(self.categories)
         raise UserError(
             f"rubric {self.name} has no guidance for category {listed}",
-            f"It has: {known}. `editbench rubric new FILE.toml` writes a rubric of your own, which takes any category.",
+            f"It has: {known}. Any category: --rubric viescore, or one of your own (editbench rubric new FILE.toml).",
         )
 
     def check_readout(self, readout: str) -> None:
