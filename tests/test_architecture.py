@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -158,6 +159,22 @@ def test_files_and_functions_stay_short() -> None:
 
 def test_every_module_says_what_it_is() -> None:
     assert [name for name, tree in FILES.items() if tree.body and not ast.get_docstring(tree)] == []
+
+
+def test_the_map_for_newcomers_names_what_is_there() -> None:
+    text = (ROOT.parent / "CONTRIBUTING.md").read_text("utf-8")
+    lines = [line for line in text.splitlines() if line.startswith("    ")]
+    folder, names = ROOT.parent, []
+    for line in lines[2:]:  # behind the two commands
+        if room := re.match(r" {4}(editbench|tests)/\S*", line):
+            folder = ROOT.parent / room[0].strip()
+            names.append(folder)
+        else:
+            names += [folder / name.strip("/") for name in re.split(r", | \.\.\. ", line[6:].split("   ")[0])]
+    assert len(names) > 100
+    assert [str(path) for path in names if not path.exists() and not path.with_name(f"{path.name}.py").exists()] == []
+    rooms = {path.parent for path in map(ROOT.joinpath, FILES) if path.name == "__init__.py"}
+    assert [str(path) for path in rooms if f"{path.name}/" not in text] == []
 
 
 def test_no_number_of_a_report_goes_through_a_blas() -> None:
