@@ -62,7 +62,6 @@ def _like(run: RunPaths, wanted: Mapping[str, Any], devices: Devices) -> Pace | 
     if seconds is None or (there.get("stage"), there.get("model"), kinds) != (wanted["stage"], wanted["model"], {devices.kind}):
         return None
     names = {"settings": wanted["settings"], **{name: wanted.get(name) for name in ("benchmark", "rubric")}}
-    unlike = {
-        name.removeprefix("settings.") for name, _, _ in identity.differences({name: there.get(name) for name in names}, names)
-    }
+    differing = identity.differences({name: there.get(name) for name in names}, names)
+    unlike = {name.removeprefix("settings.").partition(".")[0] for name, _, _ in differing}
     return Pace(seconds, run.root, tuple(sorted(unlike.difference(FREE))))

@@ -204,5 +204,5 @@ def _seconds(stage: Stage[Manifest], items: Sequence[int]) -> str:
         return "unknown: no earlier run of this model here"
     ranks = stage.devices.count * stage.options.nnodes
     seconds = pace.seconds * stage.sample_count(items) / min(ranks, len(items))
-    unlike = f", which had other {' and '.join(pace.unlike)}" if pace.unlike else ""
+    unlike = f", which had other {', '.join(pace.unlike)}" if pace.unlike else ""
     return f"{seconds:,.0f} ({pace.seconds:.3g} a sample in {pace.folder}{unlike}; ranks: {ranks})"

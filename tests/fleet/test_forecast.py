@@ -16,8 +16,9 @@ from editbench.paths import RunPaths
 CPU = Devices("cpu", 1, {})
 
 
-def about(stage: str = "edit", model: str = "m", steps: int = 40, seed: int = 0) -> dict[str, Any]:
-    return identity.make(stage, model={"name": model}, benchmark={"name": "b"}, settings={"steps": steps, "seed": seed})
+def about(stage: str = "edit", model: str = "m", steps: int = 40, seed: int = 0, benchmark: str = "b") -> dict[str, Any]:
+    there = {"name": benchmark, "digest": benchmark * 8}
+    return identity.make(stage, model={"name": model}, benchmark=there, settings={"steps": steps, "seed": seed})
 
 
 def run(root: Path, seconds: float, age: float = 0.0, device: str = "1 x cpu", **other: Any) -> RunPaths:
@@ -40,9 +41,9 @@ def test_the_pace_is_that_of_earlier_attempts_in_the_folder(tmp_path: Path) -> N
 
 def test_else_it_is_that_of_the_newest_run_of_the_model_beside_it(tmp_path: Path) -> None:
     run(tmp_path / "old", 9.0, age=100)
-    new = run(tmp_path / "new", 3.0, steps=20, seed=7)
+    new = run(tmp_path / "new", 3.0, steps=20, seed=7, benchmark="c")
     mine = RunPaths(tmp_path / "mine")
-    assert forecast.pace(mine, about(), CPU) == Pace(3.0, new.root, ("steps",))
+    assert forecast.pace(mine, about(), CPU) == Pace(3.0, new.root, ("benchmark", "steps"))
 
 
 @pytest.mark.parametrize("other", [{"stage": "score"}, {"model": "n"}, {"device": "1 x cuda"}])
