@@ -46,8 +46,9 @@ unless one is given. The scheduler is the one that the checkpoint brings.
 
 def kinds() -> Iterator[PipelineClass]:
     takes_picture = re.compile(rb"^        (?:image|images|input_images)\b", re.MULTILINE)
+    public = {*dir(diffusers)}  # hasattr() would import them all
     for name, path in sorted(pipeline_class.sources().items()):
-        if takes_picture.search(path.read_bytes()) and hasattr(diffusers, name):
+        if name in public and takes_picture.search(path.read_bytes()):
             with contextlib.suppress(UserError):  # raised for a base class without a call, and for what a call returns
                 kind = pipeline_class.read(name)
                 if pipelines.picture_argument(kind.call) and any("prompt" in each for each in kind.call if "num_" not in each):
