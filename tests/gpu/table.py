@@ -56,17 +56,12 @@ def _editor(document: dict[str, Any]) -> Iterator[Row]:
         yield "the same by a bare loop of diffusers; ratio", f"{plain} s an image; {loop['ratio']:.3f}"
         yield "peak memory", "-" if loop["peak_memory_gib"] is None else f"{loop['peak_memory_gib']:.1f} GiB"
     yield from _variants("attention kernel, ms a forward pass (PSNR against native)", parts.get("kernels"), "ms_a_pass", " ms")
-    compiled = {name: {**each, "psnr_db": None} for name, each in _figures(parts.get("compile")).items()}
-    yield from _variants("`--compile`, ms a forward pass", compiled or None, "ms_a_pass", " ms")
+    yield from _variants("`--compile`, ms a forward pass (PSNR against plain)", parts.get("compile"), "ms_a_pass", " ms")
     yield from _variants("`--cache`, seconds an image (PSNR against none)", parts.get("caches"), "seconds", " s")
 
 
-def _figures(part: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
-    return {name: each for name, each in (part or {}).items() if isinstance(each, dict)}
-
-
 def _variants(what: str, part: dict[str, Any] | None, unit: str, suffix: str) -> Iterator[Row]:
-    measured = {name: each for name, each in _figures(part).items() if unit in each}
+    measured = {name: each for name, each in (part or {}).items() if isinstance(each, dict) and unit in each}
     told = [
         f"{name} {each[unit]:.3g}{suffix}" + (f" ({each['psnr_db']:.0f} dB)" if each.get("psnr_db") else "")
         for name, each in measured.items()
