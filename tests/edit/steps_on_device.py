@@ -1,6 +1,6 @@
 """What a denoising step makes a device wait for, in a bare loop of diffusers and in editbench's editor, on a stand-in device.
 
-python steps_on_device.py CHECKPOINT    prints JSON; a process of its own, which the stand-in wants
+python -m steps_on_device CHECKPOINT    prints JSON; a process of its own, which the stand-in wants
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
+
+from warm import Running
 
 from editbench.paths import TinyPaths
 
@@ -14,11 +14,11 @@ TESTS = Path(__file__).parents[1]
 
 
 def test_a_denoising_step_waits_for_nothing_and_does_what_a_bare_loop_does(checkpoints: TinyPaths) -> None:
-    command = [sys.executable, str(TESTS / "edit" / "steps_on_device.py"), str(checkpoints.editor)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    counted = json.loads(done.stdout)
+    paths = (str(TESTS / "edit"), str(TESTS), os.environ.get("PYTHONPATH", ""))
+    process = Running(["steps_on_device", str(checkpoints.editor)], {**os.environ, "PYTHONPATH": os.pathsep.join(paths)})
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    counted = json.loads(out)
     assert counted["same_pixels"]
     assert counted["editbench"] == counted["plain"]
     for step in counted["editbench"]:
