@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,14 +27,9 @@ _CALLBACKS = "callback_"
 
 
 def parse(texts: Sequence[str]) -> dict[str, Any]:
-    """Values by name. Raises UserError for a text that is not NAME=VALUE."""
-    values: dict[str, Any] = {}
-    for name, text in options.pairs("--set", [*texts], form="NAME=VALUE", example="num_frames=29").items():
-        try:
-            values[name] = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            values[name] = text
-    return values
+    """Values by name. Raises UserError for a text that is not NAME=VALUE, and for a number that is not finite."""
+    given = options.pairs("--set", [*texts], form="NAME=VALUE", example="num_frames=29")
+    return {name: _value(name, text) for name, text in given.items()}
 
 
 def settle(texts: Sequence[str], kind: PipelineClass, guidance: str | None) -> tuple[str, ...]:
@@ -53,7 +50,33 @@ def settle(texts: Sequence[str], kind: PipelineClass, guidance: str | None) -> t
             settable = sorted(name for name in kind.call.keys() - taken.keys() - _OURS if not name.startswith(_CALLBACKS))
             remedy = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(settable)}."
             raise UserError(f"--set {name}: a call of {kind.name} has no such argument", remedy)
+        if not _fits(values[name], usual := kind.call[name]):
+            wanted = "true or false" if isinstance(usual, bool) else "a number"
+            raise UserError(f"--set {name}: it must be {wanted}, as its default {usual} is", f"Write --set {name}=VALUE.")
     return tuple(f"{name}={orjson.dumps(values[name]).decode()}" for name in sorted(values))
+
+
+def _value(name: str, text: str) -> Any:
+    try:
+        value = orjson.loads(text)
+        orjson.dumps(value)  # writes fewer levels of nesting than it reads
+    except orjson.JSONDecodeError:
+        with contextlib.suppress(ValueError):
+            if not math.isfinite(float(text)):
+                raise UserError(f"--set {name}: {text} is no finite number", f"Write --set {name}=NUMBER.") from None
+        return text
+    except orjson.JSONEncodeError as error:
+        raise UserError(f"--set {name}: {error}", "Give a value with fewer levels.") from None
+    return value
+
+
+def _fits(value: Any, default: Any) -> bool:
+    """Whether a value may stand for a default: only of numbers and truth values does a default tell what is meant."""
+    if value is None or not isinstance(default, int | float):
+        return True
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    return isinstance(value, int | float)
 
 
 def guidance_argument(defaults: Mapping[str, Any], negative_prompt: str | None) -> str | None:

@@ -73,19 +73,23 @@ def resolve(text: str) -> Lora:
     """What `--lora` names; pinned, but not downloaded.
 
     Raises:
-        UserError: nothing of that name, no file of weights, or several of which none is named.
+        UserError: nothing of that name, no file of weights, several of which none is named, or one outside the folder.
     """
     named, scale = _scaled(text)
+    if not named:
+        raise UserError("--lora is empty", _FORMS)
     if Path(named).is_file():
         path = Path(named).absolute()  # not resolved: in the hub's cache it is a link, and has its name from that
         return Lora(_local(path.parent, path.name), path.name, scale)
     root, _, file = named.rpartition(":")
     if not root or Path(named).is_dir():
         root, file = named, ""
+    if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
+        raise UserError(f"--lora {text}: {file} is not a path within {root}", _FORMS)
     if Path(root).is_dir():
         file = file or _only([path.name for path in Path(root).iterdir()], text)
         return Lora(_local(Path(root).absolute(), file), file, scale)
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", root):
+    if root.startswith(".") or not re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", root):
         raise UserError(f"--lora {text}: no such file or folder", _FORMS)
     source = models.resolve(root)
     return Lora(source, file or _only(_names(source), text), scale)

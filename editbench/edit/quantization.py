@@ -44,11 +44,11 @@ def check(name: str | None, kind: str, dtype: str) -> None:
         return
     if name not in METHODS:
         raise UserError(f"--quantize {name} is unknown", f"Choose {', '.join(METHODS)}.")
+    if name == "nf4" and kind == "cpu":
+        raise UserError("--quantize nf4 needs an accelerator, and there is none", "On a CPU choose int8.")
     package = METHODS[name].package
     if importlib.util.find_spec(package) is None:
         raise UserError(f"--quantize {name} needs the package {package}", "pip install 'editbench[quantize]'")
-    if name == "nf4" and kind == "cpu":
-        raise UserError("--quantize nf4 needs an accelerator, and there is none", "On a CPU choose int8.")
     if name == "fp8" and not _has_fp8(kind):
         oldest = ".".join(map(str, FP8_CAPABILITY))
         message = f"--quantize fp8 needs a CUDA device of compute capability {oldest} or newer, and this is none"

@@ -33,18 +33,19 @@ def settled(text: str) -> str:
     """What `--scheduler` says, without files: the name of a class, or settings as JSON.
 
     Raises:
-        UserError: a file that holds no settings of a scheduler.
+        UserError: settings that are none of a scheduler.
     """
-    if text.startswith("{"):  # a preset's
-        return text
-    path = Path(text)
-    if path.is_dir():
-        path = next(filter(Path.is_file, (SchedulerPaths(at).config for at in (path, PipelinePaths(path).scheduler))), path)
-    if not path.exists():
-        return text
-    config = files.parse(files.read(path, _REMEDY), str(path), _REMEDY)
+    where, data = "--scheduler", text.encode(errors="replace")
+    if not text.startswith("{"):  # as a preset's do
+        path = Path(text)
+        if path.is_dir() and text:
+            path = next(filter(Path.is_file, (SchedulerPaths(at).config for at in (path, PipelinePaths(path).scheduler))), path)
+        if not text or not path.exists():
+            return text
+        where, data = str(path), files.read(path, _REMEDY)
+    config = files.parse(data, where, _REMEDY)
     if not isinstance(config.get("_class_name"), str):
-        raise UserError(f"{path} names no scheduler (_class_name)", _REMEDY)
+        raise UserError(f"{where} names no scheduler (_class_name)", _REMEDY)
     return as_text(config)
 
 

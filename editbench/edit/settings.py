@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Any, Self
@@ -95,6 +96,12 @@ class EditSettings:
     def check(self) -> None:
         """Raises UserError for settings that can't be, whatever the model."""
         size.parse(self.size)
+        if self.cfg is not None and not math.isfinite(self.cfg):
+            raise UserError(f"--cfg {self.cfg} is no guidance scale", "Give a number, such as 4.")
+        values = [text for value in asdict(self).values() for text in (value if isinstance(value, tuple) else (value,))]
+        for text in values:
+            if isinstance(text, str) and any("\ud800" <= letter <= "\udfff" for letter in text):
+                raise UserError(f"an option is not UTF-8: {text}", "Give it as UTF-8 text.")
         if self.extra_images not in (FIRST, ALL, FAIL):
             raise UserError(f"--extra-images {self.extra_images} is none of first, all and fail", "Give one of them.")
 

@@ -6,10 +6,16 @@ from pathlib import Path
 
 from editbench.benchmarks.benchmark import Benchmark
 from editbench.edit import index, pipelines
-from editbench.edit.settings import FAIL, EditSettings
+from editbench.edit.settings import FAIL, FIRST, EditSettings
 from editbench.errors import UserError
 from editbench.models import Kind, Model
 from editbench.paths import SOURCE
+from editbench.shards import Stored
+
+
+def inputs(stored: Stored, settings: EditSettings) -> list[str]:
+    """The members of a sample that the editor is shown."""
+    return stored.images(SOURCE)[: 1 if settings.extra_images == FIRST else None]
 
 
 def check(benchmark: Benchmark, model: Model, settings: EditSettings) -> None:

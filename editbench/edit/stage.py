@@ -26,7 +26,7 @@ from editbench.fleet.attempts import FleetStage
 from editbench.fleet.run_options import RunOptions
 from editbench.manifests import EditManifest, Named
 from editbench.models import Kind, Model
-from editbench.paths import SOURCE, EditPaths
+from editbench.paths import EditPaths
 
 
 def edit(benchmark: Path, model: str, out: Path, settings: EditSettings, options: RunOptions) -> None:
@@ -111,7 +111,7 @@ class EditStage(FleetStage[EditManifest]):
     def _pixels(self, index: int) -> int:
         """What a sample costs: longest first, so that no rank starts a long one last. Only sizes and inputs differ."""
         stored = self.benchmark.stored[index]
-        inputs = stored.images(SOURCE)
+        inputs = several.inputs(stored, self.settings)
         if self.settings.size != "source":
             return len(inputs)
         width, height = images.size(stored.read(inputs[0]), f"{stored.key}.{inputs[0]}")
@@ -188,7 +188,7 @@ class EditStage(FleetStage[EditManifest]):
         yield from (("shards", self.spool.shard_count), ("to edit", len(items)))
 
     def _memory(self) -> Forecast:
-        pictures = max((len(stored.images(SOURCE)) for stored in self.benchmark.stored), default=1)
+        pictures = max((len(several.inputs(stored, self.settings)) for stored in self.benchmark.stored), default=1)
         return memory.forecast(self.model, self.settings, self.devices.kind, ranks=self.devices.count, pictures=pictures)
 
     def _warn_of_memory(self) -> None:

@@ -12,17 +12,16 @@ import orjson
 
 from editbench import images, records
 from editbench.benchmarks.benchmark import Benchmark
-from editbench.edit import editor, editors, sanity, size
+from editbench.edit import editor, editors, sanity, several, size
 from editbench.edit.index import multiple
 from editbench.edit.seed import seed_of
-from editbench.edit.settings import FIRST, EditSettings
+from editbench.edit.settings import EditSettings
 from editbench.edit.spool import Spool
 from editbench.fleet.status import Event
 from editbench.fleet.worker import Pulse, Worker
 from editbench.models import Kind, Model
 from editbench.paths import EDITED, MASK, RECORD, REFERENCE, SOURCE, EditPaths
 from editbench.records import Failure
-from editbench.shards import Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +76,14 @@ class EditWorker(Worker):
     def prepare(self, item: int) -> editor.Request:
         index = self._plan[item]
         stored, sample = self._benchmark.stored[index], self._benchmark.samples[index]
-        pictures = [
-            images.decode(stored.read(name), f"{stored.shard.name}: {sample.key}.{name}") for name in self._inputs(stored)
-        ]
+        names = several.inputs(stored, self._settings)
+        pictures = [images.decode(stored.read(name), f"{stored.shard.name}: {sample.key}.{name}") for name in names]
         return editor.Request(
             images=pictures,
             instruction=sample.instruction,
             seed=seed_of(self._settings.seed, sample.key),
             size=self._size(pictures[0].size),
         )
-
-    def _inputs(self, stored: Stored) -> list[str]:
-        """The members that the editor is shown."""
-        return stored.images(SOURCE)[: 1 if self._settings.extra_images == FIRST else None]
 
     def compute(self, item: int, prepared: editor.Request, pulse: Pulse) -> Edited:  # noqa: ARG002
         def step(done: int, steps: int) -> None:

@@ -38,6 +38,11 @@ def test_arguments_are_settled_in_one_spelling(kontext: PipelineClass) -> None:
         ("prompt=x", "can't be chosen"),
         ("callback_on_step_end_tensor_inputs=[]", "can't be chosen"),
         ("generator", "is not NAME=VALUE"),
+        ("max_sequence_length=long", "it must be a number, as its default 512 is"),
+        ("true_cfg_scale=true", "it must be a number"),
+        ("sigmas=NaN", "NaN is no finite number"),
+        ("sigmas=1e400", "1e400 is no finite number"),
+        (f"sigmas={'[' * 300}{']' * 300}", "Recursion limit"),
     ],
 )
 def test_what_can_not_be_set_is_refused(kontext: PipelineClass, text: str, message: str) -> None:

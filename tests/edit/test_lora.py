@@ -56,9 +56,18 @@ def test_what_is_no_lora_is_told(tmp_path: Path) -> None:
         "none": r"has no \*\.safetensors",
         "two:c": r"two has no c",
         "nowhere": r"no such file or folder",
+        "two:../two/a.safetensors": r"is not a path within",
+        f"two:{tmp_path}/two/a.safetensors": r"is not a path within",
     }.items():
         with pytest.raises(UserError, match=told):
             lora.resolve(str(tmp_path / text))
+
+
+@pytest.mark.parametrize(("text", "told"), [("", "--lora is empty"), ("../lora", "--lora ../lora: no such file or folder")])
+def test_what_names_no_lora_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=told):
+        lora.resolve(text)
 
 
 def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:

@@ -128,6 +128,20 @@ def test_a_class_takes_no_arguments_of_a_pipeline() -> None:
         defaults.in_effect(EditSettings(arguments=("strength=1",)), Model(Kind.CLASS, "a:B", "a:B", {}), GPU)
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"cfg": float("nan")}, "--cfg nan is no guidance scale"),
+        ({"cfg": float("inf")}, "--cfg inf is no guidance scale"),
+        ({"negative_prompt": "\udcff"}, "not UTF-8"),
+        ({"arguments": ("sigmas=\udcff",)}, "not UTF-8"),
+    ],
+)
+def test_settings_that_no_json_can_hold_are_refused(asked: dict[str, Any], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        EditSettings(**asked).check()
+
+
 def test_a_later_setting_is_part_of_the_identity_where_it_is_used() -> None:
     asked = EditSettings(extra_images="first", arguments=("strength=1",), categories=("a",))
     assert asked.to_dict().keys() - EditSettings().to_dict().keys() == {"extra_images", "arguments"}

@@ -40,6 +40,11 @@ def test_what_becomes_of_them_can_be_said(two: Benchmark, tmp_path: Path, said: 
     check(two, tmp_path, "FluxKontextPipeline", said)
 
 
+def test_the_editor_is_shown_as_many_as_are_edited(two: Benchmark) -> None:
+    shown = {said: len(several.inputs(two.stored[1], EditSettings(extra_images=said))) for said in ("first", "all", "fail")}
+    assert shown == {"first": 1, "all": 2, "fail": 2}
+
+
 def test_they_are_taken_where_the_pipeline_takes_several(two: Benchmark, tmp_path: Path) -> None:
     check(two, tmp_path, "QwenImageEditPlusPipeline")
 
