@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 from editbench import console
-from editbench.edit import attention, caches
+from editbench.edit import attention, caches, compilation, index
 from editbench.edit.settings import EditSettings
 from editbench.errors import UserError
 from editbench.models import Kind, Model
@@ -31,6 +32,13 @@ def in_effect(settings: EditSettings, model: Model) -> EditSettings:
             )
         return settings
     return replace(settings, attention=_taken_over(settings.attention))
+
+
+def check(settings: EditSettings, model: Model) -> None:
+    """Raises UserError for options that the classes of `model`, a pipeline whose settings are here, do not support."""
+    checkpoint = index.load(Path(model.location))
+    caches.check(settings.cache, checkpoint)
+    compilation.check(settings, checkpoint)
 
 
 def _taken_over(asked: str) -> str:

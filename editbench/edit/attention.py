@@ -48,6 +48,8 @@ NAMES = (
 the package `kernels`, and downloads."""
 VARIABLE = "DIFFUSERS_ATTN_BACKEND"
 """Environment variable by which diffusers would take another kernel without a word."""
+DENOISERS = ("transformer", "transformer_2", "unet")
+"""Components of a pipeline that a denoising step runs."""
 _HOPPER = 9
 _WIDEST = 128
 """Channels a head that cuDNN's kernel takes on every Hopper GPU."""
@@ -81,7 +83,7 @@ def use(pipeline: DiffusionPipeline, asked: str, device: str) -> str:
 
 def denoisers(pipeline: DiffusionPipeline) -> list[Any]:
     """The models that a denoising step runs."""
-    parts = (getattr(pipeline, name, None) for name in ("transformer", "transformer_2", "unet"))
+    parts = (getattr(pipeline, name, None) for name in DENOISERS)
     return [part for part in parts if hasattr(part, "set_attention_backend")]
 
 

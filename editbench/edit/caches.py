@@ -6,15 +6,17 @@ call, as diffusers' pipelines name them (`cache_context`), so that neither call 
 
 from __future__ import annotations
 
-import inspect
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from editbench.edit import library
 from editbench.errors import UserError
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
+
+    from editbench.edit.index import Index
 
 NONE = "none"
 FIRST_BLOCK, TAYLORSEER = "first-block", "taylorseer"
@@ -55,23 +57,25 @@ def in_full(text: str) -> str:
     return name if name == NONE else f"{name}:{value:g}"
 
 
+def check(text: str, checkpoint: Index) -> None:
+    """Raises UserError where a checkpoint's classes do not support the method `text`, as their source tells."""
+    name, _ = _parse(text)
+    if name != NONE and (reason := _obstacle(name, checkpoint)):
+        raise UserError(f"--cache {text} does not work with {checkpoint.class_name}: {reason}", "Leave it out.")
+
+
 def enable(pipeline: DiffusionPipeline, text: str) -> None:
-    """Have the pipeline's denoising model leave out what the method `text` says.
+    """Have the pipeline's denoising model leave out what the method `text` says. `check` comes first.
 
     Raises:
-        UserError: as `in_full`; the pipeline or its model do not support the method.
+        UserError: as `in_full`; diffusers does not know the blocks of the pipeline's model.
     """
     name, value = _parse(text)
     if name == NONE:
         return
-    model: Any = getattr(pipeline, "transformer", None)
     try:
-        if not hasattr(model, "enable_cache"):
-            raise ValueError("its model has no caches")
-        if "cache_context" not in inspect.unwrap(type(pipeline).__call__).__code__.co_names:
-            raise ValueError("it does not tell the calls of a step apart")
-        model.enable_cache(_config(name, value, model))
-    except ValueError as error:  # diffusers': a model whose blocks it does not know
+        pipeline.transformer.enable_cache(_config(name, value, pipeline.transformer))
+    except ValueError as error:
         raise UserError(f"--cache {text} does not work with {type(pipeline).__name__}: {error}", "Leave it out.") from None
 
 
@@ -104,15 +108,24 @@ def _parse(text: str) -> tuple[str, float]:
     return name, value
 
 
+def _obstacle(name: str, checkpoint: Index) -> str | None:
+    model = library.mentioned(checkpoint.components.get("transformer", ("", ""))[1])
+    if "CacheMixin" not in model:
+        return "its model has no caches"
+    if "cache_context" not in library.mentioned(checkpoint.class_name):
+        return "it does not tell the calls of a step apart"
+    if name == FIRST_BLOCK and "single_transformer_blocks" in model:  # diffusers 0.42.1 dies on FLUX.2's, in the first step
+        return "its model has blocks of two kinds"
+    if name == TAYLORSEER and not {"proj_out", "transformer_blocks"} <= model:
+        return "its model's output is made elsewhere"
+    return None
+
+
 def _config(name: str, value: float, model: Any) -> Any:
     from diffusers import FirstBlockCacheConfig, TaylorSeerCacheConfig
 
     if name == FIRST_BLOCK:
-        if hasattr(model, "single_transformer_blocks"):  # diffusers 0.42.1 dies on FLUX.2's, in the first step
-            raise ValueError("its model has blocks of two kinds")
         return FirstBlockCacheConfig(threshold=value)
-    if not (hasattr(model, "proj_out") and hasattr(model, "transformer_blocks")):
-        raise ValueError("its model's output is made elsewhere")
     # The lite form: the last layer's output is extrapolated and all blocks are left out. The full one keeps every attention's
     # output, 12 GB at 1024 x 1024 with 60 layers by their shapes, and leaves out the attention alone.
     return TaylorSeerCacheConfig(cache_interval=int(value), taylor_factors_dtype=model.dtype, use_lite_mode=True)

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from editbench.edit.attention import denoisers
+from editbench.edit import library
+from editbench.edit.attention import DENOISERS, denoisers
 from editbench.edit.editor import Request, Result, Step
+from editbench.edit.index import Index
 from editbench.edit.settings import EditSettings
 from editbench.errors import UserError
 from editbench.fleet.run_options import RunOptions
@@ -34,25 +36,31 @@ def one_rank_first(options: RunOptions, settings: EditSettings, ranks: int) -> R
     return replace(options, load_parallel=options.load_parallel or ranks) if settings.compile else options
 
 
+def check(settings: EditSettings, checkpoint: Index) -> None:
+    """Raises UserError where diffusers names no repeated blocks of the checkpoint's denoising model."""
+    classes = [checkpoint.components.get(name, ("", ""))[1] for name in DENOISERS]
+    if settings.compile and not any("_repeated_blocks" in library.mentioned(name) for name in classes):
+        message = f"--compile does not work with {checkpoint.class_name}: diffusers names no repeated blocks of its model"
+        raise UserError(message, "Leave it out.")
+
+
 def compile_blocks(pipeline: DiffusionPipeline, edit: Callable[[Request, Step], Result]) -> None:
     """Have the blocks compiled by the first step of an `edit`, so that it is the loading that takes the time and no sample.
 
     Raises:
-        UserError: diffusers names no repeated blocks of this pipeline's model, or torch can't compile here.
+        UserError: torch can't compile here.
     """
     from torch._dynamo.exc import TorchDynamoException
 
-    name, models = type(pipeline).__name__, denoisers(pipeline)
-    if not models:
-        raise UserError(f"--compile does not work with {name}: it has no model to compile", "Leave it out.")
     try:
-        for model in models:
+        for model in denoisers(pipeline):
             model.compile_repeated_blocks(dynamic=True)
         with contextlib.suppress(_WarmedUp):
             edit(Request(images=[Image.new("RGB", (_SIDE, _SIDE))], instruction="", seed=0, size=(_SIDE, _SIDE)), _stop)
     except (ValueError, TorchDynamoException) as error:
         reason = str(getattr(error, "inner_exception", error)).partition("\n")[0]
-        raise UserError(f"--compile does not work with {name} here: {reason}", "Leave it out.") from error
+        message = f"--compile does not work with {type(pipeline).__name__} here: {reason}"
+        raise UserError(message, "Leave it out.") from error
 
 
 def _stop(_step: int, _steps: int) -> None:

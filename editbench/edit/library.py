@@ -14,7 +14,7 @@ from pathlib import Path
 from editbench.errors import UserError
 
 SCHEDULERS, AUTOENCODERS, PIPELINES = "schedulers", "models/autoencoders", "pipelines"
-_FOLDERS = (SCHEDULERS, AUTOENCODERS, "loaders", PIPELINES)
+_FOLDERS = ("models/transformers", "models/unets", SCHEDULERS, AUTOENCODERS, "loaders", PIPELINES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,16 @@ def declared(name: str, folder: str) -> Declared | None:
                 named = (*each.args.posonlyargs, *each.args.args, *each.args.kwonlyargs)
                 methods.setdefault(each.name, frozenset(argument.arg for argument in named))
     return Declared(name, methods)
+
+
+def mentioned(name: str) -> frozenset[str]:
+    """Names that stand in the source of a class and of those that it is derived from: of attributes, functions, classes. None
+    for a class that is not in these folders."""
+    nodes = [node for each in lineage(name) for node in ast.walk(each)]
+    return frozenset(
+        {node.id for node in nodes if isinstance(node, ast.Name)}
+        | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    )
 
 
 def lineage(name: str) -> Iterator[ast.ClassDef]:

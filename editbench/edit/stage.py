@@ -62,6 +62,7 @@ class EditStage(FleetStage[EditManifest]):
         pipeline = model.kind in (Kind.FOLDER, Kind.HUB)
         if pipeline:
             model = _fetched(asked, weights=False)
+            acceleration.check(settings, model)
         chosen = devices.choose(options.rank_count, options.device_indices)
         variant = variants.settle(settings, model, chosen.kind, download=not options.dry_run)
         settings = defaults.in_effect(variant.settings, model, chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from editbench.edit import caches
 from editbench.edit.editor import Request
+from editbench.edit.index import Index
 from editbench.errors import UserError
 
 STEPS = 12
@@ -97,33 +99,23 @@ def test_what_can_not_be_is_refused(text: str, message: str) -> None:
         caches.in_full(text)
 
 
-class Silent:
-    """A pipeline that tells its calls of the model from each other nowhere."""
-
-    class transformer:  # noqa: N801
-        def enable_cache(self, config: Any) -> None:
-            raise AssertionError
-
-    def __call__(self) -> None: ...
-
-
-class TwoKinds(Silent):
-    class transformer(Silent.transformer):  # noqa: N801
-        single_transformer_blocks = ()
-
-    def __call__(self) -> None:
-        self.transformer.cache_context("cond")
-
-
-class Without(Silent):
-    transformer = None
-
-
 @pytest.mark.parametrize(
-    ("kind", "reason"),
-    [(Silent, "does not tell the calls of a step apart"), (TwoKinds, "blocks of two kinds"), (Without, "has no caches")],
+    ("pipeline", "model", "text", "reason"),
+    [
+        ("FluxKontextPipeline", "FluxTransformer2DModel", "taylorseer:5", "does not tell the calls of a step apart"),
+        ("Flux2KleinPipeline", "Flux2Transformer2DModel", "first-block:0.1", "blocks of two kinds"),
+        ("ZImageImg2ImgPipeline", "ZImageTransformer2DModel", "first-block:0.1", "has no caches"),
+        ("StableDiffusionInstructPix2PixPipeline", None, "taylorseer:5", "has no caches"),
+    ],
 )
-def test_a_pipeline_that_can_not_is_told_before_the_first_sample(kind: type, reason: str) -> None:
-    with pytest.raises(UserError, match=f"--cache first-block does not work with {kind.__name__}: .*{reason}"):
-        caches.enable(kind(), "first-block")
-    caches.enable(kind(), "none")
+def test_a_pipeline_that_can_not_is_told_before_the_start(pipeline: str, model: str | None, text: str, reason: str) -> None:
+    checkpoint = Index(Path(), pipeline, {"transformer": ("diffusers", model)} if model else {}, {})
+    with pytest.raises(UserError, match=f"--cache {text} does not work with {pipeline}: .*{reason}"):
+        caches.check(text, checkpoint)
+    caches.check("none", checkpoint)
+
+
+def test_a_pipeline_that_can_is_let_start() -> None:
+    transformer = {"transformer": ("diffusers", "QwenImageTransformer2DModel")}
+    for text in ("first-block:0.1", "taylorseer:5"):
+        caches.check(text, Index(Path(), "QwenImageEditPlusPipeline", transformer, {}))

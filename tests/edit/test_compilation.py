@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partialmethod
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +14,7 @@ from torch._dynamo.exc import TorchDynamoException
 from torch._dynamo.utils import counters
 
 from editbench.edit import compilation
+from editbench.edit.index import Index
 from editbench.edit.settings import EditSettings
 from editbench.errors import UserError
 from editbench.fleet.run_options import RunOptions
@@ -54,14 +57,13 @@ def test_a_machine_that_can_not_compile_says_so_before_the_first_sample() -> Non
         compilation.compile_blocks(SimpleNamespace(transformer=model), edit)
 
 
-def test_a_pipeline_without_such_blocks_is_refused() -> None:
-    def refuse(**_: Any) -> None:
-        raise ValueError("`_repeated_blocks` attribute is empty.")
-
-    model = SimpleNamespace(set_attention_backend=None, compile_repeated_blocks=refuse)
-    for pipeline, reason in ((SimpleNamespace(), "no model"), (SimpleNamespace(unet=model), "_repeated_blocks")):
-        with pytest.raises(UserError, match=f"--compile does not work with SimpleNamespace.*{reason}"):
-            compilation.compile_blocks(pipeline, lambda *_: None)
+def test_a_pipeline_without_repeated_blocks_is_refused_before_the_start() -> None:
+    without = Index(Path(), "OmniGenPipeline", {"transformer": ("diffusers", "OmniGenTransformer2DModel")}, {})
+    with pytest.raises(UserError, match="OmniGenPipeline: diffusers names no repeated blocks of its model"):
+        compilation.check(EditSettings(compile=True), without)
+    compilation.check(EditSettings(), without)
+    for name, model in {"transformer": "QwenImageTransformer2DModel", "unet": "UNet2DConditionModel"}.items():
+        compilation.check(EditSettings(compile=True), replace(without, components={name: ("diffusers", model)}))
 
 
 def test_the_first_rank_compiles_alone() -> None:
