@@ -20,6 +20,8 @@ from editbench.foreign_paths import PipelinePaths, SchedulerPaths
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
+_SCALING = "scale_model_input"
+_KIND = "Choose a scheduler of its kind, such as the pipeline's own with other settings."
 _REMEDY = "Name a class, such as FlowMatchEulerDiscreteScheduler, or a scheduler_config.json."
 
 
@@ -49,23 +51,30 @@ def settled(text: str) -> str:
     return as_text(config)
 
 
-def check(text: str, folder: Path) -> None:
-    """Make sure that the pipeline in `folder` can work with the scheduler.
+def check(text: str, folder: Path, pipeline: str) -> None:
+    """Make sure that the pipeline in `folder`, of the class `pipeline`, can work with the scheduler.
 
-    A pipeline hands over noise levels (`sigmas`) and a shift (`mu`) of its own to schedulers that it was written for; others
-    would fail with the first sample.
+    A pipeline has its scheduler scale what the model is shown, which those of flow matching do not, or hands over noise levels
+    (`sigmas`) and a shift (`mu`) of its own; others than it was written for would fail with the first sample.
 
     Raises:
-        UserError: no such class, or one that lacks what the pipeline's own scheduler takes.
+        UserError: no such class, or one that lacks what the pipeline or its own scheduler takes.
     """
     wanted = _declared(text)
+    used = library.mentioned(pipeline)
+    if _SCALING in used:
+        if _SCALING not in wanted.methods:
+            raise UserError(f"--scheduler {wanted.name} has no {_SCALING}, which a {pipeline} calls", _KIND)
+        return
+    if used and "mu" not in used and text.startswith("{") and orjson.loads(text).get("use_dynamic_shifting"):
+        raise UserError(f"--scheduler {wanted.name} needs a shift (mu), and a {pipeline} gives none", _KIND)
     own = SchedulerPaths(PipelinePaths(folder).scheduler).config
     if not own.is_file():
         return
     taken = _declared(as_text(files.parse(files.read(own), str(own)))).methods["set_timesteps"]
     if missing := sorted(({"sigmas", "mu"} & taken) - wanted.methods["set_timesteps"]):
         message = f"--scheduler {wanted.name} takes no {' and no '.join(missing)}, which this pipeline hands over"
-        raise UserError(message, "Choose a scheduler of its kind, such as the pipeline's own with other settings.")
+        raise UserError(message, _KIND)
 
 
 def replace(pipeline: DiffusionPipeline, text: str | None) -> None:

@@ -63,7 +63,7 @@ def settle(settings: EditSettings, model: Model, kind: str, *, download: bool) -
     settings = presets.expanded(settings, folder, name)
     if settings.scheduler is not None:
         scheduler = schedulers.settled(settings.scheduler)
-        schedulers.check(scheduler, folder)
+        schedulers.check(scheduler, folder, name)
         settings = replace(settings, scheduler=scheduler)
     offload.check(settings.offload, settings.quantize, kind)
     quantization.check(settings.quantize, kind, settings.dtype)

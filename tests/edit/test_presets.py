@@ -71,6 +71,28 @@ def test_an_empty_scheduler_is_not_the_current_folder() -> None:
     assert schedulers.settled("") == ""
 
 
+@pytest.mark.parametrize(
+    ("pipeline", "scheduler", "told"),
+    [
+        ("StableDiffusionInstructPix2PixPipeline", "FlowMatchLCMScheduler", "has no scale_model_input"),
+        ("ChronoEditPipeline", presets.PRESETS["lightning-4"].scheduler, "needs a shift"),
+    ],
+)
+def test_a_scheduler_that_the_pipeline_would_fail_with_is_refused(
+    tmp_path: Path, pipeline: str, scheduler: str, told: str
+) -> None:
+    with pytest.raises(UserError, match=f"{told}.* {pipeline}"):
+        schedulers.check(scheduler, tmp_path, pipeline)
+    schedulers.check(scheduler, tmp_path, "QwenImageEditPipeline")
+
+
+def test_a_pipeline_without_noise_levels_of_its_own_takes_a_scheduler_without(tmp_path: Path) -> None:
+    folder = PipelinePaths(tmp_path).scheduler
+    folder.mkdir()
+    SchedulerPaths(folder).config.write_text('{"_class_name": "EulerDiscreteScheduler"}')
+    schedulers.check("DPMSolverMultistepScheduler", tmp_path, "StableDiffusionXLInstructPix2PixPipeline")
+
+
 def test_classes_of_diffusers_are_known_with_all_that_they_inherit() -> None:
     kontext = library.declared("FluxKontextPipeline", library.PIPELINES)
     assert kontext is not None
