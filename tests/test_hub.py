@@ -98,6 +98,8 @@ def test_a_lora_is_pinned_and_downloaded_once_and_alone(hub: Hub, lora: str, ben
 def test_which_of_several_loras_has_to_be_said(hub: Hub, lora: str, benchmark: Path, out: EditPaths) -> None:
     status, said = edit(hub, benchmark, out, "--lora", lora)
     assert (status, "has 2 files: first.safetensors, second.safetensors" in said) == (2, True), said
+    status, said = edit(hub, benchmark, out, "--lora", f"{lora}:*.safetensors", "--dry-run")
+    assert (status, f"{lora} has no *.safetensors" in said) == (2, True), said
     assert not WEIGHTS & hub.sent.keys()
 
 

@@ -15,7 +15,7 @@ from editbench import models
 from editbench.benchmarks.benchmark import Benchmark
 from editbench.doctor.accelerators import Device
 from editbench.doctor.check import FAULT, MODEL_STAGES, NOTE, STAGES, Check
-from editbench.edit import cost, memory, model_index
+from editbench.edit import cost, lora, memory, model_index
 from editbench.edit.editors import CONTROLS
 from editbench.edit.memory import Pipeline
 from editbench.edit.settings import EditSettings
@@ -62,6 +62,8 @@ def model(name: str, devices: Sequence[Device]) -> Iterator[Check]:
             yield Check(what="model", here=f"{name}: no weights that could be measured")
             return
         folder = _folder(resolved)
+        if (folder is None or resolved.kind == Kind.FOLDER) and (advice := lora.advice(resolved)):
+            raise advice
         stages = _stages(folder) if folder else MODEL_STAGES
         weights = _in_folder(folder) if folder else _on_hub(resolved)
     except UserError as error:

@@ -14,7 +14,7 @@ import hashlib
 import importlib.util
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -92,20 +92,19 @@ def resolve(text: str) -> Lora:
     if root.startswith(".") or not re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", root):
         raise UserError(f"--lora {text}: no such file or folder", _FORMS)
     source = models.resolve(root)
-    return Lora(source, file or _only(_names(source), text), scale)
+    names = _names(source)
+    if file and file not in names:
+        raise _lacks(source.name, file)
+    return Lora(source, file or _only(names, text), scale)
 
 
 def fetch(lora: Lora) -> Lora:
     """The LoRA with its weights on this machine.
 
     Raises:
-        UserError: the download failed, or there is no such file.
+        UserError: the download failed.
     """
-    source = models.fetch(lora.source, [lora.file])
-    fetched = Lora(source, lora.file, lora.scale)
-    if not fetched.path.is_file():
-        raise UserError(f"{lora.source.name} has no {lora.file}", "Name one of its files: --lora REPO:FILE.")
-    return fetched
+    return replace(lora, source=models.fetch(lora.source, [lora.file]))
 
 
 def check(lora: Lora, pipeline: str) -> None:
@@ -179,7 +178,7 @@ def _local(folder: Path, file: str) -> Model:
     """A folder as the source of one of its files, of which alone it has the digest."""
     path = folder / file
     if not path.is_file():
-        raise UserError(f"{folder} has no {file}", "Name one of its files: --lora FOLDER:FILE.")
+        raise _lacks(str(folder), file)
     with open(path, "rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
     return Model(Kind.FOLDER, folder.name, str(folder), {"kind": Kind.FOLDER, "name": folder.name, "digest": digest})
@@ -205,6 +204,10 @@ def _only(names: Sequence[str], text: str) -> str:
         several = f"{len(weights)} files: {', '.join(weights[:6])}" if weights else "no *.safetensors"
         raise UserError(f"--lora {text} has {several}", "Name one: --lora REPO:FILE.")
     return weights[0]
+
+
+def _lacks(source: str, file: str) -> UserError:
+    return UserError(f"{source} has no {file}", "Name one of its files: --lora REPO:FILE, or FOLDER:FILE.")
 
 
 def _tensors(path: Path) -> list[str]:

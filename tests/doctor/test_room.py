@@ -6,13 +6,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import huggingface_hub
+import numpy as np
 import pytest
 from huggingface_hub import constants
+from safetensors.numpy import save_file
 
 from editbench.doctor import room
 from editbench.doctor.accelerators import Device
 from editbench.edit import memory
-from editbench.foreign_paths import CheckpointPaths
+from editbench.foreign_paths import CheckpointPaths, LoraPaths
 from editbench.models import Kind, Model
 from editbench.paths import BenchmarkPaths, TinyPaths
 
@@ -79,6 +81,12 @@ def test_a_model_that_is_not_whole_is_a_fault(checkpoints: TinyPaths, tmp_path: 
     assert [check.state for check in room.model("copy", [])] == ["ok"]
 
 
+def test_a_lora_is_no_model_to_measure(tmp_path: Path) -> None:
+    save_file({"transformer.a.lora_A.weight": np.zeros((2, 2), np.float32)}, LoraPaths(tmp_path).weights)
+    (check,) = room.model(str(tmp_path), [])
+    assert (check.state, "is a LoRA, not a model" in check.here, "--lora" in check.remedy) == ("fault", True, True)
+
+
 def test_a_model_of_the_hub_is_measured_by_what_is_downloaded_of_it(monkeypatch: pytest.MonkeyPatch, free: object) -> None:
     files = {
         "model_index.json": 1,
@@ -88,7 +96,7 @@ def test_a_model_of_the_hub_is_measured_by_what_is_downloaded_of_it(monkeypatch:
         "transformer/a.safetensors": 3 * 10**9,
     }
     siblings = [SimpleNamespace(rfilename=name, size=size) for name, size in files.items()]
-    api = SimpleNamespace(model_info=lambda *arguments, **options: SimpleNamespace(siblings=siblings))
+    api = SimpleNamespace(model_info=lambda *arguments, **options: SimpleNamespace(siblings=siblings, tags=[]))
     monkeypatch.setattr(huggingface_hub, "HfApi", lambda: api)
     monkeypatch.setattr(
         huggingface_hub, "try_to_load_from_cache", lambda name, file, revision: "/cached" if file.startswith("vae") else None
