@@ -35,14 +35,16 @@ def settled(text: str) -> str:
     """What `--scheduler` says, without files: the name of a class, or settings as JSON.
 
     Raises:
-        UserError: settings that are none of a scheduler.
+        UserError: no text, or settings that are none of a scheduler.
     """
-    where, data = "--scheduler", text.encode(errors="replace")
+    if not text:
+        raise UserError("--scheduler is empty", _REMEDY)
+    where, data = "--scheduler", text.encode()
     if not text.startswith("{"):  # as a preset's do
         path = Path(text)
-        if path.is_dir() and text:
+        if path.is_dir():
             path = next(filter(Path.is_file, (SchedulerPaths(at).config for at in (path, PipelinePaths(path).scheduler))), path)
-        if not text or not path.exists():
+        if not path.exists():
             return text
         where, data = str(path), files.read(path, _REMEDY)
     config = files.parse(data, where, _REMEDY)

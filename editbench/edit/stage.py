@@ -70,6 +70,7 @@ class EditStage(FleetStage[EditManifest]):
         several.check(samples, model, settings)
         if pipeline and not options.dry_run:
             model = _fetched(asked, weights=True)
+        if not options.dry_run or model.kind == Kind.FOLDER:
             variant.check_fit(model)
         model = variant.named(model)
         source = {"name": samples.name, "digest": samples.digest}

@@ -39,9 +39,10 @@ class Variant:
         return settings.to_dict() | ({"lora": [each.identity for each in self.loras]} if self.loras else {})
 
     def check_fit(self, model: Model) -> None:
-        """Raises UserError where a LoRA does not fit `model`, whose weights are here."""
+        """Raises UserError where a LoRA that is here does not fit `model`, whose weights are."""
         for each in self.loras:
-            lora.check_fit(each, Path(model.location))
+            if each.path.is_file():
+                lora.check_fit(each, Path(model.location))
 
 
 def settle(settings: EditSettings, model: Model, kind: str, *, download: bool) -> Variant:

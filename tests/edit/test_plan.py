@@ -9,14 +9,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
+from safetensors.numpy import save_file
 
 from editbench.edit.settings import EditSettings
 from editbench.edit.stage import EditStage
 from editbench.errors import UserError
 from editbench.fleet.run_options import RunOptions
-from editbench.foreign_paths import PipelinePaths
+from editbench.foreign_paths import LoraPaths, PipelinePaths
 from editbench.paths import TinyPaths
 
 PLAN = """
@@ -50,6 +52,26 @@ def test_defaults_are_in_the_identity_and_later_settings_are_not(planned: Any) -
     settings = planned().identity["settings"]
     assert (settings["steps"], settings["cfg"], settings["negative_prompt"]) == (40, 4.0, " ")
     assert not {"extra_images", "arguments"} & settings.keys()
+
+
+def test_a_dry_run_refuses_what_the_run_would(benchmark: Path, checkpoints: TinyPaths, tmp_path: Path) -> None:
+    layers = ("transformer_blocks.0.attn.to_q", "transformer_blocks.9.attn.to_q")
+    tensors = {f"transformer.{layer}.lora_A.weight": np.zeros((2, 32), np.float32) for layer in layers}
+    save_file(tensors, LoraPaths(tmp_path).weights)
+    settings, options = EditSettings(lora=(str(tmp_path),)), RunOptions(nproc="1", dry_run=True)
+    with pytest.raises(UserError, match="1 of its 2 layers are not there"):
+        EditStage.plan(benchmark, str(checkpoints.editor), tmp_path / "out", settings, options)
+
+
+def test_what_does_not_go_with_a_pipeline_is_refused_before_the_start(
+    planned: Any, checkpoints: TinyPaths, tmp_path: Path
+) -> None:
+    index = orjson.loads(PipelinePaths(checkpoints.editor).index.read_bytes())
+    folder = shutil.copytree(checkpoints.editor, tmp_path / "editor")
+    PipelinePaths(folder).index.write_bytes(orjson.dumps({**index, "transformer": ["diffusers", "OmniGenTransformer2DModel"]}))
+    for option in ({"cache": "first-block"}, {"compile": True}):
+        with pytest.raises(UserError, match="does not work with QwenImageEditPlusPipeline"):
+            planned(folder, **option)
 
 
 def test_arguments_are_in_the_identity_in_one_spelling(planned: Any) -> None:

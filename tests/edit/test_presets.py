@@ -61,14 +61,10 @@ def test_a_file_that_is_no_scheduler_is_told(tmp_path: Path, text: str, told: st
         schedulers.settled(str(tmp_path / "x.json"))
 
 
-@pytest.mark.parametrize(("text", "told"), [("{", "--scheduler is not JSON"), ("{}", "names no scheduler")])
+@pytest.mark.parametrize(("text", "told"), [("", "is empty"), ("{", "--scheduler is not JSON"), ("{}", "names no scheduler")])
 def test_settings_in_place_of_a_file_are_checked_likewise(text: str, told: str) -> None:
     with pytest.raises(UserError, match=told):
         schedulers.settled(text)
-
-
-def test_an_empty_scheduler_is_not_the_current_folder() -> None:
-    assert schedulers.settled("") == ""
 
 
 @pytest.mark.parametrize(
