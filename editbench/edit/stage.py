@@ -181,7 +181,8 @@ class EditStage(FleetStage[EditManifest]):
         settings = self.settings.to_dict()
         yield from (("model", self.model.name), ("benchmark", f"{self.benchmark.name}, {self.item_count} samples"))
         yield from defaults.explained(self.settings, self.model)
-        yield from ((name, settings[name]) for name in ("seed", "dtype", "attention", "cache", "compile") if name in settings)
+        plain = ("seed", "dtype", "fast", "attention", "cache", "compile")
+        yield from ((name, settings[name]) for name in plain if name in settings)
         yield from (("--set", text) for text in self.settings.arguments)
         used = self.identity["settings"]
         yield from ((name, variants.shown(getattr(self.settings, name))) for name in variants.OPTIONS if name in used)

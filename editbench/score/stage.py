@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from editbench import console, identity, manifests, models
+from editbench import console, identity, manifests, models, remote
 from editbench.edits import Edits
 from editbench.errors import Incomplete, UserError
 from editbench.fleet import devices, stage
@@ -102,7 +102,7 @@ class ScoreStage(FleetStage[ScoreManifest]):
         model = _judge(name, settings, options, adapter)
         ranks = devices.choose(options.rank_count, options.device_indices)
         paths = ScorePaths(out)
-        size = _batch_size(paths, len(opened.entries), settings, fresh=options.fresh)
+        size = _batch_size(paths, len(opened.entries), settings, options)
         settings = replace(settings, dtype=ranks.dtype(settings.dtype), batch_size=size)
         return cls(
             paths=paths,
@@ -242,12 +242,14 @@ class ScoreStage(FleetStage[ScoreManifest]):
         return {**inputs_at, "judge": judges.path(self.model)}
 
 
-def _batch_size(paths: ScorePaths, samples: int, settings: ScoreSettings, *, fresh: bool) -> int | None:
+def _batch_size(paths: ScorePaths, samples: int, settings: ScoreSettings, options: RunOptions) -> int | None:
     """Samples judged together: as asked for, else as in the run that the folder holds, else by the size of the set; None where
-    tokens are counted. Raises UserError for an identity that can't be read."""
+    tokens are counted. Raises UserError for an identity that can't be read, and as `remote.pull` does."""
     if settings.batch_size is not None or settings.batch_tokens is not None:
         return settings.batch_size
-    stored = {} if fresh or not paths.identity.exists() else identity.load(paths.identity).get("settings")
+    if options.nodes.head and not options.fresh:
+        remote.pull(paths.root, finished=False)
+    stored = {} if options.fresh or not paths.identity.exists() else identity.load(paths.identity).get("settings")
     size = stored.get("batch_size") if isinstance(stored, dict) else None
     return size if isinstance(size, int) and size > 0 else batching.default_size(samples, settings)
 

@@ -112,6 +112,6 @@ def test_a_checkpoint_that_can_not_run_is_refused(
 
 
 def test_the_plan_names_where_settings_come_from(planned: Any) -> None:
-    rows = dict(planned(steps=8, arguments=("max_sequence_length=64",)).describe([]))
-    told = {name: rows[name] for name in ("steps", "cfg", "--set")}
-    assert told == {"steps": "8", "cfg": "4.0 (published)", "--set": "max_sequence_length=64"}
+    rows = dict(planned(steps=8, fast=True, arguments=("max_sequence_length=64",)).describe([]))
+    told = {name: rows[name] for name in ("steps", "cfg", "fast", "--set")}
+    assert told == {"steps": "8", "cfg": "4.0 (published)", "fast": True, "--set": "max_sequence_length=64"}

@@ -14,14 +14,17 @@ import orjson
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from editbench import cli, remote
+from editbench import cli, files, remote
 from editbench.benchmarks.benchmark import Benchmark, write_benchmark
 from editbench.edits import Edits
 from editbench.errors import Incomplete, UserError
+from editbench.fleet.run_options import RunOptions
 from editbench.paths import BenchmarkPaths, EditPaths, ScorePaths
 from editbench.records import Sample
 from editbench.remote.store import Store
 from editbench.report.records import runs
+from editbench.score.settings import ScoreSettings
+from editbench.score.stage import ScoreStage
 from editbench.verify.stage import verify
 
 Go = Callable[[str], None]
@@ -275,6 +278,19 @@ def test_a_run_that_lacks_samples_is_uploaded_too(folders: Path, url: str) -> No
     with pytest.raises(Incomplete):
         run()
     assert there(url) == here(folders / "edits")
+
+
+def test_a_run_goes_on_elsewhere_in_the_batches_that_it_was_begun_with(folders: Path, url: str, machine: Go) -> None:
+    def planned(**settings: int) -> ScoreStage:
+        asked = ScoreSettings(**settings)
+        return ScoreStage.plan(folders / "edits", "stand_ins:Scorer", "five", remote.folder(url), asked, RunOptions())
+
+    begun = planned(batch_size=3)
+    with remote.pushing(begun.paths.root):
+        begun.paths.root.mkdir(parents=True)
+        files.dump(begun.paths.identity, begun.identity)
+    machine("bert")
+    assert planned().identity == begun.identity
 
 
 def test_two_runs_on_one_url_are_refused(url: str) -> None:

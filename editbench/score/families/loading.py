@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 from transformers import AutoModelForImageTextToText, GenerationConfig
 
 from editbench.errors import UserError
 from editbench.score import adapters
+from editbench.score.qwen3vl import head
 from editbench.score.qwen3vl.decoding import StopTokens
 
 if TYPE_CHECKING:
@@ -31,9 +34,16 @@ def load(
     except ImportError as error:
         raise UserError(f"transformers can't load {folder}: {error}", "Install the package that it names.") from None
     model = adapters.merged(model, adapter) if adapter else model
+    _widen(model.get_output_embeddings())
     stop = StopTokens.of(model.generation_config, tokenizer)
     model.generation_config = GenerationConfig(
         eos_token_id=[*stop.ids], pad_token_id=stop.pad_token_id, bos_token_id=tokenizer.bos_token_id, do_sample=False
     )
     attention = getattr(model.config, "_attn_implementation", "unknown")
     return model.eval(), [f"{model.config.model_type} through transformers' generate, attention {attention}"]
+
+
+def _widen(output: nn.Module) -> None:
+    """Have a model's head give logits in float32, as `head` does; one with a bias or of another class stays as it is."""
+    if type(output) is nn.Linear and output.bias is None:
+        output.forward = partial(head.logits, output)

@@ -21,7 +21,7 @@ SLICE = 16_384
 def logits(head: nn.Linear, hidden: Tensor) -> Tensor:
     """(..., hidden size) to (..., vocabulary), float32. `head`: without a bias."""
     if hidden.dtype == torch.float32:
-        return head(hidden)
+        return linear(hidden, head.weight)
     if hidden.is_cuda and torch.version.hip is None:
         # One kernel, and as quick as with a rounded result; torch has it for CUDA alone.
         rows = torch.mm(hidden.flatten(0, -2), head.weight.T, out_dtype=torch.float32)

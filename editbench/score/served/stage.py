@@ -95,8 +95,9 @@ def _settled(settings: ScoreSettings, options: RunOptions, served: ServedOptions
         raise UserError("--dtype is the server's to choose", "Leave it out.")
     if settings.fast:
         raise UserError("--fast is not for served judges", "Which kernels run is the server's to choose.")
-    if settings.thinking_budget is not None:
-        raise UserError("--thinking-budget is not for served judges", "Start the server with a parser of thoughts.")
+    if settings.thinking_budget is not None or settings.keep_thoughts:
+        remedy = "Let it think by --no-prefill; --max-new-tokens bounds thought and answer together."
+        raise UserError("--thinking-budget and --keep-thoughts are not for served judges", remedy)
     if options.nodes.count > 1:
         raise UserError("--nnodes is not for served judges", "Run it once, with an --endpoint for each server.")
     if settings.readout == EXPECTED and not served.goes_on:

@@ -91,6 +91,14 @@ def test_the_distribution_is_that_of_enumerating_the_answers_whatever_shares_the
     assert name in judge.notes[0]
 
 
+def test_a_judge_in_bfloat16_reads_logits_in_float32(folder: Any) -> None:
+    judge = FamilyJudge(folder("internvl"), JudgeSettings(device="cpu", dtype="bfloat16", readout="expected"))
+    with torch.inference_mode():
+        logits = judge._model(**judge.prepare(BATCH).to(torch.device("cpu"), torch.bfloat16).inputs).logits
+    assert logits.dtype == torch.float32
+    assert not torch.equal(logits, logits.bfloat16().float())
+
+
 class Scripted(TokenChooser):
     """Notes the digits as ever; writes this, where the digits are asked for or, as a thought, where not."""
 

@@ -224,8 +224,8 @@ def test_options_that_can_not_be_are_refused(options: dict[str, Any], message: s
 
 def test_options_of_other_judges_are_refused(serve: Serve, judged: Judged) -> None:
     server = serve()
-    for settings in ({"batch_size": 4}, {"batch_tokens": 99}, {"dtype": "bfloat16"}):
-        with pytest.raises(UserError, match=r"--batch-size|--dtype"):
+    for settings in ({"batch_size": 4}, {"batch_tokens": 99}, {"dtype": "bfloat16"}, {"fast": True}, {"keep_thoughts": True}):
+        with pytest.raises(UserError, match=r"not for served judges|the server's to choose"):
             judged(server, settings=settings)
 
 
