@@ -123,6 +123,10 @@ class ScoreStage(FleetStage[ScoreManifest]):
         return JudgedItems.of(self.edits.entries, anchors, self.rubric, percent=self.settings.audit, seed=self.settings.seed)
 
     @cached_property
+    def _rows(self) -> list[JudgedItem]:
+        return [*self.items]
+
+    @cached_property
     def starts(self) -> batching.Starts:
         return batching.starts(self.items, self.rubric, self.settings)
 
@@ -154,7 +158,15 @@ class ScoreStage(FleetStage[ScoreManifest]):
         }
 
     def pending(self) -> list[int]:
-        return self.chunks.missing()
+        return sorted(self.chunks.missing(), key=self._tokens, reverse=True)
+
+    def _tokens(self, chunk: int) -> int:
+        """What a chunk costs, about: longest first, so that no rank starts a long one last (0.3 ms a sample)."""
+        return sum(sum(self._estimate.by_ask(item)) for item in self._judged([chunk]) if item.images)
+
+    @cached_property
+    def _estimate(self) -> batching.TokenEstimate:
+        return batching.TokenEstimate(self.rubric, self.settings)
 
     def finished(self) -> ScoreManifest | None:
         return manifests.load_finished(self.paths.manifest, ScoreManifest)
@@ -218,8 +230,7 @@ class ScoreStage(FleetStage[ScoreManifest]):
 
     def _judged(self, items: Sequence[int]) -> list[JudgedItem]:
         """What becomes the rows of these chunks."""
-        judged = [*self.items]
-        return [judged[row] for chunk in items for row in self.chunks.rows_of(chunk)]
+        return [self._rows[row] for chunk in items for row in self.chunks.rows_of(chunk)]
 
     def summary(self, manifest: ScoreManifest) -> Iterable[str]:
         mean, low, high = manifest.mean, manifest.min, manifest.max

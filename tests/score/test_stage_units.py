@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from editbench import files, identity
+from editbench import files, identity, images
 from editbench.errors import UserError
 from editbench.fleet import attempts
 from editbench.fleet import stage as life
@@ -21,7 +22,7 @@ from editbench.score.chunks import Chunks, RowFile
 from editbench.score.settings import ScoreSettings, percentage
 from editbench.score.stage import ScoreStage, score
 
-from .judges import Fixed
+from .judges import KEYS, Fixed
 
 
 @pytest.fixture
@@ -112,6 +113,17 @@ def test_what_decides_the_scores_is_the_identity(make_edits: Callable[..., Path]
         check(edits, str(checkpoints.judge_moe)),
     ):
         assert other.identity["digest"] != plan.identity["digest"]
+
+
+def square(side: int) -> bytes:
+    return images.encode_png(Image.new("RGB", (side, side)))
+
+
+def test_the_longest_chunk_is_judged_first(make_edits: Callable[..., Path], checkpoints: TinyPaths) -> None:
+    first, *_, fourth, last = KEYS
+    edits = make_edits(failed=(first,), edited={fourth: square(512), last: square(768)})
+    plan = check(edits, str(checkpoints.judge), batch_size=1)
+    assert ([*plan.pending()[:2], plan.pending()[-1]], sorted(plan.pending())) == ([4, 3, 0], [0, 1, 2, 3, 4])
 
 
 def settled(edits: Path, judge: str, *, fresh: bool = False, **settings: Any) -> Any:

@@ -155,7 +155,7 @@ class ServedStage(ScoreStage):
     def work(self) -> None:
         attempts.note_environment(self)
         try:
-            self._attempt(self.pending())
+            self._attempt(self.chunks.missing())
         finally:
             attempts.merge_timings(self.paths)
 
@@ -185,7 +185,7 @@ class ServedStage(ScoreStage):
             live.watching(style, about, self.paths, tracker) as watch,
             attempts.recorded(self, about, head=True),
         ):
-            left = asking.queued([*self.items], pending, self.chunks.rows_of)
+            left = asking.queued(self._rows, pending, self.chunks.rows_of)
             asked = asking.Asking(
                 ServedJudge(pool, self._requests, self.settings, self.settings.for_judge("cpu")),
                 QuestionBuilder(self.rubric, self.settings),
