@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from editbench import records
+from editbench.fleet.status import Event
 from editbench.records import Judgement, Status
 from editbench.score import questions
 from editbench.score.items import JudgedItem
@@ -23,6 +24,13 @@ class JudgedRow:
     item: JudgedItem
     row: Judgement
     note: str = ""
+
+    def event(self, seconds: float, batch: str = "") -> Event:
+        """What people who watch see. The scores of controls and anchors go into the note: they are none of the samples'."""
+        row, score, note = self.row, self.row.score, " ".join(self.note.split())
+        if self.item.title and score is not None:
+            score, note = None, f"{score:.2f}: {note}"
+        return Event(self.item.name, row.category, row.status, round(seconds, 4), score, note[:200], batch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ class ScoreWorker(Worker):
     def store(self, item: int, result: dict[int, JudgedRow], seconds: float) -> list[Event]:
         judged = [result[row] for row in self._rows(item)]
         self._chunks.put(self._plan[item], [one.row for one in judged])
-        return [self._event(item, one, seconds / len(judged)) for one in judged]
+        return [one.event(seconds / len(judged), self.name(item)) for one in judged]
 
     def fail(self, item: int, reason: str, error: str, tries: int) -> list[Event]:  # noqa: ARG002
         judged = {row: self._row_maker.unjudged(self._items[row], f"{reason}: {error}") for row in self._rows(item)}
@@ -186,13 +186,6 @@ class ScoreWorker(Worker):
         failed = chunk.failures.get(row)
         outcome = failure.attempt(self._row_maker.judged, item, answers, flags) if failed is None else failed
         return self._row_maker.unjudged(item, outcome.message) if isinstance(outcome, Failed) else outcome
-
-    def _event(self, item: int, judged: JudgedRow, seconds: float) -> Event:
-        """What people who watch see. The scores of controls and anchors go into the note: they are none of the samples'."""
-        row, score, note = judged.row, judged.row.score, " ".join(judged.note.split())
-        if judged.item.title and score is not None:
-            score, note = None, f"{score:.2f}: {note}"
-        return Event(judged.item.name, row.category, row.status, round(seconds, 4), score, note[:200], self.name(item))
 
 
 def _or_unanswered(question: str, read: Callable[..., Answer], *arguments: Any) -> Answer:

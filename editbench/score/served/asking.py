@@ -161,19 +161,11 @@ class Asking:
             "fingerprint": session.fingerprint,
         }
         failed = failure.attempt(self.put, chunk, judged) or failure.attempt(
-            self.board.add, session.state, _event(judged, seconds), row
+            self.board.add, session.state, judged.event(seconds), row
         )
         if isinstance(failed, Failed):
             remedy = "Make room or mend the folder, then run it again."
             self.judge.pool.halt(StageError(f"a result could not be written: {failed.text}", remedy))
-
-
-def _event(judged: JudgedRow, seconds: float) -> Event:
-    """What people who watch see. The scores of controls and anchors go into the note: they are none of the samples'."""
-    row, score, note = judged.row, judged.row.score, " ".join(judged.note.split())
-    if judged.item.title and score is not None:
-        score, note = None, f"{judged.item.title} {score:.2f}: {note}"
-    return Event(judged.item.name, row.category, row.status, round(seconds, 4), score, note[:200])
 
 
 @contextmanager
