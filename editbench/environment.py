@@ -46,8 +46,8 @@ def begin(paths: RunPaths, devices: list[str], *, fast: bool = False, more: Mapp
     now = before = new["packages"]
     earlier: list[Any] = []
     if paths.environment.exists():
-        value = files.parse(files.read(paths.environment), str(paths.environment))
-        before = files.checked(value, Environment, str(paths.environment)).last.packages
+        value, known = _read(paths)
+        before = known.last.packages
         earlier = value.get("attempts", [value])
     files.dump(paths.environment, {"attempts": [*earlier, {**new, "fast": fast}], **(more or {})})
     names = [name for name in PACKAGES if before.get(name) != now.get(name)]
@@ -59,8 +59,8 @@ def note_ranks(paths: RunPaths, told: Mapping[str, list[str]]) -> list[str]:
 
     Raises UserError for a file that can't be read, OSError for one that can't be written.
     """
-    value = files.parse(files.read(paths.environment), str(paths.environment))
-    attempts = files.checked(value, Environment, str(paths.environment)).attempts
+    value, known = _read(paths)
+    attempts = known.attempts
     if not attempts:  # it is no longer the file that the attempt began with
         return []
     value["attempts"][-1]["ranks"] = dict(told)
@@ -77,6 +77,13 @@ def gathered(ranks: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
         for name, value in rank.items():
             values.setdefault(name, set()).add(value)
     return {name: sorted(several) for name, several in sorted(values.items())}
+
+
+def _read(paths: RunPaths) -> tuple[dict[str, Any], Environment]:
+    """The file as it is, and as it is understood. Raises UserError."""
+    where, remedy = paths.environment, "Remove it and run the same command again: no result depends on it."
+    value = files.parse(files.read(where, remedy), str(where), remedy)
+    return value, files.checked(value, Environment, str(where), remedy)
 
 
 def _version(package: str) -> str | None:

@@ -78,8 +78,9 @@ def test_the_single_object_of_earlier_versions_is_the_first_attempt(paths: RunPa
 @pytest.mark.parametrize("value", [{"attempts": 3}, {"attempts": [3]}, {"attempts": [{"packages": [1]}]}, {"packages": 1}, []])
 def test_a_broken_record_is_refused(paths: RunPaths, value: Any) -> None:
     files.dump(paths.environment, value)
-    with pytest.raises(UserError, match=r"environment\.json"):
+    with pytest.raises(UserError, match=r"environment\.json") as refused:
         environment.begin(paths, ["1 x cpu"])
+    assert refused.value.remedy.startswith("Remove it")
 
 
 def test_credentials_of_a_command_line_are_not_kept() -> None:
