@@ -30,11 +30,22 @@ def check(paths: RunPaths, wanted: dict[str, Any], *, fresh: bool) -> None:
         return
     refuse_links(paths)
     if paths.identity.exists():
-        if not fresh:
-            remedy = "Choose another --out, or start over here with --fresh (the old is kept)."
-            identity.compare(paths.identity, wanted, remedy=remedy)
+        if not fresh and not _is_bare(paths):
+            _compare(paths, wanted)
     elif any(entry not in _locks(paths) and not atomic.is_temporary(entry) for entry in root.iterdir()):
         raise UserError(f"{root} holds files, but no {paths.identity.name}: not a run of editbench", "Choose another --out.")
+
+
+def _compare(paths: RunPaths, wanted: dict[str, Any]) -> None:
+    remedy = "Choose another --out, or start over here with --fresh (the old is kept)."
+    identity.compare(paths.identity, wanted, remedy=remedy)
+
+
+def _is_bare(paths: RunPaths) -> bool:
+    """Whether a run has begun in the folder and left no result: it was refused while the model was loaded, say."""
+    traces = {*_locks(paths), paths.identity, paths.environment, paths.status, paths.logs}
+    others = [entry for entry in paths.root.iterdir() if entry not in traces and not atomic.is_temporary(entry)]
+    return all(entry.is_dir() and not any(entry.iterdir()) for entry in others)
 
 
 def refuse_links(paths: Folder) -> None:
@@ -63,13 +74,15 @@ def await_head(paths: RunPaths, wanted: dict[str, Any]) -> None:
     while not paths.identity.exists():
         time.sleep(0.2)
     check(paths, wanted, fresh=False)
+    _compare(paths, wanted)
 
 
 @contextmanager
 def taken(paths: RunPaths, wanted: dict[str, Any], *, fresh: bool) -> Iterator[None]:
     """Hold the folder for the time of the block: locked, of the wanted identity, free of half-written files.
 
-    The lock dies with its holder. With `fresh`, what was there is moved to `FOLDER.old-N` first.
+    The lock dies with its holder. With `fresh`, what was there is moved to `FOLDER.old-N` first, and so are the traces of a run
+    of other settings that came to no result.
 
     Raises:
         UserError: another run holds the folder, ranks of an earlier one are still at work in it, or it can't be written; and
@@ -82,7 +95,7 @@ def taken(paths: RunPaths, wanted: dict[str, Any], *, fresh: bool) -> Iterator[N
         raise UserError(f"can't write into {paths.root}: {error.strerror}", "Choose another --out.") from None
     with locked(paths):
         check(paths, wanted, fresh=fresh)  # once more: another run may have come and gone before the lock was ours
-        if fresh:
+        if fresh or (paths.identity.exists() and identity.load(paths.identity)["digest"] != wanted["digest"]):
             _move_aside(paths)
         identity.settle(paths.identity, wanted)
         atomic.sweep(paths.root)

@@ -318,7 +318,7 @@ def test_a_folder_of_other_settings_is_refused_with_a_table(run: Callable, bench
     from editbench.paths import RunPaths
 
     with run_folder.taken(RunPaths(tmp_path / "out"), identity.make("edit", settings={"seed": 1}), fresh=False):
-        pass
+        RunPaths(tmp_path / "out").manifest.touch()
     status, _, said = run("edit", benchmark, "--model", "copy", "--out", tmp_path / "out")
     assert status == USAGE
     assert "holds results of other settings" in said

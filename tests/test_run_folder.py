@@ -99,6 +99,7 @@ def test_other_settings_that_came_while_waiting_for_the_lock_are_refused(
 
     def late(descriptor: int, root: Path) -> None:
         identity.settle(paths.identity, OTHER)
+        paths.manifest.touch()
         real(descriptor, root)
 
     monkeypatch.setattr(run_folder, "_lock", late)
@@ -189,3 +190,21 @@ def test_a_link_in_place_of_a_folder_is_refused(tmp_path: Path, name: str) -> No
     with pytest.raises(UserError, match=f"{name} is a link to another folder"), run_folder.taken(paths, WANTED, fresh=False):
         pass
     assert (precious / "x.tar").exists()
+
+
+def test_a_run_that_came_to_no_result_is_in_nobodys_way(paths: RunPaths) -> None:
+    take(paths)
+    paths.logs.mkdir()
+    (paths.logs / "log").write_text("refused")
+    EditPaths(paths.root).spool.mkdir()
+    take(paths, OTHER)
+    assert identity.load(paths.identity) == OTHER
+    assert (paths.root.with_name("run.old-1") / "logs" / "log").read_text() == "refused"
+
+
+def test_one_result_is_enough_for_a_folder_to_keep_its_settings(paths: RunPaths) -> None:
+    take(paths)
+    EditPaths(paths.root).spool.mkdir()
+    EditPaths(paths.root).spooled("a").touch()
+    with pytest.raises(IdentityError):
+        take(paths, OTHER)

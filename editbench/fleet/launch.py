@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,9 +67,14 @@ class Launch:
             RanksDied: torchrun was killed or failed.
             StageError: a rank can't go on, or the ranks keep dying. Names the log.
         """
-        with _signals() as received, open(self.logs.torchrun_log, "ab") as log:
+        # torchrun makes a tree of empty folders for logs that it is not asked for, and leaves it in the temporary folder.
+        with (
+            _signals() as received,
+            open(self.logs.torchrun_log, "ab") as log,
+            tempfile.TemporaryDirectory(prefix="editbench-", ignore_cleanup_errors=True) as scratch,
+        ):
             torchrun = process.start(
-                self._command(),
+                self._command(scratch),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -101,13 +107,14 @@ class Launch:
             remedy = f"Its log: {self.paths.attempt(attempt).rank_log(rank.rank)}"
             raise StageError(f"rank {rank.rank} can't go on: {rank.message}", remedy, rank.exit_status)
 
-    def _command(self) -> list[str]:
+    def _command(self, log_dir: str) -> list[str]:
         torchrun = [sys.executable, "-m", "editbench.fleet.agent", *self.nodes.torchrun()]
         # torchrun restarts all ranks when a keeper dies, which is rare; a rank that dies is its keeper's affair. With several
         # nodes each agent counts restarts for itself, and ranks would walk the plan under different counters: there the node is
         # given up.
         restarts = 5 if self.nodes.count == 1 else 0
         options = [f"--nproc-per-node={self.devices.count}", f"--max-restarts={restarts}", "--monitor-interval=0.1"]
+        options.append(f"--log-dir={log_dir}")
         return [*torchrun, *options, "-m", "editbench.fleet.keeper", str(self.job)]
 
     def _environment(self) -> dict[str, str]:
