@@ -30,9 +30,9 @@ class Published:
     named: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
 
-    def holds(self, name: str, found: Index) -> bool:
-        settings = all(found.values.get(key) == value for key, value in self.values.items())
-        return found.class_name == self.class_name and settings and bool(re.search(self.named, name, re.IGNORECASE))
+    def holds(self, name: str, checkpoint: Index) -> bool:
+        settings = all(checkpoint.values.get(key) == value for key, value in self.values.items())
+        return checkpoint.class_name == self.class_name and settings and bool(re.search(self.named, name, re.IGNORECASE))
 
 
 PUBLISHED = (
@@ -80,14 +80,14 @@ def in_effect(settings: EditSettings, model: Model, chosen: Devices) -> EditSett
         if settings.arguments:
             raise UserError(f"--set is for pipelines of diffusers, and {model.name} is a class", "Leave it out.")
         return settings
-    found = index.load(Path(model.location))
-    return _of_pipeline(settings, model.name, found, found.check())
+    checkpoint = index.load(Path(model.location))
+    return _of_pipeline(settings, model.name, checkpoint, checkpoint.check())
 
 
-def _of_pipeline(settings: EditSettings, name: str, found: Index, kind: PipelineClass) -> EditSettings:
+def _of_pipeline(settings: EditSettings, name: str, checkpoint: Index, kind: PipelineClass) -> EditSettings:
     if kind.name in pipelines.BFLOAT16 and settings.dtype != "bfloat16":
         raise UserError(f"{kind.name} computes in bfloat16 alone", "Give --dtype bfloat16.")
-    published = _published(name, found)
+    published = _published(name, checkpoint)
     usual = arguments.guidance_argument(kind.call, None)
     if settings.cfg is None and published and arguments.guidance_argument(kind.call, settings.negative_prompt) == usual:
         settings = replace(settings, cfg=published.cfg)
@@ -99,20 +99,20 @@ def _of_pipeline(settings: EditSettings, name: str, found: Index, kind: Pipeline
             settings = replace(settings, negative_prompt=" ")
     guidance = arguments.guidance_argument(kind.call, settings.negative_prompt)
     settings = replace(settings, arguments=arguments.settle(settings.arguments, kind, guidance))
-    schedule = _schedule(settings, found, kind)
+    schedule = _schedule(settings, checkpoint, kind)
     return replace(settings, steps=len(schedule)) if schedule else settings
 
 
-def _schedule(settings: EditSettings, found: Index, kind: PipelineClass) -> list[float] | None:
+def _schedule(settings: EditSettings, checkpoint: Index, kind: PipelineClass) -> list[float] | None:
     """The one that is given, or that the checkpoint brings (Qwen-Image-2.1-Turbo): it decides how many steps there are."""
     given = arguments.parse(settings.arguments)
-    own = found.values.get("sample_sigmas") if "sample_sigmas" in kind.init else None
+    own = checkpoint.values.get("sample_sigmas") if "sample_sigmas" in kind.init else None
     schedule = given.get("sigmas") or given.get("timesteps") or own
     return schedule if isinstance(schedule, list) else None
 
 
-def _published(name: str, found: Index) -> Published | None:
-    return next((published for published in PUBLISHED if published.holds(name, found)), None)
+def _published(name: str, checkpoint: Index) -> Published | None:
+    return next((published for published in PUBLISHED if published.holds(name, checkpoint)), None)
 
 
 def overruled(asked: EditSettings, taken: EditSettings) -> None:
@@ -129,8 +129,8 @@ def explained(settings: EditSettings, model: Model) -> Iterator[tuple[str, str]]
             yield name, "the model's own" if value is None else identity.shown(value)
         yield "size", settings.size
         return
-    found = index.load(Path(model.location))
-    kind, published = found.check(), _published(model.name, found)
+    checkpoint = index.load(Path(model.location))
+    kind, published = checkpoint.check(), _published(model.name, checkpoint)
     guidance = arguments.guidance_argument(kind.call, settings.negative_prompt)
     defaults = {"steps": "num_inference_steps", "cfg": guidance, "negative_prompt": "negative_prompt"}
     for name, argument in defaults.items():

@@ -23,9 +23,9 @@ def check_whole(folder: Path) -> None:
     Raises:
         UserError: as `index.load` and `Index.check`; a component's folder or its weights are missing. Names the folder.
     """
-    found = index.load(folder)
-    found.check()
-    for component, (library, _) in found.components.items():
+    checkpoint = index.load(folder)
+    checkpoint.check()
+    for component, (library, _) in checkpoint.components.items():
         if (folder / component / f"{library}.py").is_file():
             remedy = (
                 "Choose a checkpoint of diffusers' and transformers' own classes, or pass an editor as package.module:Class."
@@ -49,9 +49,9 @@ def fetch(model: Model, *, weights: bool) -> Model:
     """
     settings = models.fetch(model, CONFIGS)
     if model.kind == Kind.HUB:
-        found = index.load(Path(settings.location))
-        found.check()
-        models.check_safetensors(settings, [*found.components])
+        checkpoint = index.load(Path(settings.location))
+        checkpoint.check()
+        models.check_safetensors(settings, [*checkpoint.components])
         if not weights:
             return settings
     whole = models.fetch(model, DOWNLOAD, DOWNLOAD_NOT)

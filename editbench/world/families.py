@@ -30,7 +30,7 @@ class Draft:
     right: Scene
     half: Scene
     value: Scene
-    place: Scene
+    wrong_place: Scene
     phrases: dict[str, Phrase] = field(default_factory=dict)
 
 
@@ -73,7 +73,7 @@ def recolour(draw: Chance, ask: Chance) -> Draft:
         right=_put(source, side, colour=new),
         half=_put(source, side, lower=new),
         value=_put(source, side, colour=wrong),
-        place=_put(source, 1 - side, colour=new),
+        wrong_place=_put(source, 1 - side, colour=new),
     )
 
 
@@ -93,7 +93,7 @@ def remove(draw: Chance, ask: Chance) -> Draft:
         right=_without(source, side),
         half=_put(source, side, faded=True),
         value=_put(source, side, colour=wrong),
-        place=_without(source, 1 - side),
+        wrong_place=_without(source, 1 - side),
     )
 
 
@@ -114,7 +114,7 @@ def same(draw: Chance, ask: Chance) -> Draft:
         right=_put(source, side, colour=wanted),
         half=_put(source, side, lower=wanted),
         value=_put(source, side, colour=wrong),
-        place=_put(source, 1 - side, colour=own),
+        wrong_place=_put(source, 1 - side, colour=own),
     )
 
 
@@ -137,7 +137,7 @@ def fall(draw: Chance, ask: Chance) -> Draft:
         right=_put(source, side, y=landed(side)),
         half=_put(source, side, y=(things[side].y + landed(side)) // 2),
         value=_put(source, side, y=things[side].size + 6),
-        place=_put(source, 1 - side, y=landed(1 - side)),
+        wrong_place=_put(source, 1 - side, y=landed(1 - side)),
     )
 
 
@@ -158,7 +158,7 @@ def fill(draw: Chance, ask: Chance) -> Draft:
         right=_put(source, side, state=full),
         half=_put(source, side, state=half),
         value=_put(source, side, state=wrong),
-        place=_put(source, 1 - side, state=full),
+        wrong_place=_put(source, 1 - side, state=full),
     )
 
 
@@ -177,7 +177,7 @@ def grow(draw: Chance, ask: Chance) -> Draft:
         right=_put(source, side, size=size * 2),
         half=_put(source, side, size=size * 3 // 2),
         value=_put(source, side, size=size // 2),
-        place=_put(source, 1 - side, size=things[1 - side].size * 2),
+        wrong_place=_put(source, 1 - side, size=things[1 - side].size * 2),
     )
 
 
@@ -198,7 +198,7 @@ def outside(draw: Chance, ask: Chance) -> Draft:
         right=replace(source, window=replace(window, air=wanted)),
         half=replace(source, window=replace(window, air=wanted, within=lower)),
         value=replace(source, window=replace(window, air=other)),
-        place=replace(source, air=wanted),
+        wrong_place=replace(source, air=wanted),
     )
 
 
@@ -224,7 +224,7 @@ def season(draw: Chance, ask: Chance) -> Draft:
         right=_put(source, side, colour=SEASONS[wanted]),
         half=_put(source, side, lower=SEASONS[wanted]),
         value=_put(source, side, colour=SEASONS[other]),
-        place=_put(source, 1 - side, colour=SEASONS[wanted]),
+        wrong_place=_put(source, 1 - side, colour=SEASONS[wanted]),
     )
 
 
@@ -249,7 +249,7 @@ def ground(draw: Chance, ask: Chance) -> Draft:
         right=replace(source, bands=(replace(band, colour=COVERS[wanted]),)),
         half=replace(source, bands=(band, half)),
         value=replace(source, bands=(replace(band, colour=COVERS[other]),)),
-        place=replace(source, bands=(band, above)),
+        wrong_place=replace(source, bands=(band, above)),
     )
 
 
@@ -270,7 +270,7 @@ def traffic(draw: Chance, ask: Chance) -> Draft:
         right=_put(source, side, state=1 << wanted),
         half=_put(source, side, state=1 << wanted | 1 << now),
         value=_put(source, side, state=1 << other),
-        place=_put(source, 1 - side, state=1 << wanted),
+        wrong_place=_put(source, 1 - side, state=1 << wanted),
     )
 
 
@@ -290,7 +290,7 @@ def mood(draw: Chance, ask: Chance) -> Draft:
         right=_put(source, side, state=wanted),
         half=_put(source, side, state=0),
         value=_put(source, side, state=3),
-        place=_put(source, 1 - side, state=wanted),
+        wrong_place=_put(source, 1 - side, state=wanted),
     )
 
 
@@ -318,7 +318,7 @@ def flag(draw: Chance, ask: Chance) -> Draft:
         right=_put(source, side, state=wanted),
         half=_put(source, side, state=half),
         value=_put(source, side, **wrong_flag),
-        place=_put(source, 1 - side, state=wanted),
+        wrong_place=_put(source, 1 - side, state=wanted),
     )
 
 
@@ -335,7 +335,7 @@ def lamp(draw: Chance, ask: Chance) -> Draft:
         right=_put(source, side, state=3 - now),
         half=_put(source, side, state=2 if now else 1),
         value=_put(source, side, **wrong),
-        place=_put(source, 1 - side, state=3 - now),
+        wrong_place=_put(source, 1 - side, state=3 - now),
     )
 
 
@@ -357,7 +357,7 @@ def cut(draw: Chance, ask: Chance) -> Draft:
         right=_put(source, side, **free),
         half=_put(source, side, state=0),
         value=_put(source, side, y=ground_at - 36, state=0),
-        place=_put(source, 1 - side, **free),
+        wrong_place=_put(source, 1 - side, **free),
     )
 
 
@@ -373,7 +373,7 @@ def melt(draw: Chance, ask: Chance) -> Draft:
         right=_put(source, side, size=0),
         half=_put(source, side, size=things[side].size // 2),
         value=_put(source, side, size=104),
-        place=_put(source, 1 - side, size=0),
+        wrong_place=_put(source, 1 - side, size=0),
     )
 
 

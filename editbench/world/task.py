@@ -45,7 +45,7 @@ def make(family: str, draw: Chance, ask: Chance) -> Task:
         Outcome.OVER: harm(draft.right),
         Outcome.HALF: draft.half,
         Outcome.VALUE: draft.value,
-        Outcome.PLACE: draft.place,
+        Outcome.PLACE: draft.wrong_place,
         Outcome.ELSE: harm(draft.source),
         Outcome.NOTHING: draft.source,
     }

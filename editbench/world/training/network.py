@@ -83,7 +83,7 @@ def _text(sizes: Sizes, tokens: Any) -> dict[str, Any]:
     # Time, row and column take turns. Sections that name more rotations of one than there are mean another thing to each
     # engine: transformers gives what is left the time, llama.cpp no position at all.
     sections = [len(range(axis, half, 3)) for axis in range(3)]
-    # Prompts have some 200 places, not some 100,000: slow rotations would tell nothing.
+    # Prompts have some 200 positions, not some 100,000: slow rotations would tell nothing.
     rope = {"rope_type": "default", "rope_theta": 1000.0, "mrope_interleaved": True}
     return {
         "hidden_size": sizes.hidden,
@@ -125,7 +125,7 @@ class Batch(NamedTuple):
     tokens: Tensor
     labels: Tensor
     branches: Tensor
-    places: Tensor
+    position_ids: Tensor
     seen: Tensor
     centres: Tensor
     matched: Tensor
@@ -174,7 +174,7 @@ class Learner(nn.Module):
         embedded = embedded.masked_scatter(shown[..., None], features[batch.pairs].to(embedded.dtype))
         deep = torch.zeros_like(embedded).masked_scatter(shown[..., None], deep[batch.pairs].to(embedded.dtype))
         second = int(shown[0].nonzero()[self.sizes.tokens])
-        cosine, sine = self.net.model.language_model.rotary_emb(embedded, self._rotary_places(batch, second))
+        cosine, sine = self.net.model.language_model.rotary_emb(embedded, self._rotary_position_ids(batch, second))
         last = (batch.branches == TRUNK).sum(1) - 1
         hidden, seen, behind, later = self._run(embedded, deep, _mask(batch.branches), cosine, sine, second, last)
         rows, columns = (batch.labels >= 0).nonzero(as_tuple=True)
@@ -206,22 +206,22 @@ class Learner(nn.Module):
         query, key, value = states.unbind(2)
         query, key = apply_rotary_pos_emb_vision(query, key, *self._turns)
         query, key, value = (state.transpose(1, 2) for state in (query, key, value))
-        found = functional.scaled_dot_product_attention(query, key, value)
-        return attention.proj(found.transpose(1, 2).reshape(pictures, patches, size))
+        attended = functional.scaled_dot_product_attention(query, key, value)
+        return attention.proj(attended.transpose(1, 2).reshape(pictures, patches, size))
 
     def _merged(self, merger: nn.Module, hidden: Tensor) -> Tensor:
         return merger(hidden.flatten(0, 1)).view(len(hidden), self.sizes.tokens, -1)
 
-    def _rotary_places(self, batch: Batch, second: int) -> Tensor:
-        """(3, rows, width). Pictures stand at the same places in all rows; text goes on behind them."""
+    def _rotary_position_ids(self, batch: Batch, second: int) -> Tensor:
+        """(3, rows, width). Pictures stand at the same positions in all rows; text goes on behind them."""
         begun = batch.tokens[:1, : second + self.sizes.tokens + 1]
         grids = torch.tensor([[1, self.sizes.grid, self.sizes.grid]] * 2)
         kinds = (begun == self.net.config.image_token_id).int()
         layout, _ = self.net.model.get_rope_index(begun, kinds, image_grid_thw=grids)
         offset = layout[0, 0, -1] + 1 - begun.shape[1]
-        places = (batch.places + offset).expand(3, -1, -1).clone()
-        places[:, :, : begun.shape[1]] = layout
-        return places
+        position_ids = (batch.position_ids + offset).expand(3, -1, -1).clone()
+        position_ids[:, :, : begun.shape[1]] = layout
+        return position_ids
 
     def _read(
         self, hidden: Tensor, deep: Tensor, mask: Tensor, cosine: Tensor, sine: Tensor, second: int, last: Tensor

@@ -32,10 +32,10 @@ def originals() -> tuple[Image.Image, ...]:
 
     if set(NAMES) & set(HELD_OUT):
         raise ValueError("a photograph of the benchmark is among those to learn from")
-    found = [Image.fromarray(getattr(data, name)()).convert("RGB") for name in NAMES]
-    for image in found:
+    images = [Image.fromarray(getattr(data, name)()).convert("RGB") for name in NAMES]
+    for image in images:
         image.thumbnail((SIDE, SIDE))
-    return tuple(found)
+    return tuple(images)
 
 
 def _photograph(chance: random.Random) -> Image.Image:

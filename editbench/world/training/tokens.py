@@ -130,7 +130,7 @@ class Prompts:
             prompt = self._chat.prompt(len(ask.images), ask.text, ask.answer_prefix)
             asked.append(self._tokenizer(prompt.replace(self._image, self._image * self._picture))["input_ids"])
             answers.append(self._tokenizer(reply(pair.outcome, pair.language, readout))["input_ids"])
-        same = next(place for place, tokens in enumerate(zip_longest(*asked)) if len({*tokens}) > 1)
+        same = next(index for index, tokens in enumerate(zip_longest(*asked)) if len({*tokens}) > 1)
         same = min(same, *(len(prompt) - 1 for prompt in asked))  # an answer's first token is told from the one before it
         return Row(asked[0][:same], [(prompt[same:], answer) for prompt, answer in zip(asked, answers, strict=True)])
 
@@ -143,7 +143,7 @@ class Rows(NamedTuple):
     """Of the token itself, not of the one before; IGNORED where nothing is learned."""
     branches: np.ndarray
     """0 the trunk, then one number a readout."""
-    places: np.ndarray
+    position_ids: np.ndarray
     """Where each token stands in its own prompt."""
 
 
@@ -160,6 +160,6 @@ def stacked(rows: Sequence[Row], multiple: int) -> Rows:
             made.tokens[number, column:end] = asked + answer
             made.labels[number, column + len(asked) : end] = answer
             made.branches[number, column:end] = branch
-            made.places[number, column:end] = np.arange(start, start + end - column)
+            made.position_ids[number, column:end] = np.arange(start, start + end - column)
             column = end
     return made
