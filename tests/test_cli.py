@@ -30,8 +30,8 @@ COMMANDS = {
     + RUN,
     "score": "edits --model --replies --reread --adapter --out --rubric --readout --forced --votes --temperature --seed "
     "--batch-size --batch-tokens --audit --language --max-pixels --max-new-tokens --thinking-budget --keep-thoughts --max-text "
-    "--dtype --fast --endpoint --concurrency --image-format --prefill --request --request-timeout --patience --price-in "
-    "--price-out --anchors --retry " + RUN,
+    "--dtype --fast --cuda-graph --endpoint --concurrency --image-format --prefill --request --request-timeout --patience "
+    "--price-in --price-out --anchors --retry " + RUN,
     "import-scores": "table --out --rubric --model --judge --benchmark --edits --map --where --max-failures --fresh",
     "report": "scores --out --name --baseline --ratings --reference --force --resamples --seed --figures --latex "
     "--html --pictures --full-pictures --edits",

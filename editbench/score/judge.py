@@ -87,6 +87,8 @@ class JudgeSettings:
     """Tokens that a judge may think before it answers; None: it answers at once."""
     keep_thoughts: bool = False
     """Whether replies tell the thoughts."""
+    cuda_graph: bool = False
+    """Whether steps of a reply are replayed as a CUDA graph."""
 
     def __post_init__(self) -> None:
         _need(self.dtype in DTYPES, f"dtype {self.dtype} is unknown", f"Choose one of {', '.join(DTYPES)}.")

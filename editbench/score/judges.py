@@ -5,9 +5,14 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
+from editbench.errors import UserError
 from editbench.models import Kind, Model
+from editbench.records import GENERATE
 from editbench.score.checkpoint import FAST, model_type
 from editbench.score.judge import Judge, JudgeSettings
+from editbench.score.settings import ScoreSettings
+
+FAST_PATH = "the fast path for Qwen3-VL"
 
 
 def path(model: Model) -> str:
@@ -15,7 +20,14 @@ def path(model: Model) -> str:
     if model.kind not in (Kind.FOLDER, Kind.HUB):
         return str(model.kind)
     family = model.identity.get("family")
-    return f"{family} through transformers' generate" if family else "the fast path for Qwen3-VL"
+    return f"{family} through transformers' generate" if family else FAST_PATH
+
+
+def check_cuda_graph(model: Model, settings: ScoreSettings, device: str) -> None:
+    """Raises UserError for `--cuda-graph` where no steps of replies can be captured. `device`: torch's type."""
+    decoding = settings.readout == GENERATE or settings.thinking_budget is not None
+    if settings.cuda_graph and not (device == "cuda" and decoding and path(model) == FAST_PATH):
+        raise UserError("--cuda-graph is for replies of Qwen3-VL on NVIDIA's GPUs", "Leave it out.")
 
 
 def load(model: Model, settings: JudgeSettings) -> Judge:

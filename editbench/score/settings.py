@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DEFAULT_BATCH = 8
 """Samples judged together, at most, where nothing else is asked for."""
 MAX_TEXT = 4_000
-LATER = ("thinking_budget", "keep_thoughts", "fast")
+LATER = ("thinking_budget", "keep_thoughts", "fast", "cuda_graph")
 """Settings that identities of earlier versions do not have."""
 
 ReadoutOption = Annotated[
@@ -77,6 +77,10 @@ class ScoreSettings:
     dtype: Annotated[str, Option(metavar="DTYPE", help="auto, bfloat16, float16 or float32.")] = "auto"
     """`auto`: bfloat16 on an accelerator, float32 on a CPU."""
     fast: Annotated[bool, Option("--fast", help="The quickest kernels; their bits may change from run to run.")] = False
+    cuda_graph: Annotated[
+        bool, Option("--cuda-graph", help="Replay the steps of a reply as a CUDA graph; Qwen3-VL on an NVIDIA GPU.")
+    ] = False
+    """Attention sees whole buffers then, which moves the last bits where no row is padded."""
 
     def to_dict(self) -> dict[str, Any]:
         """By name; those of `LATER` only where they are used, so that folders of earlier versions are gone on with."""
@@ -88,7 +92,7 @@ class ScoreSettings:
         """Raises UserError for what no judge can work with."""
         from editbench.score.judge import JudgeSettings
 
-        names = ("dtype", "readout", "max_new_tokens", "max_pixels", "temperature", "thinking_budget", "keep_thoughts")
+        names = {field.name for field in fields(JudgeSettings)} & {field.name for field in fields(self)}
         return JudgeSettings(device=device, **{name: getattr(self, name) for name in names})
 
     def check(self) -> None:

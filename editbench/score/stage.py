@@ -101,6 +101,7 @@ class ScoreStage(FleetStage[ScoreManifest]):
         settings.check()
         model = _judge(name, settings, options, adapter)
         ranks = devices.choose(options.rank_count, options.device_indices)
+        judges.check_cuda_graph(model, settings, ranks.kind)
         paths = ScorePaths(out)
         size = _batch_size(paths, len(opened.entries), settings, options)
         settings = replace(settings, dtype=ranks.dtype(settings.dtype), batch_size=size)

@@ -33,7 +33,7 @@ from transformers import AutoModelForImageTextToText, PretrainedConfig, Qwen3VLC
 from editbench import tiny
 from editbench.score.criteria import Criterion
 from editbench.score.judge import JudgeSettings, Question
-from editbench.score.qwen3vl import loading
+from editbench.score.qwen3vl import cuda_graph, loading
 from editbench.score.qwen3vl.judge import Qwen3VLJudge
 
 VOCABULARY = 151_936
@@ -195,12 +195,21 @@ def measured(judge: Qwen3VLJudge, plan: Plan, batch: int) -> dict[str, Any]:
 def decode_step(judge: Qwen3VLJudge, plan: Plan, batch: int) -> dict[str, Any]:
     """Milliseconds a step of decoding: what replies take more than their first tokens, by step."""
     prompts = judge.prepare(asked(pairs(batch, plan.side), plan))
-    usual, times = judge._settings, {}
+    times = {}
     for tokens in (plan.new_tokens, 1):
-        judge._settings = replace(usual, max_new_tokens=tokens)
-        times[tokens] = min(seconds(plan, lambda: judge.answer(prompts)) for _ in range(plan.repeats + 1))
-    judge._settings = usual
+        with mock.patch.object(judge, "_settings", replace(judge._settings, max_new_tokens=tokens)):
+            times[tokens] = min(seconds(plan, lambda: judge.answer(prompts)) for _ in range(plan.repeats + 1))
     return {"batch": batch, "step_ms": 1e3 * (times[plan.new_tokens] - times[1]) / (plan.new_tokens - 1)}
+
+
+def decode_graph(judge: Qwen3VLJudge, plan: Plan, batch: int) -> dict[str, Any]:
+    """The same as a CUDA graph, and whether its replies are those of the same steps launched one by one."""
+    prompts = judge.prepare(asked(pairs(batch, plan.side), plan))
+    with mock.patch.object(judge, "_settings", replace(judge._settings, cuda_graph=True)):
+        replies = judge.answer(prompts)
+        with mock.patch.object(cuda_graph, "captured", lambda step: step):
+            equal = judge.answer(prompts) == replies
+        return {**decode_step(judge, plan, batch), "equal": equal}
 
 
 def sharing(judge: Qwen3VLJudge, plan: Plan, batch: int) -> dict[str, Any]:
@@ -240,6 +249,8 @@ def of_shape(folder: Path, shape: str, plan: Plan) -> dict[str, Any]:
         figures[f"{readout}_sharing"] = [_or_too_large(sharing, judge, plan, batch) for batch in plan.batches]
         if readout == "generate":
             figures["decode_step"] = [_or_too_large(decode_step, judge, plan, batch) for batch in plan.batches]
+        if readout == "generate" and plan.device != "cpu":
+            figures["decode_graph"] = [_or_too_large(decode_graph, judge, plan, batch) for batch in plan.batches]
         if readout == "generate" and "num_experts" in SHAPES[shape][0]:
             figures["experts_whole_batch_s"] = [_or_too_large(experts, judge, plan, batch) for batch in plan.batches]
         del judge

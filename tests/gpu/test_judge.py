@@ -33,6 +33,12 @@ def test_it_measures_a_shape(checkpoints: TinyPaths) -> None:
     assert all(entry["grouped_mm"] > 0 < entry["batched_mm"] for entry in figures["experts_whole_batch_s"])
 
 
+def test_it_compares_captured_steps_with_plain_ones(checkpoints: TinyPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = judge.random_judge(checkpoints.judge, "tiny", judge.TINY, "generate")
+    monkeypatch.setattr(judge.cuda_graph, "captured", lambda step: step)
+    assert judge.decode_graph(loaded, judge.TINY, 2)["equal"]
+
+
 def test_a_batch_that_does_not_fit_is_said_to_be_too_large(checkpoints: TinyPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise judge.torch.OutOfMemoryError

@@ -28,8 +28,10 @@ class _Layer(DynamicLayer):
     def __init__(self, keys: Tensor, values: Tensor) -> None:
         """`keys`, `values`: of the prompts."""
         super().__init__()
-        self.column = self.length = keys.shape[2]
-        """The column that `update` writes; and how many attention sees."""
+        self.column: int | Tensor = keys.shape[2]
+        """The column that `update` writes: a number, or for recorded steps one of the device, (1,)."""
+        self.length = keys.shape[2]
+        """Columns that attention sees."""
         room = BLOCK - self.length % BLOCK
         self.keys, self.values = _longer(keys, room), _longer(values, room)
         self.dtype, self.device, self.is_initialized = keys.dtype, keys.device, True
@@ -39,9 +41,12 @@ class _Layer(DynamicLayer):
         self.values = _longer(self.values, BLOCK)
 
     def update(self, key_states: Tensor, value_states: Tensor, *_: object, **__: object) -> tuple[Tensor, Tensor]:
-        # Not index_copy_, which sorts its indices where torch is told to be deterministic.
-        self.keys[:, :, self.column] = key_states[:, :, 0]
-        self.values[:, :, self.column] = value_states[:, :, 0]
+        if isinstance(self.column, Tensor):
+            self.keys.index_copy_(2, self.column, key_states)
+            self.values.index_copy_(2, self.column, value_states)
+        else:  # index_copy_ sorts its indices where torch is told to be deterministic.
+            self.keys[:, :, self.column] = key_states[:, :, 0]
+            self.values[:, :, self.column] = value_states[:, :, 0]
         return self.keys[:, :, : self.length], self.values[:, :, : self.length]
 
     def get_seq_length(self) -> int:
@@ -53,11 +58,14 @@ class DecodeCache(Cache):
 
     Attention sees the columns that there are. Where some of them are masked it sees the whole buffers on devices other than a
     CPU, since a mask of another width would be copied in each layer; the mask leaves out what is not written yet.
+
+    A step that is recorded to be replayed reads nothing from the host that changes: until the buffers grow, every step has the
+    same tensors, attention sees the whole buffers, and the column is a number of the device.
     """
 
-    def __init__(self, cache: DynamicCache, attention_mask: Tensor, rope_deltas: Tensor) -> None:
+    def __init__(self, cache: DynamicCache, attention_mask: Tensor, rope_deltas: Tensor, *, recordable: bool = False) -> None:
         """`cache`: of the prompts, which is emptied. `attention_mask`: (rows, columns) on the CPU, true where a column is the
-        row's own. `rope_deltas`: (rows,) on the CPU, of the prompts."""
+        row's own. `rope_deltas`: (rows,) on the CPU, of the prompts. `recordable`: whether steps may be recorded."""
         keys = cache.layers[0].keys
         self._device = keys.device
         self.on_host = keys.device.type in HOSTS
@@ -75,7 +83,13 @@ class DecodeCache(Cache):
         self.position_ids = self._first_position_ids - 1
         """(3, rows, 1), of the tokens of this step."""
         self._mask = self._masked(attention_mask, keys.dtype)
-        self._attended = bool(attention_mask.all())
+        self._column = torch.tensor([self.columns - 1], device=self._device) if recordable else None
+        self._attended = not recordable and bool(attention_mask.all())
+
+    @property
+    def capacity(self) -> int:
+        """Columns of the buffers, which are other tensors after it has changed."""
+        return self._mask.shape[3]
 
     @property
     def attention_mask(self) -> Tensor | None:
@@ -94,19 +108,20 @@ class DecodeCache(Cache):
         decoded = torch.arange(self.columns - self._prompt_mask.shape[1])
         before = decoded < torch.tensor(steps)[:, None]
         mask = torch.cat([self._prompt_mask, before], 1)
-        self._attended = bool(mask.all())
+        self._attended = self._column is None and bool(mask.all())
         self.position_ids = self._first_position_ids + torch.tensor(steps, device=self._device)[None, :, None]
         self._mask = self._masked(mask, self._mask.dtype)
         self._open_column()
 
     def _open_column(self) -> None:
-        if self.columns == self._mask.shape[3]:
+        if self.columns == self.capacity:
             self._grow()
         self._mask[..., self.columns].fill_(0)
-        column, self.columns = self.columns, self.columns + 1
-        length = self.columns if self._attended or self.on_host else self._mask.shape[3]
+        column = self.columns if self._column is None else self._column.add_(1)
+        self.columns += 1
+        growing = self._column is None and (self._attended or self.on_host)
         for layer in self.layers:
-            layer.column, layer.length = column, length
+            layer.column, layer.length = column, self.columns if growing else self.capacity
 
     def _grow(self) -> None:
         self._mask = pad(self._mask, (0, BLOCK), value=-torch.inf)

@@ -30,6 +30,7 @@ from editbench.score.checkpoint import check_local, check_thinking
 from editbench.score.judge import Judge, JudgeSettings, Question, Reply, threads
 from editbench.score.qwen3vl import decoding, loading
 from editbench.score.qwen3vl.chat_template import ChatTemplate
+from editbench.score.qwen3vl.cuda_graph import CapturedSteps
 from editbench.score.qwen3vl.decode_cache import DecodeCache
 from editbench.score.qwen3vl.decoding import StopTokens, TokenChooser
 from editbench.score.qwen3vl.patches import Patchifier, Pixels
@@ -191,15 +192,16 @@ class Qwen3VLJudge(Judge):
     ) -> tuple[Tensor, DecodeCache]:
         """Token ids (rows, steps), and the cache behind all of them but the last, or behind more."""
         prefill = self._prefix_cache.prefill(prompts, caching=True)
-        logits, cache = prefill.logits[:, -1], prefill.decode_cache()
+        logits, cache = prefill.logits[:, -1], prefill.decode_cache(recordable=self._settings.cuda_graph)
 
         def decode_step(token_ids: Tensor) -> Tensor:
             cache.advance()
             return self._prefix_cache.decode_step(cache, token_ids)
 
+        step = CapturedSteps(self._prefix_cache.decode_step, cache) if self._settings.cuda_graph else decode_step
         every = 1 if cache.on_host else decoding.LOOK_EVERY
         with loading.decoding_experts(self._model, len(prompts)):
-            token_ids = decoding.generate(logits, chooser, decode_step, stop, limit, look_every=every)
+            token_ids = decoding.generate(logits, chooser, step, stop, limit, look_every=every)
         return token_ids, cache
 
     def _distributions(

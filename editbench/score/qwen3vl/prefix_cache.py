@@ -78,9 +78,9 @@ class Prefill:
     rope_deltas: Tensor
     """(rows,) on the CPU, of the prompts."""
 
-    def decode_cache(self) -> DecodeCache:
+    def decode_cache(self, *, recordable: bool = False) -> DecodeCache:
         """The cache to decode with, which takes the place of `cache`."""
-        return DecodeCache(self.cache, self.attention_mask, self.rope_deltas)
+        return DecodeCache(self.cache, self.attention_mask, self.rope_deltas, recordable=recordable)
 
 
 @dataclass(frozen=True, slots=True)

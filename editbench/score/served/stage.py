@@ -93,8 +93,8 @@ def _settled(settings: ScoreSettings, options: RunOptions, served: ServedOptions
         raise UserError("--batch-size and --batch-tokens are not for served judges", "Give --concurrency.")
     if settings.dtype != "auto":
         raise UserError("--dtype is the server's to choose", "Leave it out.")
-    if settings.fast:
-        raise UserError("--fast is not for served judges", "Which kernels run is the server's to choose.")
+    if settings.fast or settings.cuda_graph:
+        raise UserError("--fast and --cuda-graph are not for served judges", "Which kernels run is the server's to choose.")
     if settings.thinking_budget is not None or settings.keep_thoughts:
         remedy = "Let it think by --no-prefill; --max-new-tokens bounds thought and answer together."
         raise UserError("--thinking-budget and --keep-thoughts are not for served judges", remedy)

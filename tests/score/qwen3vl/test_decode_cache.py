@@ -21,8 +21,8 @@ ROWS, COLUMNS = 3, 20
 DIGITS = ScoreTokens(tuple(range(48, 58)))
 
 
-def replies(folder: Path, temperature: float = 0.0) -> list[tuple[str, list[float]]]:
-    judge = load(folder, "generate", max_new_tokens=20, temperature=temperature)
+def replies(folder: Path, temperature: float = 0.0, **settings: bool) -> list[tuple[str, list[float]]]:
+    judge = load(folder, "generate", max_new_tokens=20, temperature=temperature, **settings)
     asked = [replace(one, answer_prefix="", shared=True) for one in MIXED]
     answered = judge.answer(judge.prepare(asked), [1, 2, 3] if temperature else None)
     answered += judge.answer(judge.prepare(asked[1:2]), [2] if temperature else None)  # nothing is padded

@@ -224,9 +224,10 @@ def test_options_that_can_not_be_are_refused(options: dict[str, Any], message: s
 
 def test_options_of_other_judges_are_refused(serve: Serve, judged: Judged) -> None:
     server = serve()
-    for settings in ({"batch_size": 4}, {"batch_tokens": 99}, {"dtype": "bfloat16"}, {"fast": True}, {"keep_thoughts": True}):
+    others = {"batch_size": 4, "batch_tokens": 99, "dtype": "bfloat16", "fast": True, "cuda_graph": True, "keep_thoughts": True}
+    for name, value in others.items():
         with pytest.raises(UserError, match=r"not for served judges|the server's to choose"):
-            judged(server, settings=settings)
+            judged(server, settings={name: value})
 
 
 def test_control_tokens_in_data_are_only_text(serve: Serve, judged: Judged, short_rubric: str, tmp_path: Path) -> None:
