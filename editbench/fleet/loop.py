@@ -5,7 +5,8 @@
     store (thread)              [1]      [2]
 
 An item is an index into the plan. It is claimed ahead only when `compute` says that the device is about to be free
-(`Pulse.ahead`): a rank never sits on an item that an idle rank could have started.
+(`Pulse.ahead`): a rank never sits on an item that an idle rank could have started. Near the end a slow rank leaves what is
+unclaimed to faster ones (`Claims.straggles`).
 """
 
 from __future__ import annotations
@@ -91,6 +92,8 @@ class Loop:
         claiming, self._claiming = self._claiming, None
         if claiming is not None:
             claiming.result()
+        if self._next is None and self._claims.straggles():
+            self._yield_items()
         self._claim_ahead()
         claimed, self._next = self._next, None
         return claimed
@@ -111,7 +114,17 @@ class Loop:
     def _start_claiming(self) -> None:
         """Not in the thread of the item under way: it is not that item's fault when nothing more can be claimed."""
         if self._claiming is None:
-            self._claiming = self._preparer.submit(self._claim_ahead)
+            self._claiming = self._preparer.submit(self._claim_early)
+
+    def _claim_early(self) -> None:
+        """A straggler waits in the main thread, where SIGTERM ends the wait."""
+        if not self._claims.straggles():
+            self._claim_ahead()
+
+    def _yield_items(self) -> None:
+        self._await_store()
+        self._status.set(state=status.WAITING, item="", step=0, steps=0)
+        self._claims.yield_items(self._status.set)
 
     def _prepared(self, item: int) -> _Claimed:
         return _Claimed(item, self._preparer.submit(_timed, self._worker.prepare, item))
@@ -130,6 +143,8 @@ class Loop:
             claimed = self._prepared(item)
         self._await_store()
         self._storing = self._writer.submit(self._store, item, outcome, began)
+        if not self._lockstep:  # which keeps all ranks at one pace
+            self._claims.count_seconds(outcome.seconds["wait"] + outcome.seconds["compute"])
 
     def _result(self, claimed: _Claimed) -> _Done:
         began = time.perf_counter()

@@ -5,6 +5,9 @@ exact and 1,024 ranks fit on any machine. A sample takes a lognormal time, the s
 them, take twice as long. Shown over the lower bound: no schedule ends before max(all work / all speed, longest sample / highest
 speed). Left out are loading, and decoding and writing, which overlap with the model.
 
+"Samples of one length", as of pictures of one size, are where a slow rank's last sample costs most. What that costs depends on
+how many samples there are; so each value is of another number, over the shortest makespan that there is.
+
 "Longest first" knows the durations, as the plan does when they follow from the pictures' sizes. "Unsorted" knows nothing: its
 last samples are as long as any, and the run waits for the last of them. A slow rank's last sample may be a short one and still
 be late.
@@ -33,7 +36,7 @@ from figures import Figure
 from torch.distributed import TCPStore
 from virtual import Clock
 
-from editbench.fleet import lockstep
+from editbench.fleet import lockstep, work
 from editbench.fleet.lockstep import Lockstep
 from editbench.fleet.work import Claims
 
@@ -44,6 +47,8 @@ SLOWDOWN = 2.0
 GUESS = 0.1
 """Standard deviation of the logarithm of (what the plan takes a sample to cost / what it costs)."""
 AIM = 1.01
+ONE_LENGTH = 5
+"""Numbers of samples that samples of one length are measured with."""
 _TIMEOUT = timedelta(seconds=60)
 _scopes = count()
 
@@ -94,6 +99,8 @@ def scale(*, fleets: Sequence[tuple[int, int]], samples_a_rank: int, seconds: fl
                 makespans = [_over_bound(store, policy, ranks, slow, samples_a_rank, seed) for seed in range(draws)]
                 name = f"makespan, {ranks:,} ranks{f' ({slow} slow)' if slow else ''}: {policy.name}"
                 yield Figure(name, "", makespans, policy.aim)
+            name = f"makespan, {ranks:,} ranks{f' ({slow} slow)' if slow else ''}: samples of one length"
+            yield Figure(name, "", _one_length(store, ranks, slow, samples_a_rank), AIM)
     for ranks, _ in fleets:
         yield Figure(f"claims, {ranks:,} connections", "k/s", [_claims_a_second(ranks, seconds) / 1000])
 
@@ -109,34 +116,54 @@ def _over_bound(store: TCPStore, policy: Policy, ranks: int, slow: int, samples_
     return float(_makespan(store, policy, planned, speeds) / bound)
 
 
+def _one_length(store: TCPStore, ranks: int, slow: int, samples_a_rank: int) -> list[float]:
+    """Makespans over the shortest, in which the n samples are those that end first where every rank takes one after another;
+    n from `samples_a_rank` a rank up to one more."""
+    speeds = np.ones(ranks)
+    speeds[:slow] /= SLOWDOWN
+    ends = np.sort(np.outer(np.arange(1, 2 * samples_a_rank + 2), MEAN / speeds), axis=None)
+    counts = [ranks * samples_a_rank + ranks * draw // ONE_LENGTH for draw in range(ONE_LENGTH)]
+    return [float(_makespan(store, POLICIES[0], np.full(count, MEAN), speeds) / ends[count - 1]) for count in counts]
+
+
 def _makespan(store: TCPStore, policy: Policy, seconds: np.ndarray, speeds: np.ndarray) -> float:
     """Virtual seconds. The ranks share a connection: on one clock, their claims come one after another anyway."""
     clock, scope, world = Clock(), f"simulated/{next(_scopes)}", len(speeds)
     ended: list[int] = []
     taken: list[int] = []
 
-    def work(rank: int) -> None:
-        share = _claimed(Claims(store, items=len(seconds), world=world, scope=scope))
+    def run(rank: int) -> None:
+        claims = Claims(store, items=len(seconds), world=world, scope=scope)
         every = max(policy.sync_every, 1)
         barrier = Lockstep(store, every=every, world=world, scope=f"sync/{scope}", ended=lambda: len(ended))
-        for item in share if policy.claims else range(rank, len(seconds), world):
+        for item in _claimed(claims) if policy.claims else range(rank, len(seconds), world):
             taken.append(item)
             clock.sleep(seconds[item] / speeds[rank])
             if policy.sync_every:
                 barrier.step()
                 clock.stir()
+            else:
+                claims.count_seconds(seconds[item] / speeds[rank])
         ended.append(rank)
         clock.stir()
 
-    with mock.patch.object(lockstep, "time", SimpleNamespace(sleep=clock.poll, monotonic=lambda: clock.now)):
-        makespan = clock.run([lambda rank=rank: work(rank) for rank in range(world)])
+    def time(sleep: Callable[[float], None]) -> SimpleNamespace:
+        return SimpleNamespace(sleep=sleep, monotonic=lambda: clock.now)
+
+    with mock.patch.object(lockstep, "time", time(clock.poll)), mock.patch.object(work, "time", time(clock.sleep)):
+        makespan = clock.run([lambda rank=rank: run(rank) for rank in range(world)])
     if sorted(taken) != list(range(len(seconds))):
         raise RuntimeError(f"{policy.name}: {len(seconds)} samples, {len(taken)} taken, {len(set(taken))} of them different")
     return makespan
 
 
 def _claimed(claims: Claims) -> Iterator[int]:
-    while (item := claims.next()) is not None:
+    """As a rank's loop claims."""
+    while True:
+        if claims.straggles():
+            claims.yield_items(lambda: None)
+        if (item := claims.next()) is None:
+            return
         yield item
 
 
