@@ -130,7 +130,7 @@ class Endpoint:
         path, field = VERSIONS[engine]
         parts = urlsplit(self._url)
         told = self._json(urlunsplit(parts._replace(path=path)), dict[str, Any]) or {}
-        return Server(engine, str(told.get(field) or ""), names)
+        return Server(engine, self.plain(str(told.get(field) or "")), names)
 
     def _json(self, url: str, kind: Any) -> Any:
         """What is there, as `kind`; None where there is no such thing."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+import orjson
 from typer import Option
 
 from editbench.errors import UserError
@@ -65,12 +65,13 @@ class ServedOptions:
         """What `request` adds to each request, by name. Raises UserError."""
         pairs: dict[str, Any] = {}
         for text in self.request:
-            name, equals, value = text.partition("=")
+            name, _, value = text.partition("=")
             try:
-                pairs[name] = json.loads(value)
-            except ValueError:
-                equals = ""
-            if not (name and equals) or name in ("model", "messages", "stream", "n"):
+                pairs[name] = orjson.loads(value)
+                orjson.dumps(pairs)  # writes fewer levels of nesting than it reads
+            except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+                name = ""
+            if name in ("", "model", "messages", "stream", "n"):
                 remedy = "Give NAME=JSON, such as top_p=0.9 or reasoning_effort='\"low\"'."
                 raise UserError(f"--request {text} can't be added to a request", remedy)
         return pairs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import math
 import re
 import threading
@@ -143,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
             data = [{"id": name, "object": "model", "owned_by": served.engine} for name in served.models]
             self._send(200, orjson.dumps({"object": "list", "data": data}))
         elif self.path == "/version":
-            self._send(200, orjson.dumps({"version": served.version}))
+            self._send(200, json.dumps({"version": served.version}).encode())  # as servers in Python write it
         else:
             self._send(404, b"{}")
 

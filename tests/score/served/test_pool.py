@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from editbench import identity
 from editbench.errors import StageError, UserError
 from editbench.fleet import status
 from editbench.fleet.status import RunStatus
@@ -116,6 +117,11 @@ def test_another_version_of_the_server_is_another_judge(serve: Serve, judged: Ju
     server.version = "0.12.0"
     with pytest.raises(UserError, match="results of other settings"):
         judged(server)
+
+
+def test_half_an_emoji_in_a_server_s_version_is_spelled_out(serve: Serve, judged: Judged, tmp_path: Path) -> None:
+    judged(serve(version="\ud83d"))
+    assert identity.load(ScorePaths(tmp_path / "scores").identity)["model"]["version"] == "\\ud83d"
 
 
 def test_endpoints_and_concurrency_are_no_part_of_the_identity(serve: Serve, judged: Judged) -> None:

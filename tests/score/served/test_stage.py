@@ -215,6 +215,9 @@ def test_the_dry_run_needs_no_server(
         ({"request": ("top_p",)}, "can't be added"),
         ({"request": ("top_p=a",)}, "can't be added"),
         ({"request": ("messages=[]",)}, "can't be added"),
+        ({"request": ("top_p=NaN",)}, "can't be added"),
+        ({"request": ('stop="\\ud800"',)}, "can't be added"),
+        ({"request": (f"a={'[' * 300}{']' * 300}",)}, "can't be added"),
     ],
 )
 def test_options_that_can_not_be_are_refused(options: dict[str, Any], message: str) -> None:
