@@ -58,7 +58,7 @@ def load(folder: Path) -> Index:
     if isinstance(name, list):
         raise UserError(f"{path} names a class whose code comes with the checkpoint, and is not run", _FOREIGN)
     components = {key: (value[0], value[1]) for key, value in values.items() if _is_component(value)}
-    if not isinstance(name, str) or any(not part or Path(part).name != part for part in components):
+    if not isinstance(name, str) or any(part in ("", "..") or Path(part).name != part for part in components):
         raise UserError(f"{path} names no pipeline class, or a component that is no folder's name", _REMEDY)
     return Index(folder, name, components, {key: value for key, value in values.items() if key not in components})
 

@@ -22,7 +22,7 @@ from editbench.models import Kind, Model
 from editbench.records import OK, OUT_OF_RANGE, UNPARSED, Sample
 from editbench.score.criteria import Criterion
 from editbench.score.items import JudgedItem
-from editbench.score.recorded import RecordedStage, Unrecorded
+from editbench.score.recorded import RecordedStage, Unrecorded, first_sample
 from editbench.score.rubric import Rubric
 from editbench.score.rubric.prompts import IMAGES
 from editbench.score.settings import ScoreSettings
@@ -112,8 +112,7 @@ def _check(table: Path, rows: Mapping[str, Row], edits: Edits, chosen: Rubric) -
         remedy = f"Its columns: {', '.join(sorted(columns))}. Say which one it is: --map CRITERION=COLUMN"
         raise UserError(f"{table} has no criterion of rubric {chosen.name} ({', '.join(sorted(known))})", remedy)
     if not any(_row_of(rows, entry.sample) for entry in edits.entries):
-        first = f"The first sample is {edits.entries[0].sample.key}." if edits.entries else "There are none."
-        raise UserError(f"{table}: no row is of a sample of {edits.root}", first)
+        raise UserError(f"{table}: no row is of a sample of {edits.root}", first_sample(edits))
 
 
 def _row_of(rows: Mapping[str, Row], sample: Sample) -> Row | None:

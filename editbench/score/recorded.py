@@ -137,6 +137,11 @@ def score_replies(
     stage.run(RecordedStage.of(opened, model, chosen, settings, out, options, answers))
 
 
+def first_sample(edits: Edits) -> str:
+    """For a message about samples that are not of these edits: how those are called."""
+    return f"The first sample is {edits.entries[0].sample.key}." if edits.entries else "There are none."
+
+
 @dataclass(frozen=True, slots=True)
 class _Replies:
     judge: str
@@ -179,6 +184,5 @@ class _Replies:
             return
         named = ", ".join(strangers[:SHOWN]) + (f" and {len(strangers) - SHOWN} more" if len(strangers) > SHOWN else "")
         if all(key not in known for key, _ in self.texts):
-            first = edits.entries[0].sample.key
-            raise UserError(f"{file}: no reply is of a sample of {edits.root}, but of {named}", f"The first sample is {first}.")
+            raise UserError(f"{file}: no reply is of a sample of {edits.root}, but of {named}", first_sample(edits))
         console.warn(f"{file}: replies are left out of what is no sample of {edits.root}: {named}")

@@ -17,7 +17,7 @@ from editbench.models import Kind, Model
 from editbench.paths import ScorePaths
 from editbench.records import EDIT_FAILED, ERROR, EXPECTED, FORCED, OK, Judgement
 from editbench.score import questions, rubric, votes
-from editbench.score.items import JudgedItem
+from editbench.score.items import ANCHOR, JudgedItem
 from editbench.score.judge import Reply
 from editbench.score.recorded import RecordedStage, Unrecorded
 from editbench.score.rubric import Rubric
@@ -83,7 +83,9 @@ class _Earlier:
             if entry and shards.sha256(path) != entry.sha256:
                 raise UserError(f"{path} was changed: it is not as its manifest says", REMEDY)
         stored = files.checked(told, _Identity, str(paths.identity), REMEDY)
-        of = {paths.scores: "", paths.audit: "", paths.anchors: "anchor"}
+        if stored.settings.votes < 1:
+            raise UserError(f"{paths.identity} says that it has {stored.settings.votes} votes", REMEDY)
+        of = {paths.scores: "", paths.audit: "", paths.anchors: ANCHOR}
         rows = {
             (row.key, title or row.audit): row
             for path, title in of.items()

@@ -233,5 +233,5 @@ def split(response: str, lines: Sequence[str]) -> list[str]:
 def _note(counted: Sequence[Vote], votes: Sequence[Vote], mass: float | None) -> str:
     answers = (counted or votes)[0].answers
     if answers[0].read == EXPECTED:
-        return f"mass {mass:.3f}"
+        return "" if mass is None else f"mass {mass:.3f}"
     return " / ".join(answer.reason if counted else answer.text for answer in answers)

@@ -33,7 +33,9 @@ def test_a_folder_that_is_no_pipeline_is_refused(checkpoints: TinyPaths) -> None
     refused(checkpoints.judge, r"not a diffusers pipeline: it has no model_index\.json")
 
 
-@pytest.mark.parametrize("contents", [b"{", b"[]", b"{}", orjson.dumps({"_class_name": "P", "../vae": ["a", "b"]})])
+@pytest.mark.parametrize(
+    "contents", [b"{", b"[]", b"{}", *(orjson.dumps({"_class_name": "P", name: ["a", "b"]}) for name in ("../vae", "..", "."))]
+)
 def test_a_broken_index_is_refused(copy: PipelinePaths, contents: bytes) -> None:
     copy.index.write_bytes(contents)
     refused(copy.root, r"model_index\.json (is not|names no)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import orjson
 import pytest
 
 from editbench import files
+from editbench.edits import Edits
 from editbench.errors import Incomplete, UserError
 from editbench.fleet.run_options import RunOptions
 from editbench.paths import ScorePaths
 from editbench.records import EDIT_FAILED, ERROR, OK, UNPARSED, Judgement
-from editbench.score.recorded import score_replies
+from editbench.score.recorded import _Replies, score_replies
 from editbench.score.settings import ScoreSettings
 
 KEYS = ("physical", "environmental", "social", "causal", "referential")
@@ -64,6 +66,14 @@ def test_a_sample_without_a_reply_is_an_error_and_can_be_allowed(make_edits: Cal
         scored(edits, lines(tmp_path, *some))
     assert rows(tmp_path / "scores")["physical"].status == ERROR
     assert scored(edits, lines(tmp_path, *some), max_failures="1")["causal"].score == 7
+
+
+def test_replies_to_edits_of_no_samples_are_refused(make_edits: Callable[..., Path], tmp_path: Path) -> None:
+    edits = Edits.open(make_edits())
+    empty = _Replies("", {("physical", ""): ["7"]})
+    with pytest.raises(UserError, match="no reply is of a sample") as caught:
+        empty.check(tmp_path, replace(edits, entries=()), ["edit"])
+    assert caught.value.remedy == "There are none."
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from editbench import files
+from editbench import files, identity, manifests, shards
 from editbench.errors import UserError
 from editbench.fleet.run_options import RunOptions
+from editbench.manifests import ScoreManifest
 from editbench.paths import ScorePaths
-from editbench.records import OK, Environment
+from editbench.records import EXPECTED, OK, Environment
 from editbench.score import rubric
 from editbench.score.recorded import score_replies
 from editbench.score.reread import reread
@@ -83,3 +85,27 @@ def test_scores_of_other_edits_and_changed_rows_are_refused(
     path.write_bytes(path.read_bytes() + b"\n")
     with pytest.raises(UserError, match="was changed"):
         again(earlier, "viescore")
+
+
+def forge(scores: Path, settings: dict[str, Any], row: dict[str, Any]) -> None:
+    """Change a finished run's settings and rows, and make its digests agree with that."""
+    paths = ScorePaths(scores)
+    told = files.parse(files.read(paths.identity), "") | {"digest": None}
+    told["settings"] |= settings
+    told["digest"] = identity.digest({name: value for name, value in told.items() if name != "digest"})
+    files.dump(paths.identity, told)
+    paths.scores.write_bytes(b"".join(replace(each, **row).to_json() + b"\n" for each in rows(scores).values()))
+    manifest = manifests.load(paths.manifest, ScoreManifest)
+    forged = replace(manifest, identity=told["digest"], sha256=shards.sha256(paths.scores))
+    replace(forged, digest=forged.own_digest()).dump(paths.manifest)
+
+
+def test_a_run_that_claims_no_votes_is_refused(earlier: tuple[Path, Path]) -> None:
+    forge(earlier[1], {"votes": 0}, {})
+    with pytest.raises(UserError, match="says that it has 0 votes"):
+        again(earlier, "viescore")
+
+
+def test_rows_of_distributions_without_a_mass_are_read(earlier: tuple[Path, Path]) -> None:
+    forge(earlier[1], {}, {"read": EXPECTED, "mass": None})
+    assert {row.mass for row in again(earlier, "viescore").values()} == {None}

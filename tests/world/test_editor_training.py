@@ -17,6 +17,7 @@ from torch.nn import functional
 from editbench.world.benchmark import samples
 from editbench.world.training.editor import autoencoder, checkpoint, network, pairs
 from editbench.world.training.editor.prompts import Prompts
+from editbench.world.training.editor.words import FIELDS, meant
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +66,11 @@ def test_pairs_are_read_as_they_were_written_and_are_not_the_benchmarks(tmp_path
     assert known.pictures.shape == (3, 2, 256, 256, 3)
     assert all((source != right).any() for source, right in known.pictures)
     assert not {sample.instruction for sample in samples()} & {text for one in known.asked for text in one.sentences}
+
+
+def test_a_noun_within_another_is_not_what_is_meant() -> None:
+    meanings = {
+        noun: [values[number] for values, number in zip(FIELDS.values(), meant(["grow", f"the left {noun}"]), strict=True)]
+        for noun in ("ball", "balloon")
+    }
+    assert meanings == {noun: ["grow", "left", noun, ""] for noun in meanings}

@@ -30,7 +30,8 @@ def meant(meaning: Sequence[str]) -> list[int]:
     request, *phrases = meaning
     thing = phrases[0].split() if phrases else []
     which = next((SIDES[word] for word in thing if word in SIDES), "")
-    noun = next((noun for noun in NOUNS if phrases and noun in phrases[0]), "")
+    nouns = [noun for noun in NOUNS if phrases and noun in phrases[0]]
+    noun = max(nouns, key=len, default="")  # a balloon is no ball
     colour = next((phrase for phrase in phrases if phrase in ZH), "")
     return [values.index(value) for values, value in zip(FIELDS.values(), (request, which, noun, colour), strict=True)]
 
