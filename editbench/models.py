@@ -58,6 +58,11 @@ class Model:
     adapter: str = ""
     """Folder of a PEFT adapter of a judge."""
 
+    @property
+    def is_checkpoint(self) -> bool:
+        """Whether it is a folder of weights, here or on the hub."""
+        return self.kind in (Kind.FOLDER, Kind.HUB)
+
 
 def resolve(name: str, *, controls: Collection[str] = ()) -> Model:
     """Find out what `name` is. A hub id is pinned to a commit but not downloaded (`fetch` does that).
@@ -123,6 +128,17 @@ def check_safetensors(model: Model, folders: Collection[str]) -> None:
         if (folder, ".bin") in weights and (folder, ".safetensors") not in weights:
             message = f"{model.name} has {weights[folder, '.bin']}, a pickle that can run code, and no *.safetensors beside it"
             raise UserError(message, "Ask for a revision with safetensors (ID@REVISION), or convert it and name the folder.")
+
+
+def tensor_shapes(path: Path, remedy: str) -> dict[str, list[int]]:
+    """Shapes of the tensors in a safetensors file, by name, from its header. Raises UserError for a file that can't be read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as opened:
+            return {name: opened.get_slice(name).get_shape() for name in opened.keys()}  # noqa: SIM118 - no mapping
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} can't be read: {error}", remedy) from None
 
 
 def check_weights(folder: Path) -> None:

@@ -109,7 +109,7 @@ def _parse(text: str) -> tuple[str, float]:
 
 
 def _obstacle(name: str, checkpoint: Index) -> str | None:
-    model = library.mentioned(checkpoint.components.get("transformer", ("", ""))[1])
+    model = library.mentioned(checkpoint.class_of("transformer"))
     if "CacheMixin" not in model:
         return "its model has no caches"
     if "cache_context" not in library.mentioned(checkpoint.class_name):

@@ -38,7 +38,7 @@ def one_rank_first(options: RunOptions, settings: EditSettings, ranks: int) -> R
 
 def check(settings: EditSettings, checkpoint: Index) -> None:
     """Raises UserError where diffusers names no repeated blocks of the checkpoint's denoising model."""
-    classes = [checkpoint.components.get(name, ("", ""))[1] for name in DENOISERS]
+    classes = [checkpoint.class_of(name) for name in DENOISERS]
     if settings.compile and not any("_repeated_blocks" in library.mentioned(name) for name in classes):
         message = f"--compile does not work with {checkpoint.class_name}: diffusers names no repeated blocks of its model"
         raise UserError(message, "Leave it out.")

@@ -123,7 +123,7 @@ def overruled(asked: EditSettings, taken: EditSettings) -> None:
 
 def explained(settings: EditSettings, model: Model) -> Iterator[tuple[str, str]]:
     """(setting, value and where it comes from) of steps, guidance, negative prompt and size, for the plan."""
-    if model.kind not in (Kind.FOLDER, Kind.HUB):
+    if not model.is_checkpoint:
         for name in ("steps", "cfg", "negative_prompt"):
             value = getattr(settings, name)
             yield name, "the model's own" if value is None else identity.shown(value)

@@ -13,7 +13,7 @@ from editbench.edit import pipeline_class, pipelines, size
 from editbench.edit.pipeline_class import PipelineClass
 from editbench.errors import UserError
 from editbench.foreign_paths import PipelinePaths
-from editbench.models import Kind, Model
+from editbench.models import Model
 
 _REMEDY = "Download the model again."
 _FOREIGN = "Choose a model of a class that diffusers has, or write an editor and pass package.module:Class."
@@ -28,6 +28,10 @@ class Index:
     class_name: str
     components: Mapping[str, tuple[str, str]]
     values: Mapping[str, Any]
+
+    def class_of(self, component: str) -> str:
+        """The class of a component; "" where there is none."""
+        return self.components.get(component, ("", ""))[1]
 
     def check(self) -> PipelineClass:
         """The pipeline's class, which is one that edits pictures and for which all components are there.
@@ -65,7 +69,7 @@ def load(folder: Path) -> Index:
 
 def multiple(model: Model) -> int:
     """What widths and heights of the model's pictures are multiples of."""
-    if model.kind not in (Kind.FOLDER, Kind.HUB):
+    if not model.is_checkpoint:
         return size.MULTIPLE
     return pipelines.MULTIPLES.get(load(Path(model.location)).class_name, size.MULTIPLE)
 

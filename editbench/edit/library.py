@@ -40,8 +40,8 @@ def declared(name: str, folder: str) -> Declared | None:
 
 
 def mentioned(name: str) -> frozenset[str]:
-    """Names that stand in the source of a class and of those that it is derived from: of attributes, functions, classes. None
-    for a class that is not in these folders."""
+    """Names of attributes, functions and classes in the source of a class and of those that it is derived from; empty for a
+    class that is not in these folders."""
     nodes = [node for each in lineage(name) for node in ast.walk(each)]
     return frozenset(
         {node.id for node in nodes if isinstance(node, ast.Name)}

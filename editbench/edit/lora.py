@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 JOIN = " + "
 """Between the names of a model and of its LoRAs."""
 _FORMS = "Give OWNER/NAME, a folder or a *.safetensors file, then :FILE where there are several, then @SCALE if it is not 1."
+_AGAIN = "Download the LoRA again, as *.safetensors."
+_USUAL = LoraPaths(Path()).weights.name
+"""The file's name as diffusers saves a LoRA."""
 _UPDATED = (
     r"(?:transformer\.|unet\.|diffusion_model\.)?(?P<module>.+?)(?:\.processor)?\.lora(?:_A|_down|\.down)(?:\.default)?\.weight"
 )
@@ -49,7 +52,7 @@ class Lora:
     def name(self) -> str:
         """For people, and telling LoRAs apart: its file's name, or its folder's where the file has the name all have."""
         file = PurePosixPath(self.file)
-        named = self.source.name.rpartition("/")[2] if file.name == LoraPaths(Path()).weights.name else file.stem
+        named = self.source.name.rpartition("/")[2] if file.name == _USUAL else file.stem
         pinned = self.source.identity.get("digest") or self.source.identity["revision"]
         return f"{named}@{pinned[:12]}" + (f"*{self.scale:g}" if self.scale != 1 else "")
 
@@ -120,14 +123,15 @@ def check(lora: Lora, pipeline: str) -> None:
         raise UserError(f"{pipeline} takes no LoRA", "Merge it into the model's weights yourself, or leave --lora out.")
     if not lora.path.is_file():
         return
-    if not any("lora" in name for name in _tensors(lora.path)):
+    if not any("lora" in name for name in models.tensor_shapes(lora.path, _AGAIN)):
         raise UserError(f"{lora.path} holds no LoRA: none of its tensors is named one", "Is this the right file?")
 
 
 def check_fit(lora: Lora, folder: Path) -> None:
     """Raises UserError for a LoRA of which some layers are not in the weights of the pipeline in `folder`."""
-    names = _tensors(lora.path)
-    layers = {name.rpartition(".")[0] for path in folder.glob("*/*.safetensors") for name in _tensors(path)}
+    names = models.tensor_shapes(lora.path, _AGAIN)
+    weights = [models.tensor_shapes(path, "Download the model again.") for path in folder.glob("*/*.safetensors")]
+    layers = {name.rpartition(".")[0] for shapes in weights for name in shapes}
     updated = sorted(match["module"] for name in names if (match := re.fullmatch(_UPDATED, name)))
     missing = [module for module in updated if module not in layers]
     if missing and len(missing) < len(updated):  # all of them: named as other programs do, which diffusers translates
@@ -198,8 +202,8 @@ def _names(source: Model) -> list[str]:
 
 def _only(names: Sequence[str], text: str) -> str:
     weights = sorted(name for name in names if name.endswith(".safetensors"))
-    if (usual := LoraPaths(Path()).weights.name) in weights:
-        return usual
+    if _USUAL in weights:
+        return _USUAL
     if len(weights) != 1:
         several = f"{len(weights)} files: {', '.join(weights[:6])}" if weights else "no *.safetensors"
         raise UserError(f"--lora {text} has {several}", "Name one: --lora REPO:FILE.")
@@ -208,16 +212,6 @@ def _only(names: Sequence[str], text: str) -> str:
 
 def _lacks(source: str, file: str) -> UserError:
     return UserError(f"{source} has no {file}", "Name one of its files: --lora REPO:FILE, or FOLDER:FILE.")
-
-
-def _tensors(path: Path) -> list[str]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "np") as opened:
-            return [*opened.keys()]
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} can't be read: {error}", "Download the LoRA again, as *.safetensors.") from None
 
 
 def _unfit(path: str, why: str) -> UserError:
@@ -232,7 +226,7 @@ def _base_of_folder(folder: Path) -> str | None:
     if settings.is_file():
         return str(files.parse(files.read(settings), str(settings)).get("base_model_name_or_path") or "BASE")
     weights = CheckpointPaths(folder).weights()
-    return "BASE" if any("lora" in name for path in weights for name in _tensors(path)) else None
+    return "BASE" if any("lora" in name for path in weights for name in models.tensor_shapes(path, _AGAIN)) else None
 
 
 def _base_on_hub(model: Model) -> str | None:
@@ -248,5 +242,5 @@ def _base_on_hub(model: Model) -> str | None:
     if names & {PipelinePaths(Path()).index.name, CheckpointPaths(Path()).config.name}:
         return None
     bases = [tag.rpartition(":")[2] for tag in tags if tag.startswith("base_model:adapter:")]
-    usual = {LoraPaths(Path()).weights.name, CheckpointPaths(Path()).adapter_config.name}
+    usual = {_USUAL, CheckpointPaths(Path()).adapter_config.name}
     return bases[0] if bases else "BASE" if "lora" in tags or names & usual else None

@@ -27,7 +27,7 @@ from editbench.edit.settings import EditSettings
 from editbench.errors import UserError
 from editbench.fleet import devices
 from editbench.foreign_paths import CheckpointPaths, PipelinePaths
-from editbench.models import Kind, Model
+from editbench.models import Kind, Model, tensor_shapes
 
 DENOISER = 18
 AUTOENCODER = {"base_dim": 18, "block_out_channels": 6}
@@ -71,10 +71,8 @@ class Setting:
     vae_tiling: bool = False
 
     def __str__(self) -> str:
-        options = [f"--offload {self.offload}"] * (self.offload != "none") + [f"--quantize {self.quantize}"] * bool(
-            self.quantize
-        )
-        return " ".join([*options, *["--vae-tiling"] * self.vae_tiling])
+        given = {f"--offload {self.offload}": self.offload != "none", f"--quantize {self.quantize}": self.quantize}
+        return " ".join(option for option, is_given in {**given, "--vae-tiling": self.vae_tiling}.items() if is_given)
 
 
 CANDIDATES = [
@@ -214,16 +212,10 @@ def explained(folder: Path, settings: EditSettings, device: str) -> Iterator[Non
 
 
 def _in_folder(folder: Path) -> Iterator[Component]:
-    from safetensors import SafetensorError, safe_open
-
     for path in sorted(path for path in folder.iterdir() if path.is_dir()):
         shapes: dict[str, list[int]] = {}
         for file in CheckpointPaths(path).weights():
-            try:
-                with safe_open(file, "np") as opened:
-                    shapes |= {name: opened.get_slice(name).get_shape() for name in opened.keys()}  # noqa: SIM118
-            except (SafetensorError, OSError) as error:
-                raise UserError(f"{file} can't be read: {error}", "Download the model again.") from None
+            shapes |= tensor_shapes(file, "Download the model again.")
         if shapes:
             yield _component(path.name, shapes)
 

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from editbench import files
+from editbench.edit import index
 from editbench.errors import UserError
-from editbench.foreign_paths import PipelinePaths
 
 FP8_CAPABILITY = (8, 9)
 """Compute capability of the oldest NVIDIA devices with fp8 (Ada; Hopper has 9.0)."""
@@ -64,9 +63,7 @@ def options(name: str | None, folder: Path, dtype: str) -> dict[str, Any]:
     import diffusers
     import transformers
 
-    path = PipelinePaths(folder).index
-    index = files.parse(files.read(path), str(path))
-    libraries = {key: value[0] for key, value in index.items() if is_quantized(key) and isinstance(value, list) and value[0]}
+    libraries = {key: library for key, (library, _) in index.load(folder).components.items() if is_quantized(key)}
     owners = {key: transformers if library == "transformers" else diffusers for key, library in libraries.items()}
     configs = {key: _config(name, owner, dtype) for key, owner in owners.items()}
     return {"quantization_config": diffusers.PipelineQuantizationConfig(quant_mapping=configs)}

@@ -8,7 +8,7 @@ from editbench.benchmarks.benchmark import Benchmark
 from editbench.edit import index, pipelines
 from editbench.edit.settings import FAIL, FIRST, EditSettings
 from editbench.errors import UserError
-from editbench.models import Kind, Model
+from editbench.models import Model
 from editbench.paths import SOURCE
 from editbench.shards import Stored
 
@@ -24,7 +24,7 @@ def check(benchmark: Benchmark, model: Model, settings: EditSettings) -> None:
     Raises:
         UserError: some samples have several pictures, the pipeline takes one, and `--extra-images` was not given.
     """
-    if settings.extra_images != FAIL or model.kind not in (Kind.FOLDER, Kind.HUB):
+    if settings.extra_images != FAIL or not model.is_checkpoint:
         return
     name = index.load(Path(model.location)).class_name
     keys = [stored.key for stored in benchmark.stored if len(stored.images(SOURCE)) > 1]

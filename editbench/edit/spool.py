@@ -79,8 +79,8 @@ class Spool:
     def set_aside_damaged(self) -> None:
         """Rename the shards and spool files that have been cut short, and say so."""
         sealed = (self.paths.shard(shard) for shard in range(self.shard_count))
-        files = [*self.paths.all_spooled(), *(path for path in sealed if path.exists())]
-        self.set_aside([path for path in files if not shards.ends_well(path)])
+        present = [*self.paths.all_spooled(), *(path for path in sealed if path.exists())]
+        self.set_aside([path for path in present if not shards.ends_well(path)])
 
     def set_aside(self, damaged: Iterable[Path]) -> None:
         """Rename these files, where they are there, and say so. They are kept beside the shards: the spool goes at the end."""

@@ -59,7 +59,7 @@ class EditStage(FleetStage[EditManifest]):
         samples = Benchmark.open(benchmark).select(settings.categories, settings.limit)
         asked = model = models.resolve(name, controls=CONTROLS)
         settings = acceleration.in_effect(settings, model)
-        pipeline = model.kind in (Kind.FOLDER, Kind.HUB)
+        pipeline = model.is_checkpoint
         if pipeline:
             model = _fetched(asked, weights=False)
             acceleration.check(settings, model)
@@ -142,7 +142,7 @@ class EditStage(FleetStage[EditManifest]):
         missing = self.spool.missing()
         if missing:
             self._check_space(missing)
-            if self.model.kind in (Kind.FOLDER, Kind.HUB):
+            if self.model.is_checkpoint:
                 console.say(", ".join(f"{name} {value}" for name, value in defaults.explained(self.settings, self.model)))
             self._warn_of_memory()
         return missing
@@ -155,7 +155,7 @@ class EditStage(FleetStage[EditManifest]):
         """
         sources = sum(sum(span.size for span in self.benchmark.stored[index].spans.values()) for index in missing)
         width, height = size.parse(self.settings.size)((1024, 1024)) or (0, 0)
-        known = self.model.kind in (Kind.FOLDER, Kind.HUB) and self.settings.size not in ("source", size.PIPELINE)
+        known = self.model.is_checkpoint and self.settings.size not in ("source", size.PIPELINE)
         needed = sources + (len(missing) * width * height if known else sources)
         free = shutil.disk_usage(self.paths.root).free
         if needed > free:
@@ -186,7 +186,7 @@ class EditStage(FleetStage[EditManifest]):
         yield from (("--set", text) for text in self.settings.arguments)
         used = self.identity["settings"]
         yield from ((name, variants.shown(getattr(self.settings, name))) for name in variants.OPTIONS if name in used)
-        if self.model.kind in (Kind.FOLDER, Kind.HUB):
+        if self.model.is_checkpoint:
             yield "memory of a rank", self._memory().text
         yield from (("shards", self.spool.shard_count), ("to edit", len(items)))
 
@@ -196,7 +196,7 @@ class EditStage(FleetStage[EditManifest]):
 
     def _warn_of_memory(self) -> None:
         """Only warn: it is an estimate."""
-        if self.model.kind in (Kind.FOLDER, Kind.HUB) and (expected := self._memory()).fits is False:
+        if self.model.is_checkpoint and (expected := self._memory()).fits is False:
             console.warn(f"{self.model.name} takes {expected.text}")
 
     def model_calls(self, items: Sequence[int]) -> str:

@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from editbench import files, identity
+from editbench import identity
 from editbench.edit import index, lora, offload, presets, quantization, schedulers
 from editbench.edit.settings import EditSettings
 from editbench.errors import UserError
-from editbench.foreign_paths import PipelinePaths
-from editbench.models import Kind, Model
+from editbench.models import Model
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
@@ -56,11 +55,11 @@ def settle(settings: EditSettings, model: Model, kind: str, *, download: bool) -
     asked = [name for name in OPTIONS if getattr(settings, name) != getattr(unused, name)]
     if not asked:
         return Variant(settings)
-    if model.kind not in (Kind.FOLDER, Kind.HUB):
+    if not model.is_checkpoint:
         option = asked[0].replace("_", "-")
         raise UserError(f"--{option} goes with a diffusers pipeline, not with {model.name}", f"Leave --{option} out.")
-    folder = Path(model.location)
-    name = index.load(folder).class_name if PipelinePaths(folder).index.is_file() else ""
+    checkpoint = index.load(Path(model.location))
+    folder, name = checkpoint.folder, checkpoint.class_name
     settings = presets.expanded(settings, folder, name)
     if settings.scheduler is not None:
         scheduler = schedulers.settled(settings.scheduler)
@@ -68,8 +67,8 @@ def settle(settings: EditSettings, model: Model, kind: str, *, download: bool) -
         settings = replace(settings, scheduler=scheduler)
     offload.check(settings.offload, settings.quantize, kind)
     quantization.check(settings.quantize, kind, settings.dtype)
-    if settings.vae_tiling and name:
-        offload.check_tiling(name, _class_of_vae(folder))
+    if settings.vae_tiling:
+        offload.check_tiling(name, checkpoint.class_of("vae"))
     loras = tuple(_lora(text, name, download=download) for text in settings.lora)
     return Variant(replace(settings, lora=tuple(each.text for each in loras)), loras)
 
@@ -97,9 +96,3 @@ def _lora(text: str, pipeline: str, *, download: bool) -> lora.Lora:
         resolved = lora.fetch(resolved)
     lora.check(resolved, pipeline)
     return resolved
-
-
-def _class_of_vae(folder: Path) -> str:
-    path = PipelinePaths(folder).index
-    component = files.parse(files.read(path), str(path)).get(PipelinePaths(folder).vae.name)
-    return str(component[1]) if isinstance(component, list) and len(component) == 2 else ""

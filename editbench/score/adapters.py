@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from editbench import files
+from editbench import files, models
 from editbench.errors import UserError
 from editbench.foreign_paths import CheckpointPaths
 
@@ -45,13 +45,7 @@ def check(folder: Path) -> None:
         raise UserError(f"{folder} has no weights ({paths.adapter_weights.name})", remedy)
     if importlib.util.find_spec("peft") is None:
         raise UserError("--adapter needs the package peft", "pip install 'editbench[adapter]'")
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(paths.adapter_weights, "np"):
-            pass
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{paths.adapter_weights} can't be read: {error}", remedy) from None
+    models.tensor_shapes(paths.adapter_weights, remedy)
 
 
 def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
@@ -64,13 +58,12 @@ def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
 
     from peft import PeftConfig, PeftModel
     from peft.mapping import PEFT_TYPE_TO_PREFIX_MAPPING
-    from safetensors import safe_open
 
     config = PeftConfig.from_pretrained(folder)
     modules = {name.rpartition(".")[2] for name, _ in model.named_modules()} & {*(config.modules_to_save or ())}
     known = (PEFT_TYPE_TO_PREFIX_MAPPING[config.peft_type], *modules)
-    with safe_open(CheckpointPaths(folder).adapter_weights, "pt") as weights:
-        further = [name for name in weights.keys() if not any(part in name for part in known)]  # noqa: SIM118 - no mapping
+    weights = models.tensor_shapes(CheckpointPaths(folder).adapter_weights, "Download the adapter again.")
+    further = [name for name in weights if not any(part in name for part in known)]
     if further:
         raise UserError(f"the adapter {folder} holds {further[0]}, which is no part of the model", "Write a Judge for it.")
     remedy = "Is it an adapter of this model, and saved for this version of transformers?"

@@ -17,7 +17,7 @@ FAST_PATH = "the fast path for Qwen3-VL"
 
 def path(model: Model) -> str:
     """Which judge runs it, in words."""
-    if model.kind not in (Kind.FOLDER, Kind.HUB):
+    if not model.is_checkpoint:
         return str(model.kind)
     family = model.identity.get("family")
     return f"{family} through transformers' generate" if family else FAST_PATH
