@@ -118,3 +118,11 @@ def test_other_folders_are_no_loras(tmp_path: Path) -> None:
     assert lora.advice(Model(Kind.FOLDER, "x", str(tmp_path), {})) is None
     CheckpointPaths(weights(tmp_path / "judge" / "x.safetensors").parent).config.write_text("{}")
     assert lora.advice(Model(Kind.FOLDER, "x", str(tmp_path / "judge"), {})) is None
+
+
+def test_broken_weights_of_the_model_are_not_blamed_on_the_lora(tmp_path: Path) -> None:
+    resolved = lora.resolve(str(weights(tmp_path / "style.safetensors")))
+    weights(tmp_path / "model" / "transformer" / "model.safetensors").write_bytes(b"{")
+    with pytest.raises(UserError, match=r"transformer/model\.safetensors can't be read") as caught:
+        lora.check_fit(resolved, tmp_path / "model")
+    assert caught.value.remedy == "Download the model again."
