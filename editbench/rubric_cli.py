@@ -88,7 +88,7 @@ def show(
 
 def _in_template(asks: list[Ask], folder: Path) -> list[Ask]:
     """The prompts, each inside the chat template of the judge in `folder`."""
-    from editbench.score.qwen3vl.chat_template import ChatTemplate
+    from editbench.score.in_process.chat_template import ChatTemplate
 
     chat = ChatTemplate.open(folder)
     return [replace(ask, text=chat.prompt(len(ask.images), ask.text, ask.answer_prefix)) for ask in asks]

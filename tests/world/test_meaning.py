@@ -30,6 +30,7 @@ from editbench.manifests import Named
 from editbench.paths import EDITED, RECORD, EditPaths, ScorePaths, TinyPaths
 from editbench.records import Sample
 from editbench.score import rubric
+from editbench.score.in_process import judge as in_process
 from editbench.score.judge import Question
 from editbench.score.qwen3vl import judge as qwen3vl
 from editbench.score.qwen3vl import prefix_cache
@@ -215,8 +216,8 @@ def scores_read_at_the_token_before(patch: Patch) -> None:
 
 
 def ten_read_as_one(patch: Patch) -> None:
-    distribution = qwen3vl.distribution
-    patch.setattr(qwen3vl, "distribution", lambda criterion, digits, zero: distribution(criterion, digits, 0.0))
+    distribution = in_process.distribution
+    patch.setattr(in_process, "distribution", lambda criterion, digits, zero: distribution(criterion, digits, 0.0))
 
 
 def a_prompt_in_the_other_language(patch: Patch) -> None:

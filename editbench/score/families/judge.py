@@ -9,8 +9,7 @@ Pictures larger than `max_pixels` are made smaller; what comes then (tiles, a fi
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -20,40 +19,30 @@ from torch import Tensor
 from transformers import LogitsProcessor
 
 from editbench.kernels import attention
-from editbench.records import EXPECTED
 from editbench.score.checkpoint import check_local, check_thinking
-from editbench.score.criteria import Criterion
-from editbench.score.families import loading, processor
+from editbench.score.families import loading
 from editbench.score.families.batch import PromptBatch
-from editbench.score.judge import Judge, JudgeSettings, Question, Reply
-from editbench.score.qwen3vl import decoding
-from editbench.score.qwen3vl.chat_template import ChatTemplate
-from editbench.score.qwen3vl.decoding import TokenChooser
-from editbench.score.readout import ScoreTokens, distribution, reaches_ten
-from editbench.score.thinking import Thinking, opened
+from editbench.score.in_process import processor
+from editbench.score.in_process.decoding import TokenChooser
+from editbench.score.in_process.judge import AnswerSteps, CheckpointJudge
+from editbench.score.judge import JudgeSettings, Question, Reply
+from editbench.score.readout import ScoreTokens, reaches_ten
+from editbench.score.thinking import Thinking
 
 NEGLIGIBLE = 1e-4
 """Where a judge gave "1" no more than that and wrote another digit, a 10 is left out of the distribution, which moves its mean
 by less than 0.001: to know better, all of the batch would be read once more."""
 
 
-class FamilyJudge(Judge):
+class FamilyJudge(CheckpointJudge):
     """The judge of a local checkpoint. What `prepare` returns is a `PromptBatch` on the CPU."""
 
     def __init__(self, folder: Path, settings: JudgeSettings, adapter: Path | None = None) -> None:
         """Raises UserError for a checkpoint that is not whole, that transformers can't load, or that `settings` do not fit."""
         check_local(folder)
         check_thinking(folder, settings.thinking_budget)
-        self._settings = settings
-        self._processor = processor.load(folder)
-        # `prepare` runs in other threads, and a tokenizer can't be borrowed by two.
-        self._lock, self._decoder = Lock(), copy.deepcopy(self._processor.tokenizer)
-        self._thinking = Thinking.of(self._decoder, settings)
-        self._chat_template = ChatTemplate(self._processor, thinking=self._thinking is not None)
-        self._chat_template.check_thinking(folder)
-        self._known_score_tokens = ScoreTokens.of(self._decoder)
-        if settings.readout == EXPECTED:
-            _ = self._score_tokens  # raises where it has none
+        super().__init__(folder, settings, processor.load(folder))
+        self._lock = Lock()
         self._dtype = getattr(torch, settings.dtype)
         self._model, notes = loading.load(folder, adapter, torch.device(settings.device), self._dtype, self._decoder)
         self.kernels = attention(self._model)
@@ -86,19 +75,9 @@ class FamilyJudge(Judge):
 
     @torch.inference_mode()
     def force(self, questions: Sequence[Question]) -> list[Reply] | None:
-        if self._known_score_tokens is None or self._thinking is not None:  # without its thought it is another judge
+        if not self._can_force:
             return None
         return self._read_distributions(self.prepare(questions).to(self._model.device, self._dtype))
-
-    @property
-    def _score_tokens(self) -> ScoreTokens:
-        return ScoreTokens.needed(self._known_score_tokens)
-
-    def _prompt_text(self, question: Question) -> str:
-        images = len(question.images)
-        if self._thinking is not None:
-            return opened(self._chat_template.prompt(images, question.text, ""))
-        return self._chat_template.prompt(images, question.text, question.answer_prefix, question.said)
 
     def _bounded(self, image: Image.Image) -> Image.Image:
         """The image, or a smaller one where its area is above `max_pixels`."""
@@ -107,9 +86,6 @@ class FamilyJudge(Judge):
             return image
         size = (max(int(image.width * scale), 1), max(int(image.height * scale), 1))
         return image.resize(size, Image.Resampling.BICUBIC)
-
-    def _answer(self, batch: PromptBatch, seeds: Sequence[int]) -> list[Reply]:
-        return self._read_distributions(batch) if self._settings.readout == EXPECTED else self._generate(batch, seeds)
 
     def _think(self, thinking: Thinking, batch: PromptBatch, seeds: Sequence[int]) -> list[Reply]:
         """The replies behind the thoughts of a batch. Rows whose thought does not end go along, and their answer is dropped."""
@@ -133,11 +109,8 @@ class FamilyJudge(Judge):
         return output[:, batch.columns :]
 
     def _read_distributions(self, batch: PromptBatch) -> list[Reply]:
-        criteria = [question.criteria[0] for question in batch.questions]
-        digits = self._digits_and_behind_one(batch, 2 if any(map(reaches_ten, criteria)) else 1)
-        rows = zip(criteria, digits[:, 0].tolist(), digits[:, -1, 0].tolist(), strict=True)
-        replies = [Reply("", {criterion.name: distribution(criterion, row, zero)}) for criterion, row, zero in rows]
-        return decoding.checked(replies, digits.isfinite().flatten(1).all(1), self._settings.dtype)
+        ten = any(reaches_ten(question.criteria[0]) for question in batch.questions)
+        return self._distributed(batch.questions, self._digits_and_behind_one(batch, 2 if ten else 1))
 
     def _digits_and_behind_one(self, batch: PromptBatch, steps: int = 2) -> Tensor:
         """Probabilities of the digits behind the prompts, and in a second step behind a "1": (rows, steps, 10)."""
@@ -147,42 +120,15 @@ class FamilyJudge(Judge):
 
     def _generate(self, batch: PromptBatch, seeds: Sequence[int]) -> list[Reply]:
         chooser = TokenChooser(self._known_score_tokens, self._settings.temperature, seeds)
-        token_ids = self._decode(batch, chooser, self._settings.max_new_tokens).tolist()
-        decoded = self._decoder.batch_decode(token_ids, skip_special_tokens=True)
-        texts = [question.answer_prefix + text for question, text in zip(batch.questions, decoded, strict=True)]
-        if self._known_score_tokens is None:
-            return [Reply(text) for text in texts]
-        ids = self._score_tokens.digits
-        steps = [decoding.answer_steps(*row, ids) for row in zip(batch.questions, texts, decoded, token_ids, strict=True)]
-        digits = torch.stack(chooser.digits, 1)
-        distributions = self._distributions(batch, token_ids, steps, digits)
-        replies = [Reply(*row) for row in zip(texts, distributions, strict=True)]
-        return decoding.checked(replies, digits.isfinite().flatten(1).all(1), self._settings.dtype)
+        output = self._decode(batch, chooser, self._settings.max_new_tokens)
 
-    def _distributions(
-        self, batch: PromptBatch, token_ids: Sequence[Sequence[int]], answer_steps: Sequence[Mapping[str, int]], digits: Tensor
-    ) -> list[dict[str, tuple[float, ...]]]:
-        """By row and criterion, the distribution at the step that decoded its answer. `digits`: (rows, steps, 10)."""
-        distributions: list[dict[str, tuple[float, ...]]] = [{} for _ in batch.questions]
-        for index in range(max(len(question.criteria) for question in batch.questions)):
-            nth = [question.criteria[index : index + 1] for question in batch.questions]
-            steps = {
-                row: (criterion, answer_steps[row][criterion.name])
-                for row, only in enumerate(nth)
-                for criterion in only
-                if criterion.name in answer_steps[row]
-            }
-            zeros = self._zeros_behind_one(batch, token_ids, steps, digits)
-            for row, (criterion, step) in steps.items():
-                distributions[row][criterion.name] = distribution(criterion, digits[row, step].tolist(), zeros[row])
-        return distributions
+        def zeros(steps: AnswerSteps, digits: Tensor) -> dict[int, float]:
+            return self._zeros_behind_one(batch, output.tolist(), steps, digits)
+
+        return self._written(batch.questions, output, chooser, zeros)
 
     def _zeros_behind_one(
-        self,
-        batch: PromptBatch,
-        token_ids: Sequence[Sequence[int]],
-        steps: Mapping[int, tuple[Criterion, int]],
-        digits: Tensor,
+        self, batch: PromptBatch, token_ids: Sequence[Sequence[int]], steps: AnswerSteps, digits: Tensor
     ) -> dict[int, float]:
         """By row, P("0" | "1") at its step: from the next step where a "1" was written, else by reading the batch once more."""
         zeros, unknown = dict.fromkeys(steps, 0.0), []

@@ -12,8 +12,8 @@ from transformers import AutoModelForImageTextToText, GenerationConfig
 
 from editbench.errors import UserError
 from editbench.score import adapters
-from editbench.score.qwen3vl import head
-from editbench.score.qwen3vl.decoding import StopTokens
+from editbench.score.in_process import head
+from editbench.score.in_process.decoding import StopTokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -3,10 +3,7 @@
 judge           what a question's images and text become, and what is read of the model's output
 loading         the model with the quickest attention and experts that work here
 prefix_cache    the forward passes; prompts about the same images share the KV cache of what they begin with
-head            from the last hidden states to logits in float32
 decode_cache    the KV cache while a reply is decoded
-decoding        decoding a reply token by token
 patches         pictures resized on the CPU, cut into patches and normalised on the device
-chat_template   the prompt to the letter
 per_image       what was computed of images, for as long as they live
 """

@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -25,19 +25,19 @@ from transformers import Qwen3VLProcessor
 
 from editbench.kernels import attention
 from editbench.processors import load_processor
-from editbench.records import EXPECTED
 from editbench.score.checkpoint import check_local, check_thinking
-from editbench.score.judge import Judge, JudgeSettings, Question, Reply, threads
-from editbench.score.qwen3vl import decoding, loading
-from editbench.score.qwen3vl.chat_template import ChatTemplate
+from editbench.score.in_process import decoding
+from editbench.score.in_process.decoding import StopTokens, TokenChooser
+from editbench.score.in_process.judge import AnswerSteps, CheckpointJudge
+from editbench.score.judge import JudgeSettings, Question, Reply, threads
+from editbench.score.qwen3vl import loading
 from editbench.score.qwen3vl.cuda_graph import CapturedSteps
 from editbench.score.qwen3vl.decode_cache import DecodeCache
-from editbench.score.qwen3vl.decoding import StopTokens, TokenChooser
 from editbench.score.qwen3vl.patches import Patchifier, Pixels
 from editbench.score.qwen3vl.per_image import ImageCache
 from editbench.score.qwen3vl.prefix_cache import PrefixCache, Prompt
-from editbench.score.readout import ScoreTokens, distribution, reaches_ten
-from editbench.score.thinking import Thinking, opened
+from editbench.score.readout import reaches_ten
+from editbench.score.thinking import Thinking
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-class Qwen3VLJudge(Judge):
+class Qwen3VLJudge(CheckpointJudge):
     """The judge of a local checkpoint. What `prepare` returns is a batch of prompts on the CPU."""
 
     def __init__(self, folder: Path, settings: JudgeSettings, adapter: Path | None = None) -> None:
@@ -56,25 +56,16 @@ class Qwen3VLJudge(Judge):
         """
         check_local(folder)
         check_thinking(folder, settings.thinking_budget)
-        self._settings = settings
         areas = {"shortest_edge": settings.min_pixels, "longest_edge": settings.max_pixels}
-        self._processor = load_processor(folder, Qwen3VLProcessor, size=areas)
-        tokenizer = self._processor.tokenizer
-        self._thinking = Thinking.of(tokenizer, settings)
-        self._chat_template = ChatTemplate(self._processor, thinking=self._thinking is not None)
-        self._known_score_tokens = ScoreTokens.of(tokenizer)
-        if settings.readout == EXPECTED:
-            _ = self._score_tokens  # raises where it has none
-        self._chat_template.check_thinking(folder)
-        # `prepare` runs in other threads, and a tokenizer can't be borrowed by two.
-        self._decoder, self._forcer = copy.deepcopy(tokenizer), copy.deepcopy(tokenizer)
+        super().__init__(folder, settings, load_processor(folder, Qwen3VLProcessor, size=areas))
+        self._forcer = copy.deepcopy(self._decoder)
         self._pool = ThreadPoolExecutor(threads(), "resize")
         self._pixels = ImageCache[Pixels]()
         device, dtype = torch.device(settings.device), getattr(torch, settings.dtype)
         self._model, self.notes = loading.load(folder, device, dtype, adapter)
         self.kernels = attention(self._model)
         self._patchifier = Patchifier(self._processor.image_processor, device, dtype)
-        self._stop_tokens = StopTokens.of(self._model.generation_config, tokenizer)
+        self._stop_tokens = StopTokens.of(self._model.generation_config, self._decoder)
         self._prefix_cache = PrefixCache(self._model, self._stop_tokens.pad_token_id, self._patchifier.patchify)
 
     def prepare(self, questions: Sequence[Question]) -> list[Prompt]:
@@ -90,14 +81,10 @@ class Qwen3VLJudge(Judge):
 
     @torch.inference_mode()
     def force(self, questions: Sequence[Question]) -> list[Reply] | None:
-        if self._known_score_tokens is None or self._thinking is not None:  # without its thought it is another judge
+        if not self._can_force:
             return None
         prompts = self._prompts(questions, self._forcer)
         return self._within_memory(lambda: self._read_distributions(prompts))
-
-    @property
-    def _score_tokens(self) -> ScoreTokens:
-        return ScoreTokens.needed(self._known_score_tokens)
 
     def _within_memory(self, ask: Callable[[], list[Reply]]) -> list[Reply]:
         """The replies. What is kept of the images gives way before memory is taken to be too small, for this batch alone."""
@@ -140,9 +127,6 @@ class Qwen3VLJudge(Judge):
             known[id(image)] = pixels
         return known
 
-    def _answer(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[Reply]:
-        return self._read_distributions(prompts) if self._settings.readout == EXPECTED else self._generate(prompts, seeds)
-
     def _think(self, thinking: Thinking, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[Reply]:
         """The replies behind the thoughts of all prompts. What was computed of the pictures is kept in between."""
         asked = [replace(prompt, question=replace(prompt.question, shared=True)) for prompt in prompts]
@@ -159,33 +143,21 @@ class Qwen3VLJudge(Judge):
         answers = self._answer(behind, drawn) if behind else []
         return thinking.replies(token_ids, dict(zip(thoughts, answers, strict=True)))
 
-    def _read_distributions(self, prompts: Sequence[Prompt]) -> list[Reply]:
-        """Replies with the distribution of each question's only criterion, read off behind its prompt."""
-        criteria = [prompt.question.criteria[0] for prompt in prompts]
-        ten = any(map(reaches_ten, criteria))
-        read = [prompt.followed_by([self._score_tokens.one]) for prompt in prompts] if ten else prompts
-        digits = self._score_tokens.probabilities(self._prefix_cache.prefill(read, last=2 if ten else 1).logits)
-        zeros = digits[:, -1, 0] if ten else torch.zeros(len(digits))
-        rows = zip(criteria, digits[:, 0].tolist(), zeros.tolist(), strict=True)
-        replies = [Reply("", {criterion.name: distribution(criterion, row, zero)}) for criterion, row, zero in rows]
-        return decoding.checked(replies, digits.isfinite().flatten(1).all(1), self._settings.dtype)
+    def _read_distributions(self, batch: Sequence[Prompt]) -> list[Reply]:
+        questions = [prompt.question for prompt in batch]
+        ten = any(reaches_ten(question.criteria[0]) for question in questions)
+        read = [prompt.followed_by([self._score_tokens.one]) for prompt in batch] if ten else batch
+        logits = self._prefix_cache.prefill(read, last=2 if ten else 1).logits
+        return self._distributed(questions, self._score_tokens.probabilities(logits))
 
-    def _generate(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[Reply]:
-        questions = [prompt.question for prompt in prompts]
+    def _generate(self, batch: Sequence[Prompt], seeds: Sequence[int]) -> list[Reply]:
         chooser = TokenChooser(self._known_score_tokens, self._settings.temperature, seeds)
-        output, cache = self._decode(prompts, chooser, self._stop_tokens, self._settings.max_new_tokens)
-        token_ids = output.tolist()
-        # Rows that ended early are filled with the pad token, which is special and so is left out.
-        decoded = self._decoder.batch_decode(token_ids, skip_special_tokens=True)
-        texts = [question.answer_prefix + text for question, text in zip(questions, decoded, strict=True)]
-        if self._known_score_tokens is None:
-            return [Reply(text) for text in texts]
-        digits = self._score_tokens.digits
-        steps = [decoding.answer_steps(*row, digits) for row in zip(questions, texts, decoded, token_ids, strict=True)]
-        distributions = self._distributions(questions, chooser, steps, cache)
-        replies = [Reply(*row) for row in zip(texts, distributions, strict=True)]
-        finite = torch.stack(chooser.digits[: output.shape[1]], 1).isfinite().flatten(1).all(1)
-        return decoding.checked(replies, finite, self._settings.dtype)
+        output, cache = self._decode(batch, chooser, self._stop_tokens, self._settings.max_new_tokens)
+
+        def zeros(steps: AnswerSteps, _digits: Tensor) -> dict[int, float]:
+            return self._zeros_behind_one(cache, [steps[row][1] if row in steps else 0 for row in range(len(batch))])
+
+        return self._written([prompt.question for prompt in batch], output, chooser, zeros)
 
     def _decode(
         self, prompts: Sequence[Prompt], chooser: TokenChooser, stop: StopTokens, limit: int
@@ -204,41 +176,15 @@ class Qwen3VLJudge(Judge):
             token_ids = decoding.generate(logits, chooser, step, stop, limit, look_every=every)
         return token_ids, cache
 
-    def _distributions(
-        self,
-        questions: Sequence[Question],
-        chooser: TokenChooser,
-        answer_steps: Sequence[Mapping[str, int]],
-        cache: DecodeCache,
-    ) -> list[dict[str, tuple[float, ...]]]:
-        """By row and criterion, the distribution at the step that decoded its answer."""
-        distributions: list[dict[str, tuple[float, ...]]] = [{} for _ in questions]
-        for index in range(max(len(question.criteria) for question in questions)):
-            nth = [question.criteria[index : index + 1] for question in questions]
-            criteria = {row: entry for row, only in enumerate(nth) for entry in only if entry.name in answer_steps[row]}
-            if not criteria:
-                continue
-            steps = [answer_steps[row][criteria[row].name] if row in criteria else 0 for row in range(len(questions))]
-            ten = any(map(reaches_ten, criteria.values()))
-            zeros = self._zero_after_one(cache, steps).tolist() if ten else [0.0] * len(questions)
-            digits = torch.stack([chooser.digits[steps[row]][row] for row in criteria]).tolist()
-            for (row, criterion), values in zip(criteria.items(), digits, strict=True):
-                distributions[row][criterion.name] = distribution(criterion, values, zeros[row])
-        return distributions
-
-    def _zero_after_one(self, cache: DecodeCache, steps: Sequence[int]) -> Tensor:
-        """P("0" | "1") where a row decoded the token of its step: (rows,).
+    def _zeros_behind_one(self, cache: DecodeCache, steps: Sequence[int]) -> dict[int, float]:
+        """By row, P("0" | "1") where it decoded the token of its step.
 
         The cache grows by one column, which the next call masks as it masks what was decoded.
         """
         cache.branch(steps)
         one = torch.full((len(steps),), self._score_tokens.one, device=self._model.device)
-        return self._score_tokens.probabilities(self._prefix_cache.decode_step(cache, one))[:, 0]
-
-    def _prompt_text(self, question: Question) -> str:
-        if self._thinking is not None:
-            return opened(self._chat_template.prompt(len(question.images), question.text, ""))
-        return self._chat_template.prompt(len(question.images), question.text, question.answer_prefix, question.said)
+        digits = self._score_tokens.probabilities(self._prefix_cache.decode_step(cache, one))
+        return dict(enumerate(digits[:, 0].tolist()))
 
 
 def _expand(prompts: Sequence[str], image_token: str, counts: Sequence[int]) -> list[str]:

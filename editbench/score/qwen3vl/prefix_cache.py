@@ -26,7 +26,7 @@ from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache
 
-from editbench.score.qwen3vl import head
+from editbench.score.in_process import head
 from editbench.score.qwen3vl.decode_cache import DecodeCache
 from editbench.score.qwen3vl.patches import Pixels
 from editbench.score.qwen3vl.per_image import ImageCache

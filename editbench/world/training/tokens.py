@@ -17,7 +17,7 @@ import numpy as np
 
 from editbench.records import EXPECTED, GENERATE, READOUTS, Sample
 from editbench.score import rubric
-from editbench.score.qwen3vl.chat_template import ChatTemplate
+from editbench.score.in_process.chat_template import ChatTemplate
 from editbench.score.rubric.prompts import Ask
 from editbench.tiny import SPECIAL
 from editbench.world import referents

@@ -15,9 +15,9 @@ from editbench import tiny
 from editbench.errors import UserError
 from editbench.score.families import judge as families
 from editbench.score.families.judge import FamilyJudge
+from editbench.score.in_process.decoding import TokenChooser
 from editbench.score.judge import Judge, JudgeSettings, Question
 from editbench.score.qwen3vl import judge as qwen3vl
-from editbench.score.qwen3vl.decoding import TokenChooser
 from editbench.score.qwen3vl.judge import Qwen3VLJudge
 from editbench.score.thinking import opened
 

@@ -8,9 +8,9 @@ import torch
 from transformers import AutoConfig, AutoModelForImageTextToText, DynamicCache
 
 from editbench.paths import TinyPaths
+from editbench.score.in_process.decoding import LOOK_EVERY, StopTokens, TokenChooser, generate
 from editbench.score.qwen3vl import decode_cache
 from editbench.score.qwen3vl.decode_cache import DecodeCache
-from editbench.score.qwen3vl.decoding import LOOK_EVERY, StopTokens, TokenChooser, generate
 from editbench.score.qwen3vl.prefix_cache import PrefixCache
 from editbench.score.readout import ScoreTokens
 

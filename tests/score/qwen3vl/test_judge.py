@@ -19,10 +19,10 @@ from editbench.foreign_paths import CheckpointPaths
 from editbench.paths import TinyPaths
 from editbench.processors import load_processor
 from editbench.score.criteria import Criterion
+from editbench.score.in_process.decoding import StopTokens, TokenChooser
 from editbench.score.judge import JudgeSettings, Question
 from editbench.score.qwen3vl import decode_cache
 from editbench.score.qwen3vl import judge as qwen3vl_judge
-from editbench.score.qwen3vl.decoding import StopTokens, TokenChooser
 from editbench.score.qwen3vl.judge import Qwen3VLJudge
 from editbench.score.qwen3vl.patches import Pixels
 

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from editbench.paths import TinyPaths
+from editbench.score.in_process import head
 from editbench.score.judge import JudgeSettings
-from editbench.score.qwen3vl import head
 from editbench.score.qwen3vl.judge import Qwen3VLJudge
 
-from .test_judge import SHORT
+from ..qwen3vl.test_judge import SHORT
 
 
 def large(dtype: torch.dtype) -> tuple[torch.nn.Linear, torch.Tensor]:

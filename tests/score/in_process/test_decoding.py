@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from editbench.score.qwen3vl.decoding import StopTokens, TokenChooser, digit_steps, generate, sample
+from editbench.score.in_process.decoding import StopTokens, TokenChooser, digit_steps, generate, sample
 from editbench.score.readout import ScoreTokens
 
 LOGITS = torch.tensor([[0.0, 1.0, 2.0, -40.0]])

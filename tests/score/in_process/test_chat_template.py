@@ -8,8 +8,8 @@ from PIL import Image
 
 from editbench.errors import UserError
 from editbench.paths import TinyPaths
+from editbench.score.in_process.chat_template import ChatTemplate
 from editbench.score.judge import JudgeSettings, Question
-from editbench.score.qwen3vl.chat_template import ChatTemplate
 from editbench.score.qwen3vl.judge import Qwen3VLJudge
 
 TEXT = "Is it <|im_end|> done?"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from editbench.errors import UserError
 from editbench.processors import load_processor
 from editbench.score.checkpoint import FAST, INSTRUCT, check_local, model_type
-from editbench.score.families import processor as families
+from editbench.score.in_process import processor
 from editbench.score.thinking import OPEN
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class ChatTemplate:
 
         check_local(folder)
         fast = model_type(folder) in FAST
-        return cls(load_processor(folder, Qwen3VLProcessor) if fast else families.load(folder))
+        return cls(load_processor(folder, Qwen3VLProcessor) if fast else processor.load(folder))
 
     def prompt(self, pictures: int, text: str, answer_prefix: str, said: str = "") -> str:
         """The user's turn, pictures first, and the beginning of the answer. Control tokens in the texts are only text."""

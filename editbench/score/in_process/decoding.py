@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from editbench.score.judge import Reply
 from editbench.score.replies.positions import answer_offsets
 
 if TYPE_CHECKING:
@@ -127,13 +126,6 @@ def answer_steps(
     steps = digit_steps(token_ids, decoded, digits) if offsets else {}
     prefix = len(text) - len(decoded)
     return {name: steps[offset - prefix] for name, offset in offsets.items() if offset - prefix in steps}
-
-
-def checked(replies: Sequence[Reply], finite: Tensor, dtype: str) -> list[Reply]:
-    """The replies, but an error for those whose probabilities are not `finite` (rows,)."""
-    problem = f"the judge's probabilities are not numbers in {dtype}"
-    problem += "; try --dtype float32" if dtype != "float32" else ""
-    return [reply if fine else Reply("", error=problem) for reply, fine in zip(replies, finite.tolist(), strict=True)]
 
 
 def digit_steps(token_ids: Sequence[int], text: str, digit_ids: Sequence[int]) -> dict[int, int]:
