@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -183,8 +184,9 @@ class _Models:
 
 
 def _wait(error: Any) -> float | None:
-    """Seconds that the reply asks to wait."""
+    """Seconds that the reply asks to wait; None where it names none (it may also name a date)."""
     try:
-        return min(max(float(error.response.headers.get("retry-after", "")), 0.0), LONGEST_WAIT)
+        seconds = float(error.response.headers.get("retry-after", ""))
     except ValueError:
         return None
+    return min(max(seconds, 0.0), LONGEST_WAIT) if math.isfinite(seconds) else None

@@ -14,6 +14,7 @@ from editbench.fleet import status
 from editbench.fleet.status import RunStatus
 from editbench.paths import ScorePaths
 from editbench.records import Judgement
+from editbench.score.served.endpoint import Endpoint, Unavailable
 
 from .server import Reply, Server
 
@@ -104,6 +105,16 @@ def test_a_server_that_is_of_no_use_ends_the_run_at_once(server: Server, message
         judged(server)
     assert caught.value.status == 2
     assert len(server.requests) <= 4
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"), [("7", 7.0), ("-1", 0.0), ("900", 300.0), ("nan", None), ("inf", None), ("Fri, 1 Jan 2027", None)]
+)
+def test_how_long_a_server_asks_to_wait_is_bounded(serve: Serve, told: str, seconds: float | None) -> None:
+    server = serve(lambda *_: Reply(status=429, headers={"Retry-After": told}))
+    with pytest.raises(Unavailable) as caught:
+        Endpoint(server.url, 5.0).complete({"model": "qwen", "messages": [{"role": "user", "content": [{"text": ""}]}]})
+    assert caught.value.wait == seconds
 
 
 def test_endpoints_must_be_alike(serve: Serve, judged: Judged) -> None:
