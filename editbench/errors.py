@@ -25,6 +25,12 @@ class UserError(EditbenchError):
     status = USAGE
 
 
+def require(fact: bool, message: str, remedy: str) -> None:
+    """Raises UserError unless `fact` holds."""
+    if not fact:
+        raise UserError(message, remedy)
+
+
 class IdentityError(UserError):
     """A folder holds results of other settings. `differences` are rows (setting, stored, asked)."""
 

@@ -10,11 +10,14 @@ torchvision is installed, and the two give different pixels.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from editbench import files
+from editbench.errors import UserError
 from editbench.foreign_paths import CheckpointPaths
 
 if TYPE_CHECKING:
@@ -71,11 +74,20 @@ def load_processor(
     return still_images_only(base)(images, tokenizer, chat_template=chat_template(CheckpointPaths(folder), tokenizer))
 
 
+@contextmanager
+def explained(what: str, remedy: str) -> Iterator[None]:
+    """Around making `what`: parts that are missing or do not belong together become a UserError."""
+    try:
+        yield
+    except (ImportError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:  # whatever transformers raises
+        raise UserError(f"transformers can't make {what}: {type(error).__name__}: {error}", remedy) from None
+
+
 def assemble(base: type[ProcessorMixin], folder: Path, tokenizer: PreTrainedTokenizerBase) -> ProcessorMixin:
     """A processor of any family, `base`, from the settings in `folder`: its parts for videos and sounds are None.
 
     Raises:
-        OSError, ValueError and what else transformers raises for parts that are missing or do not belong together.
+        As `explained` says.
     """
     from transformers import AutoImageProcessor
 

@@ -12,11 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from editbench.edit.index import Index
-from editbench.errors import UserError
-from editbench.processors import assemble
-
-_BROKEN = (ImportError, OSError, ValueError, TypeError, AttributeError, KeyError)
-"""What transformers raises for parts that are missing or do not belong together."""
+from editbench.processors import assemble, explained
 
 
 def components(index: Index) -> dict[str, Any]:
@@ -28,11 +24,8 @@ def components(index: Index) -> dict[str, Any]:
     loaded = {}
     for name, (library, kind) in index.components.items():
         if library == "transformers" and kind.endswith(("Processor", "ProcessorFast")):
-            try:
+            with explained(f"the {kind} of {index.folder / name}", "Is the checkpoint whole?"):
                 loaded[name] = _load(kind, index.folder / name)
-            except _BROKEN as error:
-                message = f"transformers can't make the {kind} of {index.folder / name}: {type(error).__name__}: {error}"
-                raise UserError(message, "Is the checkpoint whole?") from None
     return loaded
 
 

@@ -35,12 +35,12 @@ Starts = list[list[int]]
 
 
 def default_size(samples: int, settings: ScoreSettings) -> int:
-    """Samples judged together where nothing is asked for, of a set of so many. The number of ranks has no say in it: a sample
-    would else be judged in another batch on another machine.
+    """The batch size for so many samples where none is asked for. It does not depend on the number of ranks, so that a sample
+    is in the same batch on every machine.
 
-    Where nothing is written, a sample takes nearly as long in a small batch as in a large one (2,600 tokens are read of each),
-    and 64 chunks keep the GPUs of several machines busy to the end. What is written takes a batch about as long as one sample:
-    20 samples become 7 chunks, one for each GPU of a machine, and not 20, which one GPU would write one after the other.
+    In readout `expected` a sample takes nearly as long in a small batch as in a large one (2,600 tokens are read of each), and
+    64 chunks keep the GPUs of several machines busy to the end. Writing replies takes a batch about as long as one sample: 20
+    samples become 7 chunks, one for each GPU of a machine, and not 20, which one GPU would write one after the other.
     """
     chunks = 64 if settings.readout == EXPECTED and settings.thinking_budget is None else 8
     return min(DEFAULT_BATCH, max(-(-samples // chunks), 1))

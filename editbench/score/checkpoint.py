@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from editbench import files
-from editbench.errors import UserError
+from editbench.errors import UserError, require
 from editbench.foreign_paths import CheckpointPaths
 from editbench.models import check_weights
 from editbench.score.thinking import CLOSE, OPEN
@@ -39,15 +39,15 @@ def check_config(folder: Path) -> None:
             that transformers has no code for, or one without a chat template.
     """
     paths = CheckpointPaths(folder)
-    _need(folder.is_dir(), f"no model folder {folder}", "Name a local folder, or a hub id such as OWNER/NAME.")
+    require(folder.is_dir(), f"no model folder {folder}", "Name a local folder, or a hub id such as OWNER/NAME.")
     base = f"Give --model its base model, and --adapter a folder with {paths.adapter_config.name}."
-    _need(paths.config.is_file() or not paths.adapter_config.is_file(), f"{folder} is an adapter, not a model", base)
-    _need(paths.config.is_file(), f"{folder} is not a checkpoint: it has no {paths.config.name}", "Is this the right folder?")
+    require(paths.config.is_file() or not paths.adapter_config.is_file(), f"{folder} is an adapter, not a model", base)
+    require(paths.config.is_file(), f"{folder} is not a checkpoint: it has no {paths.config.name}", "Is this the right folder?")
     config = _json(paths.config)
     _check_head(folder, config)
     if model_type(folder) not in FAST:
         _check_family(folder, config)
-    _need(bool(_chat_template(paths)), f"{folder} has no chat template ({paths.chat_template.name})", INCOMPLETE)
+    require(bool(_chat_template(paths)), f"{folder} has no chat template ({paths.chat_template.name})", INCOMPLETE)
 
 
 def check_thinking(folder: Path, budget: int | None) -> None:
@@ -61,7 +61,7 @@ def check_thinking(folder: Path, budget: int | None) -> None:
     if budget is None and _opens_thought(paths):
         raise UserError(f"{folder} is a model that thinks before it answers", INSTRUCT)
     if budget is not None and paths.tokenizer.is_file():
-        _need(
+        require(
             f'"{CLOSE}"'.encode() in files.read(paths.tokenizer),
             f"--thinking-budget {budget}: {folder} has no token {CLOSE}, which ends a thought",
             "Leave --thinking-budget out, or name a judge that thinks.",
@@ -78,9 +78,9 @@ def check_local(folder: Path) -> None:
     paths = CheckpointPaths(folder)
     check_weights(folder)
     slow = all(path.is_file() for path in paths.slow_tokenizer) or paths.sentencepiece.is_file()
-    _need(paths.tokenizer.is_file() or slow, f"{folder} has no tokenizer ({paths.tokenizer.name})", INCOMPLETE)
+    require(paths.tokenizer.is_file() or slow, f"{folder} has no tokenizer ({paths.tokenizer.name})", INCOMPLETE)
     images = paths.image_processor.is_file() or paths.processor.is_file()
-    _need(images, f"{folder} has no image settings ({paths.image_processor.name})", INCOMPLETE)
+    require(images, f"{folder} has no image settings ({paths.image_processor.name})", INCOMPLETE)
 
 
 def _check_head(folder: Path, config: dict[str, Any]) -> None:
@@ -88,7 +88,7 @@ def _check_head(folder: Path, config: dict[str, Any]) -> None:
     named = config.get("architectures")
     for name in map(str, named if isinstance(named, list) else []):
         remedy = "Name a judge that answers in text, or write a Judge and pass package.module:Class."
-        _need(
+        require(
             not OWN_HEADS.search(name), f"{folder} is a {name}: it gives a number from a head of its own, and no text", remedy
         )
 
@@ -102,8 +102,8 @@ def _check_family(folder: Path, config: dict[str, Any]) -> None:
     code = " (its code comes with the checkpoint, and is not run)" if "auto_map" in config else ""
     remedy = "Name a checkpoint that transformers itself loads as image-text-to-text (for InternVL: one that ends in -HF), "
     remedy += "or write a Judge and pass package.module:Class."
-    _need(named in FAMILIES, f"{folder} is a {named} model{code}, which judges no pictures through transformers", remedy)
-    _need(
+    require(named in FAMILIES, f"{folder} is a {named} model{code}, which judges no pictures through transformers", remedy)
+    require(
         not getattr(CONFIG_MAPPING[named], "is_encoder_decoder", False),
         f"{folder} is an encoder-decoder model ({named}), which can't go on from the beginning of an answer",
         remedy,
@@ -123,11 +123,6 @@ def _chat_template(paths: CheckpointPaths) -> str:
         if path.is_file() and (template := _json(path).get("chat_template")):
             return str(template)
     return ""
-
-
-def _need(fact: bool, message: str, remedy: str) -> None:
-    if not fact:
-        raise UserError(message, remedy)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -74,10 +74,6 @@ class Chunks:
     def __len__(self) -> int:
         return sum(len(file.starts) for file in self.files)
 
-    @property
-    def row_count(self) -> int:
-        return sum(map(len, self.files))
-
     def rows_of(self, number: int) -> range:
         """The rows of a chunk, both counted through all row files."""
         file, chunk, first = self._file_of(number)

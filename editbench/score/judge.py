@@ -18,7 +18,7 @@ from typing import Any
 
 from PIL import Image
 
-from editbench.errors import UserError
+from editbench.errors import require
 from editbench.records import GENERATE, READOUTS, Readout
 from editbench.score.criteria import Criterion
 
@@ -91,16 +91,16 @@ class JudgeSettings:
     """Whether steps of a reply are replayed as a CUDA graph."""
 
     def __post_init__(self) -> None:
-        _need(self.dtype in DTYPES, f"dtype {self.dtype} is unknown", f"Choose one of {', '.join(DTYPES)}.")
-        _need(self.readout in READOUTS, f"readout {self.readout} is unknown", f"Choose one of {', '.join(READOUTS)}.")
-        _need(self.max_new_tokens > 0, f"max_new_tokens is {self.max_new_tokens}", "Allow at least one token.")
-        _need(self.thinking_budget is None or self.thinking_budget > 0, "no budget for thoughts", "Allow at least one token.")
-        _need(
+        require(self.dtype in DTYPES, f"dtype {self.dtype} is unknown", f"Choose one of {', '.join(DTYPES)}.")
+        require(self.readout in READOUTS, f"readout {self.readout} is unknown", f"Choose one of {', '.join(READOUTS)}.")
+        require(self.max_new_tokens > 0, f"max_new_tokens is {self.max_new_tokens}", "Allow at least one token.")
+        require(self.thinking_budget is None or self.thinking_budget > 0, "no budget for thoughts", "Allow at least one token.")
+        require(
             0 < self.min_pixels <= self.max_pixels,
             f"a picture can't have {self.min_pixels:,} to {self.max_pixels:,} pixels",
             f"Choose max_pixels of at least {self.min_pixels:,}.",
         )
-        _need(
+        require(
             self.temperature == 0 or (self.readout == GENERATE and 0 < self.temperature < math.inf),
             f"temperature {self.temperature:g} does not go with readout {self.readout}",
             "Give 0, or a number above it with readout generate; readout expected draws nothing.",
@@ -144,8 +144,3 @@ def threads() -> int:
     with two.
     """
     return max(len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")), 1)
-
-
-def _need(fact: bool, message: str, remedy: str) -> None:
-    if not fact:
-        raise UserError(message, remedy)

@@ -15,8 +15,8 @@ from editbench.score.settings import ScoreSettings
 FAST_PATH = "the fast path for Qwen3-VL"
 
 
-def path(model: Model) -> str:
-    """Which judge runs it, in words."""
+def implementation(model: Model) -> str:
+    """What runs the judge, in words."""
     if not model.is_checkpoint:
         return str(model.kind)
     family = model.identity.get("family")
@@ -26,7 +26,7 @@ def path(model: Model) -> str:
 def check_cuda_graph(model: Model, settings: ScoreSettings, device: str) -> None:
     """Raises UserError for `--cuda-graph` where no steps of replies can be captured. `device`: torch's type."""
     decoding = settings.readout == GENERATE or settings.thinking_budget is not None
-    if settings.cuda_graph and not (device == "cuda" and decoding and path(model) == FAST_PATH):
+    if settings.cuda_graph and not (device == "cuda" and decoding and implementation(model) == FAST_PATH):
         raise UserError("--cuda-graph is for replies of Qwen3-VL on NVIDIA's GPUs", "Leave it out.")
 
 

@@ -163,7 +163,7 @@ def _replies(questions: Mapping[Any, Question], ask: Ask) -> dict[Any, Reply] | 
 
 
 def _marked(replies: dict[Any, Reply] | None) -> dict[Any, Reply] | None:
-    """The replies, which now say that memory ran out; what is none is left to those who read it."""
+    """The replies, which now say that memory ran out. What is no Reply stays as it is: reading it fails, and says why."""
     if replies is None:
         return None
     return {key: replace(one, short_of_memory=True) if isinstance(one, Reply) else one for key, one in replies.items()}

@@ -251,7 +251,7 @@ class ScoreStage(FleetStage[ScoreManifest]):
         inputs = {"edits": self.edits, "anchors": self.anchors}
         folders = {name: edits.root.resolve() for name, edits in inputs.items() if edits and edits.root.is_dir()}
         inputs_at = {name: os.path.relpath(folder, self.paths.root.resolve()) for name, folder in folders.items()}
-        return {**inputs_at, "judge": judges.path(self.model)}
+        return {**inputs_at, "judge": judges.implementation(self.model)}
 
 
 def _batch_size(paths: ScorePaths, samples: int, settings: ScoreSettings, options: RunOptions) -> int | None:

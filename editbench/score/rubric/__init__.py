@@ -23,7 +23,7 @@ A rubric is one TOML file. `load` checks all of it and raises UserError naming f
     [guidance.LANGUAGE]  NAME = text for every category
     [reference]       LANGUAGE = what {reference} stands for when a sample has a reference text; optional
     [answer_prefix]   generate, expected: what the judge's answer is started with, to the letter
-    [headline]        see `headline`
+    [headline]        see `headline_table`
 
 A text may also be { file = "sc.txt", placeholders = { "<instruction>" = "instruction" } }: another file's, in which the tokens
 named here stand for placeholders and braces are only text.

@@ -50,7 +50,7 @@ class Rubric:
     differs: tuple[str, ...]
     """In which it differs on purpose from the official scripts of the protocol, in sentences."""
     headline: Mapping[str, Any]
-    """How samples become the headline number: aggregate, percent, accuracy, pools, subsets (see `headline.read`)."""
+    """How samples become the headline number: aggregate, percent, accuracy, pools, subsets (see `headline_table.read`)."""
     text: str
 
     @property

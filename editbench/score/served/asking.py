@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
@@ -35,10 +35,8 @@ TICK = 0.25
 """Seconds between two looks at how far the threads are."""
 
 
-class Put(Protocol):
-    """Makes a row durable. Raises OSError, UserError as `Chunks.put` does."""
-
-    def __call__(self, chunk: int, judged: JudgedRow, /) -> None: ...
+Put = Callable[[int, JudgedRow], None]
+"""Makes the row of a chunk durable. Raises OSError, UserError as `Chunks.put` does."""
 
 
 @dataclass

@@ -21,12 +21,12 @@ from editbench.score.served.endpoint import Rejected, Unavailable
 from editbench.score.served.pictures import data_url
 from editbench.score.served.pool import EndpointPool, EndpointState, Halted
 from editbench.score.settings import ScoreSettings
+from editbench.score.thinking import CLOSE, OPEN
 from editbench.score.votes import Answer
 from editbench.usage import Usage
 
 CUT = "\n[cut: it was not finished within --max-new-tokens]"
 """Ends the response of a row whose reply was cut off and could not be read."""
-_THOUGHT_BEGINS, _THOUGHT_ENDS = "<think>", "</think>"
 _SEEDS = 2**31
 """Seeds that all servers take."""
 
@@ -156,5 +156,5 @@ class _Refused(Exception):
 
 def _behind_thought(text: str) -> tuple[str, bool]:
     """A reply without the thought before it, and whether that has ended."""
-    _, ended, answer = text.rpartition(_THOUGHT_ENDS)
-    return (answer.lstrip(), True) if ended else (text, not text.lstrip().startswith(_THOUGHT_BEGINS))
+    _, ended, answer = text.rpartition(CLOSE)
+    return (answer.lstrip(), True) if ended else (text, not text.lstrip().startswith(OPEN))

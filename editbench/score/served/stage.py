@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from editbench.paths import ScorePaths
 from editbench.records import EXPECTED
 from editbench.score import cost
 from editbench.score.questions import QuestionBuilder
-from editbench.score.row_maker import JudgedRow, RowMaker
+from editbench.score.row_maker import RowMaker
 from editbench.score.served import asking
 from editbench.score.served.chat import RequestBuilder
 from editbench.score.served.endpoint import Endpoint, Server, Unavailable
@@ -186,24 +185,18 @@ class ServedStage(ScoreStage):
             attempts.recorded(self, about, head=True),
         ):
             left = asking.queued(self._rows, pending, self.chunks.rows_of)
+            requests = RequestBuilder(self.model.location, self.served)
             asked = asking.Asking(
-                ServedJudge(pool, self._requests, self.settings, self.settings.for_judge("cpu")),
+                ServedJudge(pool, requests, self.settings, self.settings.for_judge("cpu")),
                 QuestionBuilder(self.rubric, self.settings),
                 RowMaker(self.rubric, self.settings),
-                self._put,
+                lambda chunk, judged: self.chunks.put(chunk, [judged.row]),
                 board,
                 left,
             )
             asked.run(min(self.served.concurrency, len(pending)), tracker, watch)
             if self.pending():
                 raise StageError("threads ended before all was asked", f"Their log: {logs.rank_log(0)}")
-
-    @cached_property
-    def _requests(self) -> RequestBuilder:
-        return RequestBuilder(self.model.location, self.served)
-
-    def _put(self, chunk: int, judged: JudgedRow, /) -> None:
-        self.chunks.put(chunk, [judged.row])
 
     def describe(self, items: Sequence[int]) -> Iterable[tuple[str, object]]:
         yield from super().describe(items)
