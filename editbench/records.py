@@ -145,8 +145,7 @@ class Failure(_Record):
 
     def sample(self) -> Sample:
         """The sample, as far as a row of failures knows it: without its instruction."""
-        common = {name: getattr(self, name) for name in ("key", "id", "category", "language", "group", "extra")}
-        return Sample(**common, instruction="")
+        return Sample(**about(self), extra=self.extra, instruction="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,5 +188,9 @@ class Judgement(_Record):
 
     def sample(self) -> Sample:
         """The sample, as far as a row of scores knows it: without its instruction and `extra`."""
-        common = {name: getattr(self, name) for name in ("key", "id", "category", "language", "group")}
-        return Sample(**common, instruction="")
+        return Sample(**about(self), instruction="")
+
+
+def about(record: Sample | Failure | Judgement) -> dict[str, Any]:
+    """What rows of every kind tell of their sample."""
+    return {name: getattr(record, name) for name in ("key", "id", "category", "language", "group")}

@@ -157,7 +157,7 @@ def _peak(pipeline: Pipeline, devices: Sequence[Device], stages: tuple[str, ...]
         return _untold(stages)
     work, setting = memory.work_of(EditSettings(), device.kind), memory.Setting()
     there = memory.Room(device.kind, device.name, device.memory or 0, main_memory()[0] // max(1, len(devices)))
-    check = Check(what=MEMORY, here=memory.told(pipeline, there, setting, work).text, stages=stages)
+    check = Check(what=MEMORY, here=memory.fit(pipeline, there, setting, work).text, stages=stages)
     if there.holds(pipeline, setting, work):
         return _beside_others(check, pipeline.peak(setting, work), device)
     if fitting := memory.proposal(pipeline, there, work):

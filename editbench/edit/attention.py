@@ -71,7 +71,7 @@ def use(pipeline: DiffusionPipeline, asked: str, device: str) -> str:
     Raises:
         UserError: the kernel that was asked for can't run here.
     """
-    models = [model for model in denoisers(pipeline) if _can_be_told(model)]
+    models = [model for model in denoisers(pipeline) if _uses_dispatcher(model)]
     if asked == AUTO:
         suits = bool(models) and all(_suits_cudnn(model, device) for model in models)
         return CUDNN if suits and _failure(models, CUDNN, device) is None else NATIVE
@@ -87,7 +87,7 @@ def denoisers(pipeline: DiffusionPipeline) -> list[Any]:
     return [part for part in parts if hasattr(part, "set_attention_backend")]
 
 
-def _can_be_told(model: Any) -> bool:
+def _uses_dispatcher(model: Any) -> bool:
     """Whether the model's attention goes through diffusers' dispatcher, which that of a UNet does not."""
     return any(hasattr(getattr(module, "processor", None), "_attention_backend") for module in model.modules())
 

@@ -1,10 +1,11 @@
 """How much memory a pipeline takes at its peak, and the first setting with which it fits. All numbers are estimates.
 
-Weights: their numbers from the headers of the safetensors files, times the bytes of the type that they are loaded in. Work
-beside them (activations): of the denoiser, `DENOISER` tensors of (tokens, hidden size) alive at once, a token being 16 x 16
-pixels of the edit or of an input of that size, and 1,500 of text; of the autoencoder, as many tensors of (pixels, channels of
-its last layer) as `AUTOENCODER` says. Counted by `python tests/benchmarks/activations.py`, which runs the layers of
-QwenImage and FLUX at their full size on tensors without data. Text encoders work on fewer tokens and are not the peak.
+Weights: their number, from the headers of the safetensors files, times the bytes of the type that they are loaded in.
+
+Activations: of the denoiser, `DENOISER` tensors of (tokens, hidden size) at once. Every 16 x 16 pixels of the edit and of each
+input, which is taken to be as large, are a token, and there are 1,500 of text. Of the autoencoder, as many tensors of (pixels,
+channels of its last layer) as `AUTOENCODER` says. `python tests/benchmarks/activations.py` counts both: it runs the layers of
+QwenImage and FLUX at full size on tensors without data. Text encoders work on fewer tokens and are not the peak.
 """
 
 from __future__ import annotations
@@ -167,7 +168,7 @@ class Forecast(NamedTuple):
     fits: bool | None
 
 
-def told(pipeline: Pipeline, room: Room, setting: Setting, work: Work) -> Forecast:
+def fit(pipeline: Pipeline, room: Room, setting: Setting, work: Work) -> Forecast:
     """Whether the setting fits into the room."""
     weights, peak = pipeline.weights(work.width, setting.quantize), pipeline.peak(setting, work)
     takes = f"about {decimal(peak)} at its peak (an estimate; weights: {decimal(weights)})"
@@ -180,7 +181,7 @@ def told(pipeline: Pipeline, room: Room, setting: Setting, work: Work) -> Foreca
 
 
 def forecast(model: Model, settings: EditSettings, kind: str, *, ranks: int = 1, pictures: int = 1) -> Forecast:
-    """What `told` says of a model with these settings on the devices of the torch type `kind` here, of which `ranks` are used.
+    """What `fit` says of a model with these settings on the devices of the torch type `kind` here, of which `ranks` are used.
     `pictures`: the most inputs that a sample has. Where edits are as large as their sources, a megapixel stands for them."""
     there = devices.device_memory(kind)
     pipeline = known(model)
@@ -189,7 +190,7 @@ def forecast(model: Model, settings: EditSettings, kind: str, *, ranks: int = 1,
         return Forecast(f"unknown: {why}", fits=None)
     room = Room(kind, *there, main=devices.main_memory()[0] // ranks)
     setting = Setting(settings.offload, settings.quantize, settings.vae_tiling)
-    return told(pipeline, room, setting, work_of(settings, kind, pictures))
+    return fit(pipeline, room, setting, work_of(settings, kind, pictures))
 
 
 def work_of(settings: EditSettings, kind: str, pictures: int = 1) -> Work:

@@ -21,8 +21,8 @@ OFFLOADS = ("none", "model", "group")
 
 
 def check(offload: str, quantize: str | None, kind: str) -> None:
-    """Raises UserError for an unknown way, one that devices of the torch type `kind` have no use for, or one that weights
-    quantized by `quantize` can't go."""
+    """Raises UserError for an unknown `offload`, one without use on devices of the torch type `kind`, or one that does not go
+    with weights that are quantized by `quantize`."""
     if offload not in OFFLOADS:
         raise UserError(f"--offload {offload} is unknown", f"Choose {', '.join(OFFLOADS)}.")
     if offload != "none" and kind == "cpu":

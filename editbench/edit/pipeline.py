@@ -71,12 +71,13 @@ class PipelineEditor:
 
     def edit(self, request: Request, step: Step) -> Result:
         steps = StepCounter(step)
+        as_list = len(request.images) > 1 or self._name in pipelines.SEVERAL
         if "callback_on_step_end" not in self._known:
             self._pipeline.progress_bar = steps.progress_bar
         offered = {
             **self._fixed,
             **_sizes(request.size),
-            self._picture: request.images if self._as_list(request) else request.images[0],
+            self._picture: request.images if as_list else request.images[0],
             "prompt": pipelines.prompt(self._name, request.instruction, len(request.images)),
             # A CPU generator gives the same noise on every kind of GPU.
             "generator": torch.Generator("cpu").manual_seed(request.seed),
@@ -87,9 +88,6 @@ class PipelineEditor:
         torch.manual_seed(request.seed)  # some schedulers draw noise of their own, and are handed no generator
         result = self._pipeline(**{name: value for name, value in offered.items() if name in self._known})
         return replace(decoded.finished(_picture(result)), steps=steps.made)
-
-    def _as_list(self, request: Request) -> bool:
-        return len(request.images) > 1 or self._name in pipelines.SEVERAL
 
 
 def _sizes(size: tuple[int, int] | None) -> dict[str, int]:

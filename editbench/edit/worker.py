@@ -112,8 +112,10 @@ class EditWorker(Worker):
         sample = self._benchmark.samples[index]
         earlier = {failure.key: failure.attempts for failure in self._spool.failures()}
         attempts = earlier.get(sample.key, 0) + tries
-        common = {name: getattr(sample, name) for name in ("key", "id", "category", "language", "group", "extra")}
-        self._spool.put_failure(Failure(**common, index=index, reason=reason, error=error, attempts=attempts))
+        failure = Failure(
+            **records.about(sample), extra=sample.extra, index=index, reason=reason, error=error, attempts=attempts
+        )
+        self._spool.put_failure(failure)
         return [Event(sample.key, sample.category, records.EDIT_FAILED, note=f"{reason}: {error}")]
 
     def finished(self, item: int, count: Callable[[int], int]) -> None:

@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 
 from editbench.errors import UserError
-from editbench.layouts.layout import SUFFIXES, File, Layout, checked
+from editbench.layouts.layout import SUFFIXES, File, Layout, checked, numbers_of
 from editbench.paths import IMAGE_SUFFIXES
 from editbench.printable import spreadsheet_text
 from editbench.records import Judgement, Sample
@@ -45,18 +45,13 @@ class Files(Layout):
     def record(self, model: str, rows: Sequence[Judgement]) -> Iterator[File]:  # noqa: ARG002
         """`scores.csv`: a row a sample, with a column for each criterion and step; an empty cell where there is no number."""
         names = ("id", "category", "language", "group", "status")
-        numbers = [*dict.fromkeys(name for row in rows for name in {**(row.criteria or {}), **(row.steps or {})})]
-        lines = ([row.key, row.score, *_texts(row, names), *_numbers(row, numbers)] for row in rows)
+        numbers = [*dict.fromkeys(name for row in rows for name in numbers_of(row))]
+        lines = ([row.key, row.score, *_texts(row, names), *map(numbers_of(row).get, numbers)] for row in rows)
         yield SCORES, _csv([("key", "score", *names, *numbers), *lines])
 
 
 def _texts(record: Sample | Judgement, names: Iterable[str]) -> list[str]:
     return [spreadsheet_text(getattr(record, name)) for name in names]
-
-
-def _numbers(row: Judgement, names: Iterable[str]) -> list[float | None]:
-    values = {**(row.criteria or {}), **(row.steps or {})}
-    return [values.get(name) for name in names]
 
 
 def _csv(rows: Iterable[Sequence[object]]) -> bytes:

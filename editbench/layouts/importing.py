@@ -33,7 +33,7 @@ from editbench.layouts import LAYOUTS, folder, table
 from editbench.layouts.matches import Matches
 from editbench.manifests import EditManifest, Named
 from editbench.paths import MASK, RECORD, REFERENCE, SOURCE, EditPaths
-from editbench.records import Failure
+from editbench.records import Failure, about
 from editbench.threads import in_threads
 
 IMPORTED = "imported"
@@ -179,18 +179,18 @@ class _Import:
             for shard in range(spool.shard_count):
                 self._write_shard(spool, shard)
                 advance()
-        about = Named(name=self.benchmark.name, digest=self.benchmark.digest)
+        benchmark = Named(name=self.benchmark.name, digest=self.benchmark.digest)
         rubric = self.benchmark.manifest.rubric
-        return spool.finish(about, Named(**self.identity["model"]), self.identity["digest"], rubric)
+        return spool.finish(benchmark, Named(**self.identity["model"]), self.identity["digest"], rubric)
 
     def _write_shard(self, spool: Spool, shard: int) -> None:
         edited = []
         for index in spool.indices(shard):
             sample = self.benchmark.samples[index]
             if problem := self._problem(sample.key):
-                common = {name: getattr(sample, name) for name in ("key", "id", "category", "language", "group", "extra")}
                 reason, error = problem
-                spool.put_failure(Failure(**common, index=index, reason=reason, error=error, attempts=1))
+                failure = Failure(**about(sample), extra=sample.extra, index=index, reason=reason, error=error, attempts=1)
+                spool.put_failure(failure)
             else:
                 edited.append(index)
         if edited:

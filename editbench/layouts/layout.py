@@ -98,9 +98,14 @@ def own_name(sample: Sample) -> str:
     return sample.id.rpartition("/")[2]
 
 
+def numbers_of(row: Judgement) -> dict[str, float]:
+    """A row's criteria and steps, by name."""
+    return {**(row.criteria or {}), **(row.steps or {})}
+
+
 def protocol_values(layout: Layout, row: Judgement, names: Iterable[str]) -> dict[str, float]:
     """The criteria and steps of a scored row that are among `names`. Raises UserError when there are none of them."""
-    numbers = {**(row.criteria or {}), **(row.steps or {})}
+    numbers = numbers_of(row)
     if known := {name: numbers[name] for name in names if name in numbers}:
         return known
     message = f"sample {row.key} was scored on {', '.join(numbers) or 'nothing'}, not on {', '.join(names)}"

@@ -31,8 +31,8 @@ class Matches:
         for name in self.unmatched[:SHOWN]:
             near = nearest(name.rpartition(".")[0] or name, wanted)
             yield f"no sample is called {name}{f'; the nearest that is missing: {wanted[near]}' if near else ''}"
-        if more := len(self.unmatched) - SHOWN:
-            yield from [f"and {more:,} more that no sample is called"] if more > 0 else []
+        if (more := len(self.unmatched) - SHOWN) > 0:
+            yield f"and {more:,} more that no sample is called"
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

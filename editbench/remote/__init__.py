@@ -23,8 +23,6 @@ GRACE = 5.0
 
 _urls: dict[Path, Url] = {}
 """By the copy, those that this process was given. Nowhere else are their credentials kept."""
-
-
 _held: set[Path] = set()
 """The copies that are in the hands of `pushing`."""
 

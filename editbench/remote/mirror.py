@@ -246,8 +246,9 @@ class Mirror:
     def _each(self, work: Callable[[str], None], names: Sequence[str], what: str = "") -> None:
         """Do `work` for every file, several at once, and show how far it is where `what` says what it is. When one fails, no
         other is begun, and those under way are waited for."""
+        if not names:
+            return
         failed = threading.Event()
-
         progress = console.progress(what, len(names)) if what else nullcontext(lambda: None)
 
         def one(name: str) -> None:
@@ -258,8 +259,6 @@ class Mirror:
                     failing.pop_all()
                 advance()
 
-        if not names:
-            return
         with progress as advance, ThreadPool(AT_ONCE) as pool:  # of daemons: a command that is interrupted waits for none
             try:
                 pool.map(one, names, chunksize=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from editbench.records import GENERATE, OK, Judgement
+from editbench.records import GENERATE, OK, Judgement, about
 from editbench.score import questions
 from editbench.score.batching import BYTES, TokenEstimate
 from editbench.score.items import JudgedItem
@@ -39,9 +39,8 @@ def _asks(item: JudgedItem, rubric: Rubric, settings: ScoreSettings) -> list[Ask
 
 
 def _row_bytes(item: JudgedItem, asks: list[Ask], settings: ScoreSettings) -> int:
-    common = {name: getattr(item.sample, name) for name in ("key", "id", "category", "language", "group")}
     criteria = {criterion.name: float(criterion.highest) for ask in asks for criterion in ask.criteria}
-    row = Judgement(**common, status=OK, score=0.0, criteria=criteria, audit=item.audit)
+    row = Judgement(**about(item.sample), status=OK, score=0.0, criteria=criteria, audit=item.audit)
     written = settings.max_new_tokens if settings.readout == GENERATE else 0
     thoughts = settings.thinking_budget or 0 if settings.keep_thoughts else 0
     return len(row.to_json()) + 1 + settings.votes * len(asks) * (written + thoughts) * BYTES

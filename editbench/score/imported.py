@@ -155,7 +155,7 @@ def _answer(question: str, row: Row, criteria: Sequence[Criterion]) -> Answer:
     inside = {entry.name: value for entry, value in known.items() if entry.lowest <= value <= entry.highest}
     status = OK if len(inside) == len(criteria) else OUT_OF_RANGE if len(known) == len(criteria) else UNPARSED
     text = "" if status == OK else ", ".join(f"{entry.name}: {row.get(entry.name)}" for entry in criteria)
-    return Answer(question, status, inside if status == OK else {}, inside, {}, (), text, str(row.get("reason") or ""), "")
+    return Answer(question, status, inside if status == OK else {}, inside, text=text, reason=str(row.get("reason") or ""))
 
 
 def _number(cell: Any) -> float | None:

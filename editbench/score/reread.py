@@ -153,7 +153,7 @@ class _Earlier:
         for ask in asks:
             means = {entry.name: values[entry.name] for entry in ask.criteria}
             expected = means if row.read == EXPECTED else {}
-            answers.append(Answer(ask.question, OK, means, means, expected, masses, row.response, "", row.read))
+            answers.append(Answer(ask.question, OK, means, means, expected, masses, text=row.response, read=row.read))
         return answers
 
 

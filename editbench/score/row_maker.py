@@ -59,8 +59,8 @@ class RowMaker:
 
     def _row(self, item: JudgedItem, status: Status, judged: Sequence[str] = (), **values: Any) -> Judgement:
         """`judged`: flags of the judgement, beside the edit's own."""
-        common = {name: getattr(item.sample, name) for name in ("key", "id", "category", "language", "group")}
         flags = [*item.entry.flags, *([CUT] if questions.cuts(item.sample, self.settings) else []), *judged]
         shard = item.entry.stored.shard.name if item.entry.stored else None
         subsets = self.rubric.subsets(item.sample)
-        return Judgement(**common, status=status, shard=shard, flags=flags, subsets=subsets, audit=item.audit, **values)
+        about = records.about(item.sample)
+        return Judgement(**about, status=status, shard=shard, flags=flags, subsets=subsets, audit=item.audit, **values)

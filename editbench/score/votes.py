@@ -35,17 +35,17 @@ class Answer:
 
     question: str
     status: Status
-    criteria: Mapping[str, float]
+    criteria: Mapping[str, float] = field(default_factory=dict)
     """All of the question's criteria, or none unless `status` is `ok`."""
-    readable: Mapping[str, float]
+    readable: Mapping[str, float] = field(default_factory=dict)
     """The criteria that could be read."""
-    expected: Mapping[str, float]
+    expected: Mapping[str, float] = field(default_factory=dict)
     """Means of the distributions that are known, by criterion."""
-    masses: tuple[float, ...]
+    masses: tuple[float, ...] = ()
     """Sums of the distributions that are known."""
-    text: str
-    reason: str
-    read: str
+    text: str = ""
+    reason: str = ""
+    read: str = ""
     """How it was read, as in a row."""
 
 
@@ -56,8 +56,17 @@ def written(question: str, criteria: Sequence[Criterion], answer: Reply) -> Answ
     text = writable(answer.text)
     reading = replies.read(text, criteria)
     expected, masses = _distributed(criteria, answer)
-    values = reading.criteria or {}, reading.readable, expected
-    return Answer(question, reading.status, *values, masses, writable(answer.thought) + text, reading.reason, GENERATE)
+    return Answer(
+        question,
+        reading.status,
+        reading.criteria or {},
+        reading.readable,
+        expected,
+        masses,
+        text=writable(answer.thought) + text,
+        reason=reading.reason,
+        read=GENERATE,
+    )
 
 
 def distributed(question: str, criteria: Sequence[Criterion], answer: Reply) -> Answer:
@@ -66,8 +75,8 @@ def distributed(question: str, criteria: Sequence[Criterion], answer: Reply) -> 
         return _without_answer(question, answer)
     expected, masses = _distributed(criteria, answer)
     whole = len(expected) == len(criteria)
-    values = expected if whole else {}, expected, expected
-    return Answer(question, OK if whole else UNPARSED, *values, masses or (0.0,), writable(answer.thought), "", EXPECTED)
+    values = expected if whole else {}, expected, expected, masses or (0.0,)
+    return Answer(question, OK if whole else UNPARSED, *values, text=writable(answer.thought), read=EXPECTED)
 
 
 def forced(answer: Answer, criteria: Sequence[Criterion], replies: Sequence[Reply]) -> Answer:
@@ -87,19 +96,19 @@ def forced(answer: Answer, criteria: Sequence[Criterion], replies: Sequence[Repl
 
 def unanswered(question: str, why: str, text: str = "") -> Answer:
     """What the judge could not answer, or what it gave that is no answer."""
-    return Answer(question, ERROR, {}, {}, {}, (), writable(text), writable(why), "")
+    return Answer(question, ERROR, text=writable(text), reason=writable(why))
 
 
 def refused(question: str, text: str) -> Answer:
     """The judge, or a filter of its provider, refused to answer, in these words."""
-    return Answer(question, REFUSED, {}, {}, {}, (), writable(text), "refused", GENERATE)
+    return Answer(question, REFUSED, text=writable(text), reason="refused", read=GENERATE)
 
 
 def _without_answer(question: str, reply: Reply) -> Answer:
     """What failed, or came to no answer. Of that nothing was read, and so no forced readout follows."""
     if reply.error:
         return unanswered(question, reply.error, reply.text)
-    return Answer(question, UNPARSED, {}, {}, {}, (), writable(reply.text), "cut", "")
+    return Answer(question, UNPARSED, text=writable(reply.text), reason="cut")
 
 
 def _distributed(criteria: Sequence[Criterion], answer: Reply) -> tuple[dict[str, float], tuple[float, ...]]:

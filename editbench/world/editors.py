@@ -44,7 +44,7 @@ class WorldEditor:
     def edit(self, images: Sequence[Image.Image], instruction: str) -> Image.Image:
         """The edited picture. Raises UserError for a picture or an instruction that is not the benchmark's."""
         sample = _sample(images[0], instruction)
-        return drawn(outcome_of(self._name, sample), sample, samples(), images[0])
+        return edited(outcome_of(self._name, sample), sample, samples(), images[0])
 
 
 def _sample(picture: Image.Image, instruction: str) -> WorldSample:
@@ -61,7 +61,7 @@ def _distance(one: Image.Image, other: Image.Image) -> float:
     return float(np.abs(np.asarray(one, np.int16) - np.asarray(other, np.int16)).mean())
 
 
-def drawn(outcome: Outcome, sample: WorldSample, known: Sequence[WorldSample], picture: Image.Image) -> Image.Image:
+def edited(outcome: Outcome, sample: WorldSample, known: Sequence[WorldSample], picture: Image.Image) -> Image.Image:
     """The sample's `picture` after an edit. A stranger is the right edit of another family's sample among `known`."""
     if outcome == Outcome.STRANGER:
         other = known[(known.index(sample) + len(known) // 2) % len(known)]

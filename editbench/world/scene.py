@@ -11,13 +11,10 @@ from functools import lru_cache
 from PIL import Image, ImageChops, ImageDraw
 
 from editbench.world.colours import RGB
-from editbench.world.sprites import DARK, DARK_RIM, PALE, WHITE_RIM, Thing
+from editbench.world.sprites import DARK, DARK_RIM, PALE, WHITE_RIM, Box, Thing
 
 SIDE = 256
 """Pixels of a picture, either way."""
-
-Box = tuple[int, int, int, int]
-"""Left, top, right, bottom."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -119,9 +119,9 @@ def _block(left: float, top: float, right: float, bottom: float) -> Shape:
     return lambda pen, rim, fill: pen.box(left - rim, top - rim, right + rim, bottom + rim, fill)
 
 
-def _pointed(radii: Sequence[float], turn: float = -90) -> Shape:
-    """A polygon whose corners lie at these distances, at equal angles."""
-    angles = [math.radians(turn + 360 * index / len(radii)) for index in range(len(radii))]
+def _pointed(radii: Sequence[float]) -> Shape:
+    """A polygon whose corners lie at these distances, at equal angles, the first one on top."""
+    angles = [math.radians(360 * index / len(radii) - 90) for index in range(len(radii))]
 
     def shape(pen: _Pen, rim: float, fill: Sequence[int]) -> None:
         out = rim * 2 if len(radii) == 3 else rim * 1.5

@@ -63,7 +63,7 @@ def test_the_first_setting_that_fits_is_proposed(card: int, main: int, proposed:
     room = Room("cuda", "GPU", card * GB, main * GB)
     fitting = memory.proposal(EDITOR, room, MEGAPIXEL)
     assert (fitting and str(fitting[0])) == proposed
-    told, fits = memory.told(EDITOR, room, Setting(), MEGAPIXEL)
+    told, fits = memory.fit(EDITOR, room, Setting(), MEGAPIXEL)
     assert not fits
     assert (proposed or "no setting of it would fit") in told
     assert "an estimate" in told
@@ -71,7 +71,7 @@ def test_the_first_setting_that_fits_is_proposed(card: int, main: int, proposed:
 
 def test_what_fits_needs_no_proposal_and_a_cpu_has_nothing_to_offload_from() -> None:
     large = Room("cuda", "GPU", 80 * GB, 0)
-    assert memory.told(EDITOR, large, Setting(), MEGAPIXEL).fits
+    assert memory.fit(EDITOR, large, Setting(), MEGAPIXEL).fits
     room = Room("cpu", "main memory", 64 * GB, 64 * GB)
     fitting = memory.proposal(EDITOR, room, replace(MEGAPIXEL, width=4))
     assert fitting is not None

@@ -101,19 +101,19 @@ def flash_problem(device: torch.device, dtype: torch.dtype, size: int) -> str:
         return " ".join(f"{type(error).__name__}: {error}".split())[:160]
 
 
-def has_grouped_kernel(kind: str, capability: tuple[int, int], dtype: torch.dtype) -> bool:
-    """Whether torch computes the products of all experts in one kernel, by the kind of device and its compute capability.
+def has_grouped_kernel(capability: tuple[int, int], dtype: torch.dtype) -> bool:
+    """Whether torch computes the products of all experts in one kernel on a CUDA device of this compute capability.
 
     It does for bfloat16 on Hopper (9.x) and the Blackwell of data centres (10.x): `_grouped_mm_cuda` in ATen's GroupedBlas.cpp.
     Elsewhere it copies the experts' numbers of tokens to the host and goes through the experts one by one.
     """
-    return kind == "cuda" and capability[0] in (9, 10) and dtype == torch.bfloat16
+    return capability[0] in (9, 10) and dtype == torch.bfloat16
 
 
 def _grouped_kernel(model: PreTrainedModel) -> bool:
     if model.device.type != "cuda" or torch.version.hip is not None:  # ROCm calls itself cuda, and counts otherwise.
         return False
-    return has_grouped_kernel("cuda", torch.cuda.get_device_capability(model.device), model.dtype)
+    return has_grouped_kernel(torch.cuda.get_device_capability(model.device), model.dtype)
 
 
 def _experts_implementation(model: PreTrainedModel) -> str:

@@ -24,7 +24,7 @@ from editbench.score import rubric, votes
 from editbench.score.judge import JudgeSettings, Question
 from editbench.score.qwen3vl.judge import Qwen3VLJudge
 from editbench.world.benchmark import LANGUAGES, SOURCES, WorldSample, drawn
-from editbench.world.editors import drawn as edited
+from editbench.world.editors import edited
 from editbench.world.families import NAMES
 from editbench.world.truth import EDITORS, TRUTH, Outcome
 
