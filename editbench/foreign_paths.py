@@ -48,18 +48,9 @@ class PipelinePaths:
 
     index = Child("model_index.json")
     processor = Child("processor")
-
-    @property
-    def scheduler(self) -> Path:
-        return self.root / "scheduler"
-
-    @property
-    def transformer(self) -> Path:
-        return self.root / "transformer"
-
-    @property
-    def vae(self) -> Path:
-        return self.root / "vae"
+    scheduler = Child("scheduler")
+    transformer = Child("transformer")
+    vae = Child("vae")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +59,7 @@ class LoraPaths:
 
     root: Path
 
-    @property
-    def weights(self) -> Path:
-        return self.root / "pytorch_lora_weights.safetensors"
+    weights = Child("pytorch_lora_weights.safetensors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +68,7 @@ class SchedulerPaths:
 
     root: Path
 
-    @property
-    def config(self) -> Path:
-        return self.root / "scheduler_config.json"
+    config = Child("scheduler_config.json")
 
 
 @dataclass(frozen=True, slots=True)

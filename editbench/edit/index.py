@@ -14,6 +14,7 @@ from editbench.edit.pipeline_class import PipelineClass
 from editbench.errors import UserError
 from editbench.foreign_paths import PipelinePaths
 from editbench.models import Model
+from editbench.paths import is_file_name
 
 _REMEDY = "Download the model again."
 _FOREIGN = "Choose a model of a class that diffusers has, or write an editor and pass package.module:Class."
@@ -62,7 +63,7 @@ def load(folder: Path) -> Index:
     if isinstance(name, list):
         raise UserError(f"{path} names a class whose code comes with the checkpoint, and is not run", _FOREIGN)
     components = {key: (value[0], value[1]) for key, value in values.items() if _is_component(value)}
-    if not isinstance(name, str) or any(part in ("", "..") or Path(part).name != part for part in components):
+    if not isinstance(name, str) or not all(map(is_file_name, components)):
         raise UserError(f"{path} names no pipeline class, or a component that is no folder's name", _REMEDY)
     return Index(folder, name, components, {key: value for key, value in values.items() if key not in components})
 
