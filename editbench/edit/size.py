@@ -31,10 +31,10 @@ def parse(text: str, multiple: int = MULTIPLE) -> Sizer:
         return lambda _source: None
     if text == "source":
         return lambda source: _rounded(*source, multiple)
-    if (match := re.fullmatch(r"(\d+)[xX](\d+)", text)) and min(int(match[1]), int(match[2])) >= MULTIPLE:
+    if (match := re.fullmatch(r"([0-9]{1,6})[xX]([0-9]{1,6})", text)) and min(int(match[1]), int(match[2])) >= MULTIPLE:
         fixed = _rounded(int(match[1]), int(match[2]), multiple)
         return lambda _source: fixed
-    if text.isdecimal() and int(text) >= AREA_MULTIPLE**2:
+    if re.fullmatch(r"[0-9]{1,12}", text) and int(text) >= AREA_MULTIPLE**2:
         area = int(text)
         return lambda source: _of_area(area, source[0] / source[1], max(multiple, AREA_MULTIPLE))
     remedy = "Use source, WIDTHxHEIGHT, an area of 1024 or more pixels such as 1048576, or pipeline."

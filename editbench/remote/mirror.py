@@ -143,7 +143,7 @@ class Mirror:
     def _remove_chunks(self, kept: Sequence[str]) -> None:
         for name in [name for name in self._there if is_chunk(name) and name not in kept]:
             self._store.remove(name)
-            del self._there[name]
+            self._there.pop(name, None)  # `follow` may have listed the store anew
 
     def _list(self) -> bool:
         """Whether the store holds nothing, or something of ours."""

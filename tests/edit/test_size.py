@@ -27,7 +27,11 @@ def test_a_size_is_the_sources_an_area_or_fixed(text: str, source: tuple[int, in
 
 
 @pytest.mark.parametrize(
-    "text", ["", "big", "0", "1023", "-1048576", "1e6", "512x", "x512", "512x384x3", "0x0", "15x512", "1048576.0", " source"]
+    "text",
+    [
+        *("", "big", "0", "1023", "-1048576", "1e6", "512x", "x512", "512x384x3", "0x0", "15x512", "1048576.0", " source"),
+        *("9" * 5000, f"512x{'9' * 5000}"),  # more digits than Python makes a number of
+    ],
 )
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(UserError, match="is no size"):

@@ -175,6 +175,23 @@ def test_a_finished_run_that_is_opened_again_loses_its_manifest_first(folders: P
     assert not ScorePaths(root).manifest.exists()  # what made it so is not finished
 
 
+def test_a_listing_in_between_does_not_disturb_the_removal_of_chunks(
+    folders: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror, remove = remote._mirror(upload(folders / "scores", url)), Store.remove
+    put(url, "chunks/00000.jsonl", b"{}\n")
+
+    def and_list(store: Store, name: str) -> None:  # as `follow` may in its thread
+        remove(store, name)
+        mirror.look()
+
+    monkeypatch.setattr(Store, "remove", and_list)
+    with mirror.locked(wait=False):
+        mirror.look()
+        mirror.reopen()
+    assert "chunks/00000.jsonl" not in there(url)
+
+
 def test_chunks_go_along_until_their_rows_do(folders: Path, url: str, machine: Go) -> None:
     root = remote.folder(url)
     scores, chunk = ScorePaths(root), ScorePaths(root).chunk(3)
