@@ -106,6 +106,17 @@ def fetch(model: Model, patterns: Sequence[str], ignore: Sequence[str] = ()) -> 
     return replace(model, location=folder, identity={**model.identity, "revision": Path(folder).name})
 
 
+def hub_info(model: Model, **options: Any) -> Any:
+    """What the hub says of the commit of a model, huggingface_hub's `ModelInfo`; None where it does not answer."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        return HfApi().model_info(model.name, revision=model.identity["revision"], timeout=10, **options)
+    except HfHubHTTPError.__bases__:  # OSError, and what its HTTP client raises (httpx, in some versions httpx2)
+        return None
+
+
 def check_safetensors(model: Model, folders: Collection[str]) -> None:
     """Make sure that a hub id has weights that hold nothing but numbers, in those of its folders that have any ("": the top).
 
@@ -114,16 +125,9 @@ def check_safetensors(model: Model, folders: Collection[str]) -> None:
     Raises:
         UserError: a folder with *.bin alone, which are pickles: to load one is to run what its author wrote.
     """
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        siblings = HfApi().model_info(model.name, revision=model.identity["revision"], timeout=10).siblings or []
-    except HfHubHTTPError.__bases__:
-        return
-    weights = {
-        (str(path.parent).strip("."), path.suffix): path for path in (PurePosixPath(file.rfilename) for file in siblings)
-    }
+    info = hub_info(model)
+    paths = [PurePosixPath(file.rfilename) for file in (info.siblings or [] if info else [])]
+    weights = {(str(path.parent).strip("."), path.suffix): path for path in paths}
     for folder in folders:
         if (folder, ".bin") in weights and (folder, ".safetensors") not in weights:
             message = f"{model.name} has {weights[folder, '.bin']}, a pickle that can run code, and no *.safetensors beside it"

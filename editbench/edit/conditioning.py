@@ -1,6 +1,6 @@
-"""What a prompt and its pictures become for the denoising model, computed once where samples share them.
+"""Embeddings of prompts with their pictures, computed once where samples share them.
 
-Samples of one source picture share their negative prompt with it: with true CFG half of the text encoder's work.
+Samples of one source picture have the negative prompt in common, which is half of the text encoder's work with true CFG.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 KEPT = 16
-"""Answers. Each is some 2 MB with Qwen2.5-VL-7B (3,584 channels, 16 bits, 300 tokens)."""
+"""Embeddings that are kept. Each is some 2 MB with Qwen2.5-VL-7B (3,584 channels, 16 bits, 300 tokens)."""
 
 
 class _Unknown(Exception):

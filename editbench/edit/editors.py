@@ -14,30 +14,33 @@ from editbench.edit.editor import Editor, Request, Result, Step, accepted
 from editbench.edit.settings import EditSettings
 from editbench.errors import UserError
 from editbench.models import Kind, Model
-from editbench.world.truth import EDITORS
+from editbench.world.truth import COPY, EDITORS
 
 
-class CopyEditor:
-    """The unedited control: gives back the source. A judge that scores it well does not see edits."""
-
-    ignored: list[str] = []  # noqa: RUF012 - it has no settings to ignore
-
-    def edit(self, request: Request, step: Step) -> Result:  # noqa: ARG002
-        return Result(request.images[0])
-
-
-class WorldControl:
-    """An editor of known quality, for the pictures of shards/world alone (see `world.editors`)."""
+class Control:
+    """An editor whose right score is known: one of CONTROLS."""
 
     ignored: list[str] = []  # noqa: RUF012 - it has no settings to ignore
 
     def __init__(self, name: str) -> None:
-        from editbench.world.editors import WorldEditor
-
-        self._editor = WorldEditor(name)
+        self._edit = CONTROLS[name]
 
     def edit(self, request: Request, step: Step) -> Result:  # noqa: ARG002
-        return Result(self._editor.edit(request.images, request.instruction))
+        return Result(self._edit(request))
+
+
+def _edit_of_world(name: str, request: Request) -> Image.Image:
+    from editbench.world import editors
+
+    return editors.edit(name, request.images[0], request.instruction)
+
+
+CONTROLS: dict[str, Callable[[Request], Image.Image]] = {
+    COPY: lambda request: request.images[0],
+    **{name: partial(_edit_of_world, name) for name in EDITORS},
+}
+"""`copy` gives back the source: a judge that scores it well does not see edits. The others know the pictures of shards/world
+alone (see `world.editors`)."""
 
 
 class ClassEditor:
@@ -62,13 +65,10 @@ class ClassEditor:
         return Result(edited.convert("RGB"))
 
 
-CONTROLS: dict[str, Callable[[], Editor]] = {"copy": CopyEditor, **{name: partial(WorldControl, name) for name in EDITORS}}
-
-
 def load(model: Model, device: str, settings: EditSettings) -> Editor:
     """The editor that `model` names, on `device`."""
     if model.kind == Kind.CONTROL:
-        return CONTROLS[model.location]()
+        return Control(model.location)
     if model.kind == Kind.CLASS:
         return ClassEditor(model.location, device, settings)
     from editbench.edit.pipeline import PipelineEditor

@@ -50,7 +50,7 @@ class Lora:
 
     @property
     def name(self) -> str:
-        """For people, and telling LoRAs apart: its file's name, or its folder's where the file has the name all have."""
+        """For messages and tables: the file's name (the folder's where the file has the usual one), digest and scale."""
         file = PurePosixPath(self.file)
         named = self.source.name.rpartition("/")[2] if file.name == _USUAL else file.stem
         pinned = self.source.identity.get("digest") or self.source.identity["revision"]
@@ -111,8 +111,7 @@ def fetch(lora: Lora) -> Lora:
 
 
 def check(lora: Lora, pipeline: str) -> None:
-    """Make sure that there is a LoRA, and that pipelines of the class `pipeline` take any. What is not on this machine yet is
-    not looked at.
+    """Make sure that pipelines of the class `pipeline` take LoRAs, and that the file holds one if it is on this machine yet.
 
     Raises:
         UserError: no peft, a pipeline that takes no LoRAs, or a file that can't be read or holds none.
@@ -231,12 +230,7 @@ def _base_of_folder(folder: Path) -> str | None:
 
 def _base_on_hub(model: Model) -> str | None:
     """Likewise, of a hub repository, by its tags and the names of its files."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        info = HfApi().model_info(model.name, revision=model.identity["revision"], timeout=10)
-    except HfHubHTTPError.__bases__:
+    if (info := models.hub_info(model)) is None:
         return None
     tags, names = info.tags or [], {file.rfilename for file in info.siblings or []}
     if names & {PipelinePaths(Path()).index.name, CheckpointPaths(Path()).config.name}:

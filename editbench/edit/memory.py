@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +28,7 @@ from editbench.edit.settings import EditSettings
 from editbench.errors import UserError
 from editbench.fleet import devices
 from editbench.foreign_paths import CheckpointPaths, PipelinePaths
-from editbench.models import Kind, Model, tensor_shapes
+from editbench.models import Kind, Model, hub_info, tensor_shapes
 
 DENOISER = 18
 AUTOENCODER = {"base_dim": 18, "block_out_channels": 6}
@@ -234,17 +234,9 @@ def _component(name: str, shapes: dict[str, list[int]]) -> Component:
 
 def _on_hub(model: Model) -> Iterator[Component]:
     """By the sizes of files alone: as if all weights were of matrices, and of two bytes each, as they are published."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        revision = model.identity["revision"]
-        repository = model.name.partition(JOIN)[0]
-        siblings = HfApi().model_info(repository, revision=revision, files_metadata=True, timeout=10).siblings or []
-    except HfHubHTTPError.__bases__:  # OSError, and what its HTTP client raises
-        return
+    info = hub_info(replace(model, name=model.name.partition(JOIN)[0]), files_metadata=True)
     stored: dict[str, int] = {}
-    for file in siblings:
+    for file in info.siblings or [] if info else []:
         folder, _, name = file.rfilename.partition("/")
         if name.endswith(".safetensors") and "/" not in name and ".fp16." not in name and file.size:
             stored[folder] = stored.get(folder, 0) + file.size

@@ -1,6 +1,6 @@
-"""The denoising steps of one call of a pipeline, told while they are made and counted.
+"""Counts the denoising steps of one call of a pipeline, and reports each as it is made.
 
-Most pipelines call `callback_on_step_end`. Those without it move a progress bar, in the place of which comes one of ours.
+Most pipelines call `callback_on_step_end`. For those that only move a progress bar, one of ours takes its place.
 """
 
 from __future__ import annotations

@@ -35,16 +35,10 @@ def truth(editor: str) -> dict[str, int]:
     return {sample.id: TRUTH[outcome_of(editor, sample)] for sample in samples()}
 
 
-class WorldEditor:
-    """`name`: one of EDITORS."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def edit(self, images: Sequence[Image.Image], instruction: str) -> Image.Image:
-        """The edited picture. Raises UserError for a picture or an instruction that is not the benchmark's."""
-        sample = _sample(images[0], instruction)
-        return edited(outcome_of(self._name, sample), sample, samples(), images[0])
+def edit(editor: str, picture: Image.Image, instruction: str) -> Image.Image:
+    """A picture as one of EDITORS edits it. Raises UserError for a picture or an instruction that is not the benchmark's."""
+    sample = _sample(picture, instruction)
+    return edited(outcome_of(editor, sample), sample, samples(), picture)
 
 
 def _sample(picture: Image.Image, instruction: str) -> WorldSample:

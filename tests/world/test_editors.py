@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from editbench.edit.editor import Request
-from editbench.edit.editors import CONTROLS
+from editbench.edit.editors import Control
 from editbench.errors import UserError
 from editbench.world.benchmark import WorldSample, samples
 from editbench.world.editors import outcome_of, truth
@@ -17,7 +17,7 @@ from editbench.world.truth import EDITORS, Outcome
 def edited(editor: str, sample: WorldSample, picture: Image.Image | None = None) -> np.ndarray:
     picture = picture or sample.task.source.render()
     request = Request(images=[picture], instruction=sample.instruction, seed=0, size=picture.size)
-    return np.asarray(CONTROLS[editor]().edit(request, lambda *_: None).image)
+    return np.asarray(Control(editor).edit(request, lambda *_: None).image)
 
 
 def test_truths_order_the_editors() -> None:

@@ -22,7 +22,8 @@ ANSWERS = (0, HIGHEST)
 """Nor beyond these where a question has answers of its own."""
 SCORES = (-1000, 1000)
 
-PARTIAL = DROP, KEEP = "drop", "keep"
+KEEP = "keep"
+PARTIAL = ("drop", KEEP)
 
 CATEGORY, REFERENCE_TEXT, REFERENCE_IMAGE = "category", "reference_text", "reference_image"
 

@@ -133,10 +133,10 @@ class Asking:
             except Empty:
                 return
             began, started = time.time(), time.perf_counter()
-            session = self.judge.session(item)
+            session = Session(self.judge, item)
             judged = failure.attempt(self._judged, item, session)
             if isinstance(judged, Failed):
-                if self.judge.pool.halted or self.judge.pool.stopping:
+                if self.judge.pool.stopping:
                     return
                 judged = self.maker.unjudged(item, judged.message)
             self._store(chunk, judged, session, began, time.perf_counter() - started)

@@ -73,12 +73,6 @@ class Endpoint:
         self.name = HOSTED if url == HOSTED else redacted(self._url or "")
         self.label = re.sub(r"\Ahttps?://|/v1\Z", "", self.name)
         self._client = openai.OpenAI(api_key=self._key or "none", base_url=self._url, timeout=timeout, max_retries=0)
-        self._hosted = url == HOSTED
-
-    @property
-    def limit_name(self) -> str:
-        """What this API calls the most tokens of a reply: newer hosted models refuse the older name."""
-        return "max_completion_tokens" if self._hosted else "max_tokens"
 
     def complete(self, request: Mapping[str, Any]) -> Completion:
         """The reply to a chat request.
@@ -91,7 +85,8 @@ class Endpoint:
         errors = self._errors
         limit = request.get("max_tokens")
         body = {name: value for name, value in request.items() if name not in ("model", "messages", "max_tokens")}
-        body |= {self.limit_name: limit} if limit is not None else {}
+        name = "max_completion_tokens" if self._url is None else "max_tokens"  # newer hosted models refuse the older name
+        body |= {name: limit} if limit is not None else {}
         try:
             raw = self._client.chat.completions.with_raw_response.create(
                 model=request["model"], messages=request["messages"], extra_body=body

@@ -40,9 +40,6 @@ class ServedJudge:
     settings: ScoreSettings
     sizes: JudgeSettings
 
-    def session(self, item: JudgedItem) -> Session:
-        return Session(self, item)
-
 
 @dataclass(slots=True)
 class Session:

@@ -83,21 +83,17 @@ class EndpointPool:
     def __init__(self, endpoints: Sequence[Endpoint], patience: float) -> None:
         self.states = [EndpointState(endpoint) for endpoint in endpoints]
         self.error: EditbenchError | None = None
-        """Why the run was halted."""
-        self._stopping = self._halted = False
+        """Why the run is halted, if it is."""
+        self._stopping = False
         self._patience = patience
         self._rejections = 0
         self._answered = time.monotonic()
         self._changed = threading.Condition()
 
     @property
-    def halted(self) -> bool:
-        return self._halted
-
-    @property
     def stopping(self) -> bool:
         """Whether no new samples are to be begun."""
-        return self._stopping or self._halted
+        return self._stopping or self.error is not None
 
     def stop(self) -> None:
         """Let samples under way be finished, unless they would have to wait for an endpoint."""
@@ -108,7 +104,7 @@ class EndpointPool:
     def halt(self, error: EditbenchError) -> None:
         """End the run with this error, or with that of an earlier call."""
         with self._changed:
-            self.error, self._halted = self.error or error, True
+            self.error = self.error or error
             self._changed.notify_all()
 
     def ask(self, request: Mapping[str, Any]) -> tuple[Completion, EndpointState]:
@@ -160,7 +156,7 @@ class EndpointPool:
 
     def _ready(self) -> EndpointState | None:
         """The endpoint with the fewest requests in flight, the quicker of equal ones; one that is to be probed comes first."""
-        if self._halted:
+        if self.error:
             raise Halted
         now = time.monotonic()
         ready = [state for state in self.states if state.resumes <= now]
@@ -174,9 +170,7 @@ class EndpointPool:
         if now - self._answered > self._patience and not any(state.in_flight for state in self.states):
             last = "; ".join(f"{state.endpoint.name}: {state.last_error}" for state in self.states)
             remedy = "Mend them and run the same command again; what was finished is kept. --patience waits longer."
-            self.error = self.error or StageError(f"no endpoint has answered for {self._patience:g} s: {last}", remedy)
-            self._halted = True
-            self._changed.notify_all()
+            self.halt(StageError(f"no endpoint has answered for {self._patience:g} s: {last}", remedy))
             raise Halted
         self._changed.wait(min(max(min(state.resumes for state in self.states) - now, 0.01), 1.0))
 

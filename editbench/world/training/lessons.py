@@ -1,7 +1,7 @@
 """Pairs of pictures to learn from, with what was asked and what became of it.
 
-A group of pairs shares its source: pictures that differ in one thing alone are seen side by side. Among them are pairs that
-must not be believed: the two pictures exchanged, another instruction, another picture.
+The pairs of a group share their source, so that pictures which differ in one thing alone are shown side by side. Some pairs
+are wrong on purpose: the two pictures exchanged, another instruction, another picture.
 """
 
 from __future__ import annotations
