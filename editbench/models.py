@@ -126,7 +126,7 @@ def check_safetensors(model: Model, folders: Collection[str]) -> None:
         UserError: a folder with *.bin alone, which are pickles: to load one is to run what its author wrote.
     """
     info = hub_info(model)
-    paths = [PurePosixPath(file.rfilename) for file in (info.siblings or [] if info else [])]
+    paths = [PurePosixPath(file.rfilename) for file in ((info and info.siblings) or ())]
     weights = {(str(path.parent).strip("."), path.suffix): path for path in paths}
     for folder in folders:
         if (folder, ".bin") in weights and (folder, ".safetensors") not in weights:

@@ -236,7 +236,7 @@ def _on_hub(model: Model) -> Iterator[Component]:
     """By the sizes of files alone: as if all weights were of matrices, and of two bytes each, as they are published."""
     info = hub_info(replace(model, name=model.name.partition(JOIN)[0]), files_metadata=True)
     stored: dict[str, int] = {}
-    for file in info.siblings or [] if info else []:
+    for file in (info and info.siblings) or ():
         folder, _, name = file.rfilename.partition("/")
         if name.endswith(".safetensors") and "/" not in name and ".fp16." not in name and file.size:
             stored[folder] = stored.get(folder, 0) + file.size

@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from editbench.errors import UserError
 from editbench.score.criteria import Criterion
 
 if TYPE_CHECKING:
@@ -44,16 +43,6 @@ class ScoreTokens:
         if any(len(tokens) != 1 for tokens in digits) or ten != digits[1] + digits[0]:
             return None
         return cls(tuple(tokens[0] for tokens in digits))
-
-    @classmethod
-    def needed(cls, known: ScoreTokens | None) -> ScoreTokens:
-        """What is known. Raises UserError where that is None."""
-        if known is None:
-            raise UserError(
-                "this judge's tokenizer does not split numbers into digits, so scores can't be read from its distribution",
-                "Use readout generate, or another judge.",
-            )
-        return known
 
     @property
     def one(self) -> int:

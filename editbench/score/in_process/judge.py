@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from editbench.errors import UserError
 from editbench.records import EXPECTED
 from editbench.score.criteria import Criterion
 from editbench.score.in_process import decoding
@@ -47,7 +48,10 @@ class CheckpointJudge(Judge):
 
     @property
     def _score_tokens(self) -> ScoreTokens:
-        return ScoreTokens.needed(self._known_score_tokens)
+        if self._known_score_tokens is None:
+            message = "this judge's tokenizer does not split numbers into digits, so scores can't be read from its distribution"
+            raise UserError(message, "Use readout generate, or another judge.")
+        return self._known_score_tokens
 
     @property
     def _can_force(self) -> bool:

@@ -10,7 +10,6 @@ that step on masked.
 
 from __future__ import annotations
 
-import copy
 import logging
 import re
 from collections.abc import Callable, Sequence
@@ -58,7 +57,6 @@ class Qwen3VLJudge(CheckpointJudge):
         check_thinking(folder, settings.thinking_budget)
         areas = {"shortest_edge": settings.min_pixels, "longest_edge": settings.max_pixels}
         super().__init__(folder, settings, load_processor(folder, Qwen3VLProcessor, size=areas))
-        self._forcer = copy.deepcopy(self._decoder)
         self._pool = ThreadPoolExecutor(threads(), "resize")
         self._pixels = ImageCache[Pixels]()
         device, dtype = torch.device(settings.device), getattr(torch, settings.dtype)
@@ -83,7 +81,7 @@ class Qwen3VLJudge(CheckpointJudge):
     def force(self, questions: Sequence[Question]) -> list[Reply] | None:
         if not self._can_force:
             return None
-        prompts = self._prompts(questions, self._forcer)
+        prompts = self._prompts(questions, self._decoder)
         return self._within_memory(lambda: self._read_distributions(prompts))
 
     def _within_memory(self, ask: Callable[[], list[Reply]]) -> list[Reply]:
