@@ -17,8 +17,8 @@ from editbench.edit.editor import Result
 
 
 def output_type(pipeline: Any) -> str:
-    """What to ask the pipeline for: `pt`, a tensor that stays on the device, where diffusers' own postprocessing makes it; else
-    `np`, which every pipeline knows."""
+    """What to ask the pipeline for: `pt`, a tensor that stays on the device, where its postprocessing is diffusers' own, which
+    always knows it; else `np`."""
     own = type(getattr(pipeline, "image_processor", None))
     return "pt" if getattr(own, "postprocess", None) is VaeImageProcessor.postprocess else "np"
 

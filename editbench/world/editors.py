@@ -38,7 +38,7 @@ def truth(editor: str) -> dict[str, int]:
 def edit(editor: str, picture: Image.Image, instruction: str) -> Image.Image:
     """A picture as one of EDITORS edits it. Raises UserError for a picture or an instruction that is not the benchmark's."""
     sample = _sample(picture, instruction)
-    return edited(outcome_of(editor, sample), sample, samples(), picture)
+    return render_outcome(outcome_of(editor, sample), sample, samples(), picture)
 
 
 def _sample(picture: Image.Image, instruction: str) -> WorldSample:
@@ -55,7 +55,7 @@ def _distance(one: Image.Image, other: Image.Image) -> float:
     return float(np.abs(np.asarray(one, np.int16) - np.asarray(other, np.int16)).mean())
 
 
-def edited(outcome: Outcome, sample: WorldSample, known: Sequence[WorldSample], picture: Image.Image) -> Image.Image:
+def render_outcome(outcome: Outcome, sample: WorldSample, known: Sequence[WorldSample], picture: Image.Image) -> Image.Image:
     """The sample's `picture` after an edit. A stranger is the right edit of another family's sample among `known`."""
     if outcome == Outcome.STRANGER:
         other = known[(known.index(sample) + len(known) // 2) % len(known)]

@@ -37,8 +37,8 @@ from editbench.score.qwen3vl import prefix_cache
 from editbench.score.qwen3vl.judge import Qwen3VLJudge
 from editbench.score.settings import ScoreSettings
 from editbench.score.worker import ScoreWorker
-from editbench.world import editors
 from editbench.world.benchmark import WorldSample, samples
+from editbench.world.editors import render_outcome
 from editbench.world.training.tokens import reply
 from editbench.world.truth import TRUTH, Outcome
 
@@ -94,7 +94,7 @@ def edits(pairs: list[tuple[str, WorldSample, Outcome]], tmp_path_factory: pytes
         about = {"instruction": sample.instruction, "category": sample.category, "language": sample.language}
         record = Sample(key=key, id=key, group=sample.source, **about)
         source = sample.task.source.render()
-        edited = images.encode_png(editors.edited(outcome, sample, samples(), source))
+        edited = images.encode_png(render_outcome(outcome, sample, samples(), source))
         members = {"source.png": images.encode_png(source), EDITED: edited}
         spool.put(key, {**members, RECORD: orjson.dumps({**record.to_dict(), "edit": {"flags": []}})})
     spool.finish(Named(name="world", digest="b"), Named(name="mixed"), "i")

@@ -24,7 +24,7 @@ from editbench.score import rubric, votes
 from editbench.score.judge import JudgeSettings, Question
 from editbench.score.qwen3vl.judge import Qwen3VLJudge
 from editbench.world.benchmark import LANGUAGES, SOURCES, WorldSample, drawn
-from editbench.world.editors import edited
+from editbench.world.editors import render_outcome
 from editbench.world.families import NAMES
 from editbench.world.truth import EDITORS, TRUTH, Outcome
 
@@ -76,7 +76,7 @@ def _question(sample: WorldSample, outcome: Outcome, samples: Sequence[WorldSamp
         key=sample.id, id=sample.id, instruction=sample.instruction, category=sample.category, language=sample.language
     )
     (ask,) = rubric.load("world").asks(record, None, readout)
-    pictures = (source, edited(outcome, sample, samples, source))
+    pictures = (source, render_outcome(outcome, sample, samples, source))
     return Question(sample.id, pictures, ask.text, ask.answer_prefix, ask.criteria)
 
 
