@@ -38,9 +38,9 @@ def default_size(samples: int, settings: ScoreSettings) -> int:
     """The batch size for so many samples where none is asked for. It does not depend on the number of ranks, so that a sample
     is in the same batch on every machine.
 
-    In readout `expected` a sample takes nearly as long in a small batch as in a large one (2,600 tokens are read of each), and
-    64 chunks keep the GPUs of several machines busy to the end. Writing replies takes a batch about as long as one sample: 20
-    samples become 7 chunks, one for each GPU of a machine, and not 20, which one GPU would write one after the other.
+    In readout `expected` without thoughts a sample takes nearly as long in a small batch as in a large one (2,600 tokens are
+    read of each), and 64 chunks keep the GPUs of several machines busy to the end. Writing takes a batch about as long as one
+    sample: 20 samples become 7 chunks, one for each GPU of a machine, and not 20, which one GPU would write in turn.
     """
     chunks = 64 if settings.readout == EXPECTED and settings.thinking_budget is None else 8
     return min(DEFAULT_BATCH, max(-(-samples // chunks), 1))
