@@ -62,8 +62,10 @@ class Board:
                 stack.enter_context(open(logs.rank_timings(number), "ab", buffering=0)) for number in range(len(pool.states))
             ]
             board = cls(pool, files, timings)
-            yield board
-            board.refresh(ended=True)
+            try:
+                yield board
+            finally:
+                board.refresh(ended=True)
 
     def refresh(self, *, ended: bool = False) -> list[RankStatus]:
         """Take in how the endpoints are; returns the rows."""

@@ -88,6 +88,12 @@ def test_when_no_endpoint_answers_any_more_the_run_ends_and_resumes(serve: Serve
     assert [*server.answered.values()] == [1] * 5
 
 
+def test_endpoints_of_a_run_that_was_halted_have_stopped(serve: Serve, judged: Judged, tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="refuses the key"):
+        judged(serve(lambda *_: Reply(status=401, body=b"{}")))
+    assert [row.state for row in status.read_all(ScorePaths(tmp_path / "scores"), 1)] == [status.STOPPED]
+
+
 @pytest.mark.parametrize(
     ("server", "message"),
     [
