@@ -21,7 +21,7 @@ from types import FrameType
 
 from editbench import fencing
 from editbench.errors import Interrupted, StageError
-from editbench.fleet import process, status
+from editbench.fleet import loading, process, status
 from editbench.fleet.devices import Devices
 from editbench.fleet.nodes import Nodes
 from editbench.fleet.status import Event
@@ -78,7 +78,7 @@ class Launch:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self._environment(),
+                env={**self._environment(), loading.FOLDER_VARIABLE: scratch},
                 start_new_session=True,
             )
             updated = time.monotonic()

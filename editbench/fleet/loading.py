@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+FOLDER_VARIABLE = "EDITBENCH_SCRATCH"
+"""Environment variable by which the launcher names a folder for the locks: on this machine, and gone with the attempt."""
 POLL = 0.1
 
 

@@ -12,7 +12,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import traceback
 from dataclasses import replace
 from pathlib import Path
@@ -131,8 +130,7 @@ def _run(worker: Worker, claims: Claims, status_file: status.StatusFile, job: Jo
         lockstep = None
         if every := options.sync_every:
             lockstep = Lockstep(store, every=every, world=world, scope=scope, ended=ended, heartbeat=heartbeat)
-        # The store's port tells runs on one machine apart.
-        slots = Path(tempfile.gettempdir()) / f"editbench-{os.getuid()}-loading-{os.environ['MASTER_PORT']}-{rank.attempt}"
+        slots = Path(os.environ[loading.FOLDER_VARIABLE])
         loop = Loop(worker, claims, status_file, record, retries=options.retries, lockstep=lockstep)
         loop.run(rank.device, loading.slot(slots, options.load_parallel, heartbeat))
     status_file.set(state=status.FINISHED, item="", step=0, steps=0)

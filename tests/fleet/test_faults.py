@@ -118,9 +118,13 @@ def test_a_stubborn_rank_does_not_hold_up_the_end(signals: list[int], grace: int
     wait_for(lambda: not any(map(alive, ranks(EditPaths(out)))))
 
 
-def test_lockstep_and_bounded_loading_change_no_bytes(bench: Path, undisturbed: Path, out: Path) -> None:
-    assert edit(bench, out, "--nproc", "2", "--sync-every", "2", "--load-parallel", "1").run()[0] == 0
-    assert digests(out) == digests(undisturbed)
+def test_lockstep_and_bounded_loading_change_no_bytes_and_leave_nothing_behind(
+    bench: Path, undisturbed: Path, out: Path, tmp_path: Path
+) -> None:
+    (temporary := tmp_path / "temporary").mkdir()
+    options = ("--nproc", "2", "--sync-every", "2", "--load-parallel", "1")
+    assert edit(bench, out, *options, TMPDIR=str(temporary)).run()[0] == 0
+    assert (digests(out), [*temporary.iterdir()]) == (digests(undisturbed), [])
 
 
 def test_a_failed_edit_does_not_stop_the_scoring(bench: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 import warnings
@@ -199,6 +200,7 @@ def _become(arguments: Sequence[str], set_up: Callable[[], None]) -> NoReturn:
         for name in [name for name in sys.modules if name.partition(".")[0] in OWN]:
             del sys.modules[name]
         importlib.reload(huggingface_hub.constants)  # which hub, and which cache, as the environment says
+        tempfile.tempdir = None  # and which temporary folder
         sys.argv = [*arguments]
         sys.path[:0] = [str(Path.cwd()), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
