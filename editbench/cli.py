@@ -23,6 +23,7 @@ from editbench.options import Config, FolderArgument, FolderOption, PathArgument
 from editbench.report.options import ReportOptions
 from editbench.score.served.options import ServedOptions
 from editbench.score.settings import ScoreSettings
+from editbench.wording import counted
 
 app = typer.Typer(
     help="Run, judge and compare image-editing models: import -> edit -> score -> report, each stage rerun alone.",
@@ -122,7 +123,7 @@ def import_(
             source, format=format, out=out, images=images, mapping=options.pairs("--map", map), name=name
         )
     counts = ", ".join(f"{count} {category}" for category, count in manifest.categories.items())
-    console.say(f"{manifest.samples} samples ({counts}): {out}")
+    console.say(f"{counted(manifest.samples, 'sample')} ({counts}): {out}")
     if manifest.rubric:
         console.say(f"Edits of it are scored by its own protocol, --rubric {manifest.rubric}, unless another is asked for.")
 

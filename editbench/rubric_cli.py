@@ -13,6 +13,7 @@ from editbench.errors import UserError
 from editbench.options import PathArgument, PathOption
 from editbench.records import GENERATE
 from editbench.score.settings import MAX_TEXT, LanguageOption, MaxText, ReadoutOption, ScoreSettings
+from editbench.wording import counted
 
 if TYPE_CHECKING:
     from editbench.score.rubric import Rubric
@@ -102,8 +103,8 @@ def check(name: Name) -> None:
 
     chosen = rubric.load(name)
     criteria = ", ".join(criterion.name for criterion in chosen.criteria)
-    counted = f"{len(chosen.questions)} questions; criteria {criteria}"
-    console.say(f"{name}: rubric {chosen.name} v{chosen.version} is fine; {counted}")
+    asked = counted(len(chosen.questions), "question")
+    console.say(f"{name}: rubric {chosen.name} v{chosen.version} is fine; {asked}; criteria {criteria}")
 
 
 @app.command()

@@ -23,6 +23,7 @@ from msgspec import Meta
 from editbench import atomic, files
 from editbench.errors import UserError
 from editbench.paths import EDITED, IMAGE_SUFFIXES, MASK, RECORD, REFERENCE, SOURCE, Folder, is_key
+from editbench.wording import counted
 
 Members = Mapping[str, bytes]
 """A sample's files by extension, such as {"json": ..., "source.png": ...}."""
@@ -185,7 +186,8 @@ def open_listed(folder: Folder, entries: Sequence[ShardEntry], *, verify: bool, 
     for entry in entries:
         stored = index(folder.listed(entry.name))
         if len(stored) != entry.samples:
-            message = f"{folder.listed(entry.name)} holds {len(stored)} samples, {folder.manifest.name} says {entry.samples}"
+            there = f"{folder.listed(entry.name)} holds {counted(len(stored), 'sample')}"
+            message = f"{there}, {folder.manifest.name} says {entry.samples}"
             raise UserError(message, remedy)
         for sample in stored:
             if (first := samples.setdefault(sample.key, sample)) is not sample:

@@ -10,6 +10,7 @@ import typer
 
 from editbench.errors import UserError
 from editbench.options import PathArgument
+from editbench.wording import counted
 
 if TYPE_CHECKING:
     from editbench.report.statistics.agreement import Estimate
@@ -35,7 +36,7 @@ def truth(
     keys = [entry.sample.key for entry in opened.entries if entry.stored]
     scores = deserved(edits, opened.manifest.model.name, keys)
     atomic.write(out, "\n".join(("key,score", *(f"{key},{score}" for key, score in scores.items()), "")).encode())
-    console.say(f"{out}: what {len(keys)} edits by {opened.manifest.model.name} deserve")
+    console.say(f"{out}: what {counted(len(keys), 'edit')} by {opened.manifest.model.name} deserve")
 
 
 @app.command()
@@ -47,7 +48,7 @@ def accuracy(
     from editbench.calibration import measure
 
     measured = measure(scores)
-    console.say(f"{measured.judge}: {measured.edits} edits, {measured.unscored} without a score")
+    console.say(f"{measured.judge}: {counted(measured.edits, 'edit')}, {measured.unscored} without a score")
     parts = (measured.everything, *measured.languages, *measured.families)
     rows = [(part.name, part.edits, *_cells(part.spearman, 3)) for part in parts]
     console.show(console.escaped_table(("edits", "n", "Spearman with the truth", "95 % interval"), rows))

@@ -111,6 +111,7 @@ def test_only_the_training_of_a_judge_knows_models_in_the_small_world() -> None:
         "run_folder",
         "fencing",
         "usage",
+        "wording",
     ],
 )
 def test_the_words_of_the_project_know_no_stage_and_no_model(name: str) -> None:

@@ -216,7 +216,7 @@ def test_a_key_in_two_shards_and_a_wrong_count_are_refused(tmp_path: Path) -> No
     paths = [tar(tmp_path / f"edits-0000{number}.tar", "a.json") for number in range(2)]
     for counts, message in (
         ([1, 1], "key a is taken by a sample of edits-00000"),
-        ([2, 1], "holds 1 samples, manifest.json says 2"),
+        ([2, 1], "holds 1 sample, manifest.json says 2"),
     ):
         with pytest.raises(UserError, match=message):
             shards.open_listed(Folder(tmp_path), shards.describe(paths, counts), verify=True, remedy="")

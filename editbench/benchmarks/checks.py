@@ -20,6 +20,7 @@ from editbench.benchmarks.format import Rows
 from editbench.benchmarks.rows import UNCATEGORIZED, Picture, Row, keys_of, language_of
 from editbench.errors import UserError
 from editbench.images import decode, suffix
+from editbench.wording import counted
 
 SHOWN = 20
 """Problems listed in one message."""
@@ -82,8 +83,8 @@ def refuse(path: Path, checks: Checks) -> None:
         return
     problems = [sentence for _, sentence in sorted(checks.problems, key=lambda problem: problem[0])]
     more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    message = "\n".join([f"{count} in the {len(checks.rows)} rows of {path}:", *problems[:SHOWN], *more])
+    title = f"{counted(len(problems), 'problem')} in the {counted(len(checks.rows), 'row')} of {path}:"
+    message = "\n".join([title, *problems[:SHOWN], *more])
     raise UserError(message, "Nothing was written. Mend the rows, or take them out, and import again.")
 
 

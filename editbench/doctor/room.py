@@ -24,6 +24,7 @@ from editbench.fleet.devices import main_memory
 from editbench.foreign_paths import PipelinePaths
 from editbench.models import Kind, Model
 from editbench.score.checkpoint import DOWNLOAD, check_local
+from editbench.wording import counted
 
 MEMORY = "memory for the model"
 
@@ -48,7 +49,7 @@ def disk(root: Path, benchmark: Path | None) -> Iterator[Check]:
         yield Check(what="benchmark", here=str(error), state=FAULT, stages=("edit",), remedy=f"{benchmark}: {error.remedy}")
         return
     needed = cost.disk_bytes(opened, range(len(opened.samples)), EditSettings())
-    yield Check(what="benchmark", here=f"{opened.name}, {len(opened.samples):,} samples", stages=("edit",))
+    yield Check(what="benchmark", here=f"{opened.name}, {counted(len(opened.samples), 'sample')}", stages=("edit",))
     remedy = f"Make room in {root}, put --out elsewhere, or edit fewer samples with --limit."
     takes = f"about {decimal(needed)} of {here}"
     yield Check(what="disk for its edits", here=takes, stages=("edit",)).but_if(needed > free, remedy)

@@ -16,6 +16,7 @@ from editbench.edit.settings import FAIL, EditSettings
 from editbench.errors import UserError
 from editbench.fleet.devices import Devices
 from editbench.models import Kind, Model
+from editbench.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,9 @@ def _published(name: str, checkpoint: Index) -> Published | None:
 def overruled(asked: EditSettings, taken: EditSettings) -> None:
     """Warn of steps that a schedule overrules."""
     if asked.steps is not None and taken.steps not in (None, asked.steps):
-        console.warn(f"--steps {asked.steps} is ignored: the schedule that is used has {taken.steps} steps of its own")
+        console.warn(
+            f"--steps {asked.steps} is ignored: the schedule that is used has {counted(taken.steps, 'step')} of its own"
+        )
 
 
 def explained(settings: EditSettings, model: Model) -> Iterator[tuple[str, str]]:

@@ -134,7 +134,7 @@ def check_fit(lora: Lora, folder: Path) -> None:
     updated = sorted(match["module"] for name in names if (match := re.fullmatch(_UPDATED, name)))
     missing = [module for module in updated if module not in layers]
     if missing and len(missing) < len(updated):  # all of them: named as other programs do, which diffusers translates
-        raise _unfit(str(lora.path), f"{len(missing)} of its {len(updated)} layers are not there, such as {missing[0]}")
+        raise _unfit(str(lora.path), f"it lacks {len(missing)} of its {len(updated)} layers, such as {missing[0]}")
 
 
 def load(pipeline: DiffusionPipeline, texts: Sequence[str]) -> None:

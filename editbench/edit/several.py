@@ -11,6 +11,7 @@ from editbench.errors import UserError
 from editbench.models import Model
 from editbench.paths import SOURCE
 from editbench.shards import Stored
+from editbench.wording import counted
 
 
 def inputs(stored: Stored, settings: EditSettings) -> list[str]:
@@ -29,6 +30,6 @@ def check(benchmark: Benchmark, model: Model, settings: EditSettings) -> None:
     name = index.load(Path(model.location)).class_name
     keys = [stored.key for stored in benchmark.stored if len(stored.images(SOURCE)) > 1]
     if keys and name not in pipelines.SEVERAL:
-        count = f"{len(keys)} of {len(benchmark.stored)} samples have several pictures, as {keys[0]} has"
+        count = f"several pictures in {len(keys):,} of {counted(len(benchmark.stored), 'sample')}, such as {keys[0]}"
         remedy = "--extra-images first edits the first of them; --extra-images all passes them all the same."
         raise UserError(f"{count}, and a {name} takes one", remedy)

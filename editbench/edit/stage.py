@@ -27,6 +27,7 @@ from editbench.fleet.run_options import RunOptions
 from editbench.manifests import EditManifest, Named
 from editbench.models import Kind, Model
 from editbench.paths import EditPaths
+from editbench.wording import counted
 
 
 def edit(benchmark: Path, model: str, out: Path, settings: EditSettings, options: RunOptions) -> None:
@@ -159,7 +160,7 @@ class EditStage(FleetStage[EditManifest]):
         needed = sources + (len(missing) * width * height if known else sources)
         free = shutil.disk_usage(self.paths.root).free
         if needed > free:
-            takes = f"{len(missing)} edits take at least {needed / 1e6:,.0f} MB"
+            takes = f"at least {needed / 1e6:,.0f} MB for {counted(len(missing), 'edit')}"
             message = f"{self.paths.root}: {takes}, and {free / 1e6:,.0f} MB are free"
             raise UserError(message, "Make room, choose another --out, or edit fewer samples with --limit.")
 
@@ -175,11 +176,11 @@ class EditStage(FleetStage[EditManifest]):
         if manifest.failed <= self.allowed_failures:
             return None
         remedy = f"They are in {self.paths.failures}. The same command tries them again; --max-failures allows some."
-        return Incomplete(f"{manifest.failed} of {manifest.samples} samples have no edit", remedy)
+        return Incomplete(f"{manifest.failed:,} of {counted(manifest.samples, 'sample')} without an edit", remedy)
 
     def describe(self, items: Sequence[int]) -> Iterable[tuple[str, object]]:
         settings = self.settings.to_dict()
-        yield from (("model", self.model.name), ("benchmark", f"{self.benchmark.name}, {self.item_count} samples"))
+        yield from (("model", self.model.name), ("benchmark", f"{self.benchmark.name}, {counted(self.item_count, 'sample')}"))
         yield from defaults.explained(self.settings, self.model)
         plain = ("seed", "dtype", "fast", "attention", "cache", "compile")
         yield from ((name, settings[name]) for name in plain if name in settings)
@@ -207,7 +208,8 @@ class EditStage(FleetStage[EditManifest]):
 
     def summary(self, manifest: EditManifest) -> Iterable[str]:
         counts = "".join(f", {count} {reason}" for reason, count in manifest.failures.items())
-        yield f"{manifest.edited} of {manifest.samples} samples edited{counts}{flagged(manifest)}: {self.paths.root}"
+        edited = f"{manifest.edited:,} of {counted(manifest.samples, 'sample')} edited"
+        yield f"{edited}{counts}{flagged(manifest)}: {self.paths.root}"
 
 
 def _fetched(model: Model, *, weights: bool) -> Model:

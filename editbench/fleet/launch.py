@@ -28,6 +28,7 @@ from editbench.fleet.status import Event
 from editbench.fleet.tracker import Tracker
 from editbench.fleet.work import STORE_VARIABLE
 from editbench.paths import AttemptPaths, RunPaths
+from editbench.wording import counted
 
 POLL = 0.05
 STATUS_INTERVAL = 0.25
@@ -133,7 +134,7 @@ class Launch:
 
     def _check_end(self, code: int, received: list[int], tracker: Tracker) -> None:
         if received:
-            message = f"interrupted after {tracker.done} of {tracker.total} samples"
+            message = f"interrupted after {tracker.done:,} of {counted(tracker.total, 'sample')}"
             raise Interrupted(message, "The same command goes on from here.", 128 + received[0])
         if code:
             how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"

@@ -20,6 +20,7 @@ from editbench.manifests import BenchmarkManifest, EditManifest, Named, ScoreMan
 from editbench.paths import SOURCE, Folder, ScorePaths
 from editbench.records import OK, Judgement, Sample
 from editbench.threads import in_threads
+from editbench.wording import counted
 
 _ENCODERS = {"png": images.encode_png, "jpg": images.encode_jpeg}
 
@@ -67,8 +68,8 @@ def _export_edits(folder: Path, layout: Layout, out: Path) -> str:
                 advance()
         _write_all(staging, layout.listing([(entry.sample, named.get(entry.sample.key)) for entry in edits.entries]))
     notes = [f"{changed:,} of them became {layout.kinds[0]}"] if changed else []
-    notes += [f"{edits.manifest.failed:,} samples have no edit"] if edits.manifest.failed else []
-    return "; ".join([f"{len(done):,} pictures of {edits.manifest.model.name}", *notes])
+    notes += [f"{counted(edits.manifest.failed, 'sample')} without an edit"] if edits.manifest.failed else []
+    return "; ".join([f"{counted(len(done), 'picture')} of {edits.manifest.model.name}", *notes])
 
 
 def _edited(stored: shards.Stored) -> str:
@@ -101,8 +102,8 @@ def _export_scores(folder: Path, layout: Layout, out: Path) -> str:
     with _building(out) as staging:
         _write_all(staging, record)
     unscored = sum(row.status != OK for row in rows)
-    notes = f"; {unscored:,} samples have no score" if unscored else ""
-    return f"{len(rows):,} samples judged by {judge.model.name} with rubric {judge.rubric.name}{notes}"
+    notes = f"; {counted(unscored, 'sample')} without a score" if unscored else ""
+    return f"{counted(len(rows), 'sample')} judged by {judge.model.name} with rubric {judge.rubric.name}{notes}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from editbench.manifests import EditManifest, Named
 from editbench.paths import MASK, RECORD, REFERENCE, SOURCE, EditPaths
 from editbench.records import Failure, about
 from editbench.threads import in_threads
+from editbench.wording import counted
 
 IMPORTED = "imported"
 """The kind of model, where others are a hub id or a folder."""
@@ -80,12 +81,12 @@ def import_edits(
         console.warn(f"{pictures}: {sentence}")
     manifest = _Import(samples, matches, checked, wanted).publish(out.resolve(), fresh=fresh)
     counts = "".join(f", {count} {reason}" for reason, count in manifest.failures.items())
-    console.say(f"{manifest.edited} of {manifest.samples} samples have an edit{counts}{flagged(manifest)}: {out}")
+    console.say(f"{manifest.edited:,} of {counted(manifest.samples, 'sample')} with an edit{counts}{flagged(manifest)}: {out}")
     if manifest.failed > allowed(manifest.samples):
         remedy = (
             f"They are in {EditPaths(out).failures}. Import again with --fresh when they are there; --max-failures allows some."
         )
-        raise Incomplete(f"{manifest.failed} of {manifest.samples} samples have no edit", remedy)
+        raise Incomplete(f"{manifest.failed:,} of {counted(manifest.samples, 'sample')} without an edit", remedy)
     return manifest
 
 

@@ -22,6 +22,7 @@ from editbench.errors import UserError
 from editbench.fleet import failure
 from editbench.fleet.failure import Failed
 from editbench.score.judge import Judge, Question, Reply
+from editbench.wording import counted
 
 _SENTENCE = re.compile(r"""[.!?。！？…][\\"'”’»)\]）】]*(?=\s|\Z)|[。！？]|\n""")
 _OPEN_TEXT = re.compile(r"""\{\s*"(?:[^"\\\n]|\\.)*"\s*:\s*"(?:[^"\\]|\\.)*\Z""")
@@ -157,7 +158,7 @@ def _replies(questions: Mapping[Any, Question], ask: Ask) -> dict[Any, Reply] | 
     if replies is None:
         return None
     if len(replies) != len(questions):
-        message = f"the judge gave {len(replies)} replies to {len(questions)} questions"
+        message = f"the judge gave {counted(len(replies), 'reply', 'replies')} to {counted(len(questions), 'question')}"
         raise UserError(message, "Return one a question.")
     return dict(zip(questions, replies, strict=True))
 

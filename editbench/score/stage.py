@@ -27,6 +27,7 @@ from editbench.score.chunks import Chunks
 from editbench.score.items import JudgedItem, JudgedItems
 from editbench.score.rubric import Rubric
 from editbench.score.settings import ScoreSettings
+from editbench.wording import counted
 
 DEFAULT_RUBRIC = "five"
 RETRIED: tuple[Status, ...] = (UNPARSED, OUT_OF_RANGE, REFUSED)
@@ -205,17 +206,17 @@ class ScoreStage(FleetStage[ScoreManifest]):
         files = self.chunks.files
         named = " and ".join(str(file.path) for file in files)
         remedy = f"Their rows in {named} say why. The same command asks again for them; --max-failures allows some."
-        counted = "rows" if len(files) > 1 else "samples"
-        return Incomplete(f"{errors} of {self.total} {counted} ended in an error", remedy)
+        of_all = counted(self.total, "row" if len(files) > 1 else "sample")
+        return Incomplete(f"{errors:,} of {of_all} ended in an error", remedy)
 
     def describe(self, items: Sequence[int]) -> Iterable[tuple[str, object]]:
         entries, anchors = self.edits.entries, self.anchors
         yield from (("judge", self.model.name), ("rubric", self.rubric.name))
-        yield "edits", f"{self.edits.root}, {len(entries)} samples"
+        yield "edits", f"{self.edits.root}, {counted(len(entries), 'sample')}"
         yield "without an edit", sum(entry.stored is None for entry in entries)
         yield from self.settings.to_dict().items()
         yield "controls", len(self.items.controls)
-        yield "anchors", f"{anchors.root}, {len(self.items.anchors)} samples" if anchors else "none"
+        yield "anchors", f"{anchors.root}, {counted(len(self.items.anchors), 'sample')}" if anchors else "none"
         yield from (("chunks", self.item_count), ("chunks to judge", len(items)))
         yield "rows to judge", self.sample_count(items)
 
@@ -237,8 +238,8 @@ class ScoreStage(FleetStage[ScoreManifest]):
         mean, low, high = manifest.mean, manifest.min, manifest.max
         spread = "no sample has a score" if mean is None else f"mean {mean:.3f}, min {low:.2f}, max {high:.2f}"
         counts = ", ".join(f"{count} {status}" for status, count in manifest.statuses.items())
-        yield f"{manifest.samples} samples scored: {spread}; {counts}: {self.paths.scores}"
-        yield from (f"{len(file)} rows of {file.title}: {file.path}" for file in self.chunks.files[1:])
+        yield f"{counted(manifest.samples, 'sample')} scored: {spread}; {counts}: {self.paths.scores}"
+        yield from (f"{counted(len(file), 'row')} of {file.title}: {file.path}" for file in self.chunks.files[1:])
 
     def scores(self) -> dict[str, list[float]]:
         return self.chunks.scores()

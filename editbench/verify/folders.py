@@ -22,6 +22,7 @@ from editbench.shards import ShardEntry, Stored
 from editbench.verify import tars
 from editbench.verify.finding import Finding
 from editbench.verify.tars import Examined
+from editbench.wording import counted
 
 THREADS = min(8, os.cpu_count() or 1)
 """Shards looked at at a time: hashing and decoding let go of the interpreter. Each has one picture in memory."""
@@ -50,7 +51,7 @@ def benchmark(root: Path, manifest: BenchmarkManifest | None, *, decode: bool) -
         findings.append(Finding(paths.manifest, message, mendable=False))
     findings += _orphans(paths, manifest.shards if manifest else None)
     keys = [sample.key for sample in samples]
-    return Listing(f"{name}, {len(samples)} samples in {len(examined)} shards", findings, keys)
+    return Listing(f"{name}, {counted(len(samples), 'sample')} in {counted(len(examined), 'shard')}", findings, keys)
 
 
 def edits_folder(root: Path, manifest: EditManifest | None, *, decode: bool) -> Listing:
@@ -64,8 +65,9 @@ def edits_folder(root: Path, manifest: EditManifest | None, *, decode: bool) -> 
         findings += _of(waiting)
         keys = sorted({*keys, *(key for shard in waiting for key in shard.records)})
         findings += _unreadable(paths.failures, Failure)
-        return Listing(f"edits, {len(keys)} samples so far", findings, keys)
-    summary = f"edits, {manifest.edited} of {manifest.samples} samples in {len(manifest.shards)} shards{flagged(manifest)}"
+        return Listing(f"edits, {counted(len(keys), 'sample')} so far", findings, keys)
+    there = f"{manifest.edited:,} of {counted(manifest.samples, 'sample')} in {counted(len(manifest.shards), 'shard')}"
+    summary = f"edits, {there}{flagged(manifest)}"
     try:
         failures = edits.read_failures(paths, manifest, "")
         keys += [failure.key for failure in failures]

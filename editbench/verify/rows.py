@@ -13,6 +13,7 @@ from editbench.paths import ScorePaths
 from editbench.records import Judgement
 from editbench.verify.finding import Finding
 from editbench.verify.folders import Listing, unlike_identity
+from editbench.wording import counted
 
 
 def scores(root: Path, manifest: ScoreManifest | None) -> Listing:
@@ -22,7 +23,7 @@ def scores(root: Path, manifest: ScoreManifest | None) -> Listing:
     if manifest is None:
         rows = {path: _rows(path, findings) for path in paths.all_chunks()}
         keys = [row.key for judged in rows.values() for row in judged]
-        return Listing(f"scores, {len(keys)} rows so far", findings, keys)
+        return Listing(f"scores, {counted(len(keys), 'row')} so far", findings, keys)
     first = RowsEntry(rows=manifest.samples, statuses=manifest.statuses, sha256=manifest.sha256)
     entries = {paths.scores: first, paths.audit: manifest.audit, paths.anchors: manifest.anchors}
     present = {path: entry for path, entry in entries.items() if entry is not None}
@@ -33,7 +34,7 @@ def scores(root: Path, manifest: ScoreManifest | None) -> Listing:
     orphans = [*(path for path in entries.keys() - present.keys() if path.exists()), *paths.all_chunks()]
     findings += [Finding(path, f"{path} is an orphan: no manifest names it", orphan=True) for path in sorted(orphans)]
     others = (f", {entry.rows} of {path.stem}" for path, entry in present.items() if path != paths.scores)
-    return Listing(f"scores, {manifest.samples} rows{''.join(others)}", findings, keys)
+    return Listing(f"scores, {counted(manifest.samples, 'row')}{''.join(others)}", findings, keys)
 
 
 def _examine(path: Path, entry: RowsEntry, findings: list[Finding]) -> list[Judgement]:

@@ -12,6 +12,7 @@ from editbench.errors import UserError
 from editbench.paths import IMAGE_SUFFIXES
 from editbench.shards import ShardEntry, Stored
 from editbench.verify.finding import Finding
+from editbench.wording import counted
 
 Record = TypeVar("Record")
 
@@ -43,7 +44,7 @@ def examine(path: Path, entry: ShardEntry | None, read: Callable[[Stored], Recor
     except UserError as error:
         return Examined(path, [*findings, Finding(path, str(error))])
     if entry and len(samples) != entry.samples:
-        message = f"{path} holds {len(samples)} samples, its manifest says {entry.samples}"
+        message = f"{path} holds {counted(len(samples), 'sample')}, its manifest says {entry.samples}"
         findings.append(Finding(path, message))
     records: dict[str, Record] = {}
     for stored in samples:

@@ -185,7 +185,7 @@ def test_a_finished_run_is_complete_with_as_many_failures_as_allowed(finished: A
     plan = finished(("social",))
     manifest = plan.finished()
     assert plan.unfinished(manifest) == plan.owed() == [2]
-    assert str(plan.shortfall(manifest)) == "1 of 5 samples have no edit"
+    assert str(plan.shortfall(manifest)) == "1 of 5 samples without an edit"
     lenient = replace(plan, options=RunOptions(max_failures="1"))
     assert (lenient.unfinished(manifest), lenient.owed(), lenient.shortfall(manifest)) == (None, [], None)
 

@@ -31,7 +31,7 @@ def check(benchmark: Benchmark, folder: Path, class_name: str, extra_images: str
 
 
 def test_several_pictures_are_refused_where_the_pipeline_takes_one(two: Benchmark, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="1 of 2 samples have several pictures, as b has, and a FluxKontextPipeline takes one"):
+    with pytest.raises(UserError, match="several pictures in 1 of 2 samples, such as b, and a FluxKontextPipeline takes one"):
         check(two, tmp_path, "FluxKontextPipeline")
 
 

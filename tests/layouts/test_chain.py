@@ -24,8 +24,8 @@ def test_pictures_made_elsewhere_are_scored_reported_and_exported_like_any_other
     edits, scores, report = (tmp_path / name for name in ("edits", "scores", "report"))
     about = ("import-edits", bench, sent, "--layout", "files", "--name", "their-model", "--out", edits)
     said = run(*about, status=3)
-    assert "2 of 3 samples have an edit, 1 missing, 2 flagged" in said
-    assert "1 of 3 samples have no edit" in said
+    assert "2 of 3 samples with an edit, 1 missing, 2 flagged" in said
+    assert "1 of 3 samples without an edit" in said
     run(*about, "--max-failures", "1")
     run("score", edits, "--model", JUDGE, "--out", scores, "--nproc", "1")
     rows = [json.loads(line) for line in ScorePaths(scores).scores.read_text().splitlines()]
@@ -36,7 +36,7 @@ def test_pictures_made_elsewhere_are_scored_reported_and_exported_like_any_other
     assert "3 samples judged by stand_ins:Scorer with rubric five" in run(
         "export", scores, "--layout", "files", "--out", tmp_path / "s"
     )
-    assert "2 pictures of their-model; 1 samples have no edit" in run(
+    assert "2 pictures of their-model; 1 sample without an edit" in run(
         "export", edits, "--layout", "files", "--out", tmp_path / "e"
     )
     assert (tmp_path / "e/cat.jpg").read_bytes() == (sent / "cat.jpg").read_bytes()

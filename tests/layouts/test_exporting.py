@@ -47,7 +47,7 @@ def test_pictures_lie_where_the_scripts_look_and_nothing_else_does(edits: Path, 
     said = export(edits, layout=layout, out=tmp_path / "out")
     assert names(tmp_path / "out") == sorted([*wanted, *beside])
     assert said.startswith("2 pictures of their-model")
-    assert said.endswith("1 samples have no edit")
+    assert said.endswith("1 sample without an edit")
 
 
 def test_gedit_has_the_source_beside_each_edit(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_scores_in_the_record_of_gedit(make_scores: Make, tmp_path: Path) -> Non
         judged("ps_human/en/1", "ps_human", steps={"sc": 0.0, "pq": 10.0}),
     ]
     said = export(make_scores(rows), layout="gedit", out=tmp_path / "my-model")
-    assert said == "4 samples judged by judge-7b with rubric viescore; 1 samples have no score"
+    assert said == "4 samples judged by judge-7b with rubric viescore; 1 sample without a score"
     folder = "qwen25vl/eval_results_new"
     assert names(tmp_path / "my-model") == [f"{folder}/my-model_{task}_gpt_score.csv" for task in ("ps_human", "subject-add")]
     with open(tmp_path / "my-model" / folder / "my-model_subject-add_gpt_score.csv", newline="") as file:

@@ -105,7 +105,7 @@ def test_other_pictures_become_png_without_loss(three: Path, tmp_path: Path) -> 
 
 
 def test_a_sample_without_a_picture_is_a_failure_and_the_others_are_imported(three: Path, tmp_path: Path) -> None:
-    with pytest.raises(Incomplete, match="1 of 3 samples have no edit"):
+    with pytest.raises(Incomplete, match="1 of 3 samples without an edit"):
         load(three, fill(tmp_path / "sent", _others()), tmp_path / "edits")
     (failure,) = [json.loads(line) for line in EditPaths(tmp_path / "edits").failures.read_text().splitlines()]
     assert (failure["id"], failure["reason"], failure["error"]) == ("cat", "missing", "no picture cat.png")

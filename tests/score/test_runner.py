@@ -176,7 +176,7 @@ def test_too_few_replies_are_those_of_no_question() -> None:
     (batch,), _ = runner.prepare(questions(3))
     assert [reply.text or reply.error for reply in runner.answer(batch).values()] == [
         "k0",
-        "UserError: the judge gave 0 replies to 1 questions",
+        "UserError: the judge gave 0 replies to 1 question",
         "k2",
     ]
 

@@ -84,7 +84,7 @@ def test_whole_folders_are_told_as_that(
     edits = make_edits(failed=("causal",), flags={"social": ["uniform"]})
     verify([benchmark, edits, scores.root])
     assert capsys.readouterr().out.splitlines() == [
-        f"{benchmark}: benchmark five, 5 samples in 1 shards, whole",
+        f"{benchmark}: benchmark five, 5 samples in 1 shard, whole",
         f"{edits}: edits, 4 of 5 samples in 3 shards, 1 flagged (1 uniform), whole",
         f"{scores.root}: scores, 2 rows, whole",
     ]

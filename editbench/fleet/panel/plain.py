@@ -9,11 +9,12 @@ from itertools import groupby
 from editbench.fleet import status
 from editbench.fleet.panel.ranks import FALLEN
 from editbench.fleet.panel.snapshot import EDIT, SCORE, Observer, Snapshot, restarts
-from editbench.fleet.panel.text import counted, counts, duration, fit, percent, samples_per_second, why
+from editbench.fleet.panel.text import counts, duration, fit, percent, samples_per_second, why
 from editbench.fleet.status import Event
 from editbench.fleet.tracker import Tracker
 from editbench.printable import clean
 from editbench.records import OK
+from editbench.wording import counted
 
 SECONDS, SHARE = 30.0, 0.05
 _LONGEST = 200

@@ -19,9 +19,10 @@ from editbench.fleet import status
 from editbench.fleet.panel import endpoints, ranks
 from editbench.fleet.panel.scores import scoreboard
 from editbench.fleet.panel.snapshot import EDIT, SCORE, SILENT, Snapshot, restarts
-from editbench.fleet.panel.text import Frame, bar, counted, counts, cut, duration, fit, percent, samples_per_second, why
+from editbench.fleet.panel.text import Frame, bar, counts, cut, duration, fit, percent, samples_per_second, why
 from editbench.printable import clean
 from editbench.records import OK
+from editbench.wording import counted
 
 LEAST_RANKS = 4
 """Ranks that stay in sight whatever else there is to show."""

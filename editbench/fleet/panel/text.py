@@ -105,11 +105,6 @@ def percent(part: int, whole: int) -> str:
     return f"{100 * part // whole if whole else 100} %"
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 rank`, `8 ranks`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def counts(of: dict[str, int]) -> str:
     """`out_of_memory 2, error 1`, most frequent first."""
     return ", ".join(f"{clean(name)} {count}" for name, count in sorted(of.items(), key=lambda entry: (-entry[1], entry[0])))

@@ -18,6 +18,7 @@ from editbench.records import spelling
 from editbench.report.records import rows
 from editbench.report.records.rows import Rows, Scale
 from editbench.usage import Usage
+from editbench.wording import counted
 
 UNKNOWN = "unknown"
 MICRO_MEAN, MACRO_MEAN = "micro mean", "macro mean"
@@ -209,7 +210,7 @@ def labels(runs: Sequence[ScoredRun], names: Sequence[str] = ()) -> list[str]:
     if names:
         if len(names) != len(runs):
             remedy = "Give one name a folder, in the same order."
-            raise UserError(f"{len(names)} names for {len(runs)} score folders", remedy)
+            raise UserError(f"{counted(len(names), 'name')} for {counted(len(runs), 'score folder')}", remedy)
         if "" in names or len(set(names)) < len(names):
             raise UserError(f"names must differ and not be empty: {', '.join(names)}", "Give each folder a name of its own.")
         return list(map(_encodable, names))

@@ -14,6 +14,7 @@ from editbench.report.statistics.clustered import Estimate
 from editbench.report.statistics.comparison import Comparison, Difference
 from editbench.report.statistics.protocol import Cells, Protocol, ProtocolMean, ProtocolPart, ProtocolSubset
 from editbench.report.statistics.raters import RaterPair, RaterSet, scales
+from editbench.wording import counted
 
 COMPARISON_NOTES = (
     "A difference is the second run minus the first, over the samples that both scored; win, tie and loss are the second's. "
@@ -68,7 +69,7 @@ def _detectable(rows: Iterable[tuple[str, Difference]]) -> str:
         if row.detectable is None:
             few.append(f"{escape(name)} ({row.groups})")
         else:
-            small.append(f"{row.n} samples of {escape(name)} can't show less than {number(row.detectable)}")
+            small.append(f"{counted(row.n, 'sample')} of {escape(name)} can't show less than {number(row.detectable)}")
     sentences = [f"Small differences: {', '.join(small)}."] if small else []
     sentences += [f"Too few source pictures for p = 0.05, however large the difference: {', '.join(few)}."] if few else []
     return " ".join(sentences)
@@ -158,7 +159,7 @@ def audit(audit: Audit | None) -> Iterator[str]:
     """What the controls say of the judge; nothing without an audit."""
     if audit is None:
         return
-    yield f"### Audit of the judge, on {audit.samples} samples"
+    yield f"### Audit of the judge, on {counted(audit.samples, 'sample')}"
     yield AUDIT_FAILED if audit.verdicts else AUDIT_PASSED
     undefined = Estimate(None, None)
     rates = {name: control.win_rate or undefined for name, control in audit.controls.items()}
@@ -171,7 +172,7 @@ def audit(audit: Audit | None) -> Iterator[str]:
     facts = [f"{share(audit.unread_share)} of the controls' replies could not be read"]
     if audit.repeat:
         same, apart = share(audit.repeat.same_share), number(audit.repeat.mean_difference)
-        facts.append(f"asked again, {audit.repeat.n} samples: {same} got the same score, {apart} apart on average")
+        facts.append(f"asked again, {counted(audit.repeat.n, 'sample')}: {same} got the same score, {apart} apart on average")
     if audit.mean_mass is not None:
         facts.append(f"mean probability of allowed answers {number(audit.mean_mass)}")
     yield bullets(facts)
@@ -183,7 +184,7 @@ def anchors(anchors: Anchors | None) -> Iterator[str]:
         return
     shift = f"{signed(anchors.shift.value)} ({span(anchors.shift.interval)})"
     against = f"against {anchors.reference}; correlation {number(anchors.correlation)}"
-    yield bullets([f"Anchors: {anchors.n} anchor edits score {shift} {against}"])
+    yield bullets([f"Anchors: {shift} over {counted(anchors.n, 'anchor edit')} {against}"])
 
 
 def agreement(pairs: Sequence[RaterPair], sets: Sequence[RaterSet]) -> Iterator[str]:

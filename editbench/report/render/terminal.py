@@ -18,6 +18,7 @@ from editbench.report.statistics.aggregate import Macro, RunSummary, Summary
 from editbench.report.statistics.agreement import ALPHAS, STATISTICS
 from editbench.report.statistics.comparison import Comparison, Difference
 from editbench.report.statistics.raters import RaterPair, RaterSet, scales
+from editbench.wording import counted
 
 _COLUMNS = ("n", "ok", "mean", "95 %", "std", "median", "min", "max", "floor")
 _BAR = 12
@@ -82,7 +83,7 @@ def _notes(run: RunSummary) -> Iterator[Text]:
     if run.tokens:
         yield _text(f"tokens {run.tokens}", style="dim")
     counts = ", ".join(f"{count:,} {status}" for status, count in run.micro.statuses.items())
-    yield _text(f"{run.micro.n:,} samples: {counts} | floor: mean with failures at the lowest score", style="dim")
+    yield _text(f"{counted(run.micro.n, 'sample')}: {counts} | floor: mean with failures at the lowest score", style="dim")
     yield from _protocol(run)
     if run.flags:
         flags = ", ".join(f"{count:,} {flag}" for flag, count in run.flags.items())
@@ -99,7 +100,7 @@ def _protocol(run: RunSummary) -> Iterator[Text]:
             yield _text(f"{kind}: " + ", ".join(f"{name} {number(mean.mean)}" for name, mean in means.items()))
     if accuracy:
         lowest = f"; {share(accuracy.mean_failures_lowest)} with failures below it"
-        top = f"accuracy: {share(accuracy.mean)} of {accuracy.n} samples at the top of every criterion"
+        top = f"accuracy: {share(accuracy.mean)} of {counted(accuracy.n, 'sample')} at the top of every criterion"
         yield _text(top + (lowest if accuracy.mean_failures_lowest != accuracy.mean else ""))
 
 
@@ -159,7 +160,7 @@ def _agreement(pairs: Sequence[RaterPair]) -> RenderableType:
 
 def _reliability(raters: RaterSet) -> Text:
     alphas = (f"{AGREEMENT[name]}: {estimate(getattr(raters.reliability, name), '..')}" for name in ALPHAS)
-    return _text(f"{raters}: {'; '.join(alphas)}; {raters.n} samples")
+    return _text(f"{raters}: {'; '.join(alphas)}; {counted(raters.n, 'sample')}")
 
 
 def _scales(pairs: Sequence[RaterPair]) -> Text:

@@ -23,6 +23,7 @@ from editbench.report.statistics.bootstrap import Bootstrap
 from editbench.report.statistics.clustered import Bools, Codes, Estimate, Floats, Interval
 from editbench.report.statistics.power import LEAST_GROUPS
 from editbench.report.statistics.rounding import mean, rounded, rounded_estimate, within
+from editbench.wording import counted
 
 RIVALS = (UNEDITED, STRANGER, SWAPPED)
 """Controls that an edit should beat."""
@@ -212,7 +213,7 @@ def _win_rate_verdicts(pairs: Mapping[str, _Pairs], controls: Mapping[str, Contr
             yield f"nothing could be compared to tell {phrases.apart}: {why}"
             continue
         interval, won = control.win_rate.interval, _percent(control.win_rate.value)
-        record = f"{phrases.wins} in {won} of {control.n} samples{_doubt(pairs[kind], interval)}"
+        record = f"{phrases.wins} in {won} of {counted(control.n, 'sample')}{_doubt(pairs[kind], interval)}"
         groups = len(np.unique(pairs[kind].group[pairs[kind].both]))
         if interval is None or groups < LEAST_GROUPS:
             yield f"too few source pictures ({groups}) to say whether the judge can tell {phrases.apart}: {record}"
@@ -234,7 +235,7 @@ def _repeat_verdicts(repeat: Repeat | None, scale: Scale | None) -> Iterator[str
     """The last bits of a batch may move a mean of a distribution, but not far."""
     limit = MOST_APART * (scale[1] - scale[0]) if scale else SAME
     if repeat and repeat.same_share < LEAST_SAME and repeat.mean_difference > limit:
-        share = f"{_percent(repeat.same_share)} of {repeat.n} samples got the same score when they were judged again"
+        share = f"{_percent(repeat.same_share)} of {counted(repeat.n, 'sample')} got the same score when they were judged again"
         yield f"the judge gives different scores to the same pair: {share}; {repeat.mean_difference:.2f} apart on average"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from editbench.records import FORCED, OK, PARTIAL, SHORT_OF_MEMORY
 from editbench.report.statistics.aggregate import RunSummary
 from editbench.report.statistics.audit import SAME
+from editbench.wording import counted
 
 LEAST_COVERAGE = 0.9
 LEAST_MASS = 0.5
@@ -30,10 +31,11 @@ def diagnose(run: RunSummary) -> list[str]:
         left_out = "leave out criteria that could not be read, as the rubric says (partial)"
         warnings.append(f"{partial} of {micro.scored} scores {left_out}")
     if short := run.flags.get(SHORT_OF_MEMORY, 0):
-        warnings.append(f"{short} samples were judged in smaller batches than planned, for lack of memory: {_BITS}")
+        warnings.append(f"{counted(short, 'sample')} judged in smaller batches than planned, for lack of memory: {_BITS}")
     if micro.scored and run.macro.left_out:
         names = ", ".join(run.macro.left_out)
-        warnings.append(f"no sample of {names} has a score: the macro mean is over the other {run.macro.categories} categories")
+        others = counted(run.macro.categories, "other category", "other categories")
+        warnings.append(f"no sample of {names} has a score: the macro mean is over the {others}")
     return [*warnings, *(run.audit.verdicts if run.audit else ()), *_shifted(run)]
 
 
@@ -49,7 +51,7 @@ def _shifted(run: RunSummary) -> Iterator[str]:
 def _uncovered(run: RunSummary) -> str:
     failures = ", ".join(f"{count} {status}" for status, count in run.micro.statuses.items() if status != OK)
     if not run.micro.scored:
-        return f"none of the {run.micro.n} samples has a score ({failures}): there is nothing to report on"
+        return f"none of the {counted(run.micro.n, 'sample')} has a score ({failures}): there is nothing to report on"
     share = f"{run.micro.scored} of {run.micro.n} samples ({run.micro.coverage:.1%})"
     return f"only {share} have a score ({failures}): the means leave out the rest"
 

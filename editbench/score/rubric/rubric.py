@@ -19,6 +19,7 @@ from editbench.score.rubric.prompts import EDITED, IMAGES, OTHER, REFERENCE, SOU
 from editbench.score.rubric.scoring import Scoring, Unscorable
 from editbench.score.rubric.tables import meant
 from editbench.score.rubric.template import Template, primary_language
+from editbench.wording import counted
 
 PAIR = (SOURCE, EDITED)
 """The pictures that every edited sample has."""
@@ -100,7 +101,7 @@ class Rubric:
             return
         example = {sample.category: sample.key for sample in reversed(unknown)}
         counts = Counter(sample.category for sample in unknown).most_common()
-        listed = ", ".join(f"{name!r} ({count} samples, first {example[name]})" for name, count in counts)
+        listed = ", ".join(f"{name!r} ({counted(count, 'sample')}, first {example[name]})" for name, count in counts)
         known = ", ".join(self.categories)
         raise UserError(
             f"rubric {self.name} has no guidance for category {listed}",

@@ -131,7 +131,7 @@ def test_equal_runs_are_told_apart_by_the_end_of_their_path(make_scores: Make, t
 @pytest.mark.parametrize("names", [["a"], ["a", "a"], ["a", ""]])
 def test_names_that_do_not_fit_are_refused(make_scores: Make, names: list[str]) -> None:
     loaded = [runs.load(make_scores(name)) for name in ("one", "two")]
-    with pytest.raises(UserError, match="names"):
+    with pytest.raises(UserError, match="name"):
         runs.labels(loaded, names)
 
 

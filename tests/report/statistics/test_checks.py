@@ -37,7 +37,7 @@ def test_no_score_at_all_is_told(make_scores: Make) -> None:
 
 def test_a_category_left_out_of_macro_is_named(make_scores: Make) -> None:
     warnings = _diagnose(make_scores(rows=[("a", "g", 3.0), ("a", "h", 5.0), ("b", "i", None)]))
-    assert "no sample of b has a score: the macro mean is over the other 1 categories" in warnings
+    assert "no sample of b has a score: the macro mean is over the 1 other category" in warnings
 
 
 def test_a_judge_that_rarely_gives_allowed_answers_is_suspected(make_scores: Make) -> None:
@@ -50,4 +50,4 @@ def test_samples_judged_in_smaller_batches_than_planned_are_told(make_scores: Ma
     flags = [["short_of_memory"], ["cut"], []]
     rows = [judgement(f"k{index}", "a", f"g{index}", index, flags=several) for index, several in enumerate(flags)]
     (warning,) = _diagnose(make_scores(judgements=rows))
-    assert warning.startswith("1 samples were judged in smaller batches than planned, for lack of memory")
+    assert warning.startswith("1 sample judged in smaller batches than planned, for lack of memory")

@@ -78,7 +78,7 @@ def test_asks_refuses_a_language_or_readout_it_lacks(arguments: tuple[str, str],
 
 def test_samples_of_unknown_categories_are_listed_with_counts() -> None:
     samples = [make("causal"), make("style"), make("style"), make("add")]
-    with pytest.raises(UserError, match=r"'style' \(2 samples, first k-style\), 'add' \(1 samples, first k-add\)") as caught:
+    with pytest.raises(UserError, match=r"'style' \(2 samples, first k-style\), 'add' \(1 sample, first k-add\)") as caught:
         small().check_samples(samples)
     assert "physical, causal" in caught.value.remedy
 

@@ -14,8 +14,9 @@ from editbench.errors import UserError
 from editbench.paths import REFERENCE, SOURCE, ScorePaths
 from editbench.records import EDIT_FAILED, Judgement, Sample
 from editbench.report.records import rows
-from editbench.report.render.html.pictures import EditShards, RunPictures, StoredPicture, counted, open_edits
+from editbench.report.render.html.pictures import EditShards, RunPictures, StoredPicture, open_edits
 from editbench.shards import Stored
+from editbench.wording import counted
 
 MOST = 100_000
 """Samples that a page shows, about. Of a run with more, those are shown whose keys' sha256 is low enough: a draw that
@@ -106,7 +107,7 @@ def _draw(n: int, most: int, wanted: Collection[str]) -> Callable[[Judgement], b
 def _notice(edits: EditShards) -> tuple[str, str]:
     folder = f"folder of edits {edits.name}".rstrip()
     where = f"shards of their {folder} are" if edits.root else f"their {folder} is"
-    missing = f"pictures of {counted(edits.missing.total())} are missing"
+    missing = f"pictures of {counted(edits.missing.total(), 'sample')} are missing"
     return edits.label, f"{missing}, because {where} not where this page was made"
 
 

@@ -27,6 +27,7 @@ from editbench.report.render.html.charts import Axis
 from editbench.report.render.html.gallery import Gallery
 from editbench.report.render.html.pictures import RunPictures
 from editbench.usage import Usage
+from editbench.wording import counted
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -143,6 +144,7 @@ def _environment() -> Environment:
         "p_value": formats.p_value,
         "ranks": formats.ranks,
         "named": view.named,
+        "counted": counted,
         "tokens": lambda value: str(Usage(**value)),
     }
     return environment

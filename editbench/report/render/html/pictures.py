@@ -16,6 +16,7 @@ from editbench.errors import UserError
 from editbench.manifests import EditManifest
 from editbench.paths import EditPaths, ScorePaths, elsewhere
 from editbench.records import Environment
+from editbench.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class EditShards:
     def warnings(self) -> Iterator[str]:
         """One sentence for each reason, with the number of samples."""
         for reason, count in self.missing.items():
-            yield f"{self.label}: pictures of {counted(count)} are missing: {reason}"
+            yield f"{self.label}: pictures of {counted(count, 'sample')} are missing: {reason}"
 
     def _open(self, shard: str) -> Mapping[str, shards.Stored] | str:
         if self.root is None or shard not in self.shard_names:
@@ -83,10 +84,6 @@ class EditShards:
             return {stored.key: stored for stored in shards.index(self.root / shard)}
         except UserError as error:
             return str(error)
-
-
-def counted(samples: int) -> str:
-    return f"{samples:,} sample{'' if samples == 1 else 's'}"
 
 
 def open_edits(run: RunPictures, digest: str) -> EditShards:
