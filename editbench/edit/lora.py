@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -65,6 +66,15 @@ class Lora:
     def path(self) -> Path:
         """Its weights on this machine, once fetched."""
         return Path(self.source.location) / self.file
+
+    @property
+    def weights(self) -> int:
+        """How many numbers it holds; of one still on the hub, by the size of its file, as if each took two bytes."""
+        if self.path.is_file():
+            return count_of(self.text)
+        info = models.hub_info(self.source, files_metadata=True)
+        sizes = {file.rfilename: file.size or 0 for file in (info and info.siblings) or ()}
+        return sizes.get(self.file, 0) // 2
 
     @property
     def text(self) -> str:
@@ -158,6 +168,11 @@ def load(pipeline: DiffusionPipeline, texts: Sequence[str]) -> None:
         raise
     except (ValueError, RuntimeError, KeyError) as error:
         raise _unfit(path, " ".join(str(error).split())[:300]) from None
+
+
+def count_of(text: str) -> int:
+    """How many numbers a LoRA holds that is on this machine, by its `text`. Raises UserError for one that can't be read."""
+    return sum(map(math.prod, models.tensor_shapes(Path(text.rpartition("@")[0]), _AGAIN).values()))
 
 
 def advice(model: Model) -> UserError | None:

@@ -20,8 +20,7 @@ from typing import Any, NamedTuple
 from rich.filesize import decimal
 
 from editbench import files
-from editbench.edit import size
-from editbench.edit.lora import JOIN
+from editbench.edit import lora, size
 from editbench.edit.offload import OFFLOADS
 from editbench.edit.quantization import METHODS, is_quantized
 from editbench.edit.settings import EditSettings
@@ -107,6 +106,12 @@ class Pipeline:
         """Bytes of all weights."""
         return math.ceil(sum(component.size(width, quantize) for component in self.components))
 
+    def with_loras(self, numbers: int) -> Pipeline:
+        """With LoRAs of so many numbers, none of which is quantized, on its denoiser (or, under another name, its largest)."""
+        denoiser = max(self.components, key=lambda each: (each.name == PipelinePaths(Path()).transformer.name, each.matrices))
+        larger = replace(denoiser, others=denoiser.others + numbers)
+        return replace(self, components=tuple(larger if each is denoiser else each for each in self.components))
+
     def peak(self, setting: Setting, work: Work) -> int:
         """Bytes on the device."""
         tokens = work.area * (1 + work.pictures) / PIXELS_A_TOKEN + TEXT_TOKENS
@@ -180,9 +185,10 @@ def fit(pipeline: Pipeline, room: Room, setting: Setting, work: Work) -> Forecas
     return Forecast(f"{takes}, which does not fit: {there}; {way}", fits=False)
 
 
-def forecast(model: Model, settings: EditSettings, kind: str, *, ranks: int = 1, pictures: int = 1) -> Forecast:
+def forecast(model: Model, settings: EditSettings, kind: str, *, ranks: int = 1, pictures: int = 1, loras: int = 0) -> Forecast:
     """What `fit` says of a model with these settings on the devices of the torch type `kind` here, of which `ranks` are used.
-    `pictures`: the most inputs that a sample has. Where edits are as large as their sources, a megapixel stands for them."""
+    `pictures`: the most inputs that a sample has; `loras`: how many numbers its LoRAs hold. Where edits are as large as their
+    sources, a megapixel stands for them."""
     there = devices.device_memory(kind)
     pipeline = known(model)
     if there is None or pipeline is None:
@@ -190,7 +196,7 @@ def forecast(model: Model, settings: EditSettings, kind: str, *, ranks: int = 1,
         return Forecast(f"unknown: {why}", fits=None)
     room = Room(kind, *there, main=devices.main_memory()[0] // ranks)
     setting = Setting(settings.offload, settings.quantize, settings.vae_tiling)
-    return fit(pipeline, room, setting, work_of(settings, kind, pictures))
+    return fit(pipeline.with_loras(loras), room, setting, work_of(settings, kind, pictures))
 
 
 def work_of(settings: EditSettings, kind: str, pictures: int = 1) -> Work:
@@ -207,7 +213,8 @@ def explained(folder: Path, settings: EditSettings, device: str) -> Iterator[Non
     try:
         yield
     except torch.OutOfMemoryError:
-        expected = forecast(Model(Kind.FOLDER, folder.name, str(folder), {}), settings, device.partition(":")[0])
+        model = Model(Kind.FOLDER, folder.name, str(folder), {})
+        expected = forecast(model, settings, device.partition(":")[0], loras=sum(map(lora.count_of, settings.lora)))
         remedy = "Choose a setting that fits, or end what else is using the device."
         raise UserError(f"{device} ran out of memory while the model was loaded: it takes {expected.text}", remedy) from None
 
@@ -234,7 +241,7 @@ def _component(name: str, shapes: dict[str, list[int]]) -> Component:
 
 def _on_hub(model: Model) -> Iterator[Component]:
     """By the sizes of files alone: as if all weights were of matrices, and of two bytes each, as they are published."""
-    info = hub_info(replace(model, name=model.name.partition(JOIN)[0]), files_metadata=True)
+    info = hub_info(replace(model, name=model.name.partition(lora.JOIN)[0]), files_metadata=True)
     stored: dict[str, int] = {}
     for file in (info and info.siblings) or ():
         folder, _, name = file.rfilename.partition("/")

@@ -16,6 +16,7 @@ from editbench import console, identity, images, manifests, models
 from editbench.benchmarks.benchmark import Benchmark
 from editbench.edit import acceleration, compilation, cost, defaults, lora, memory, model_index, several, size, variants
 from editbench.edit.editors import CONTROLS
+from editbench.edit.lora import Lora
 from editbench.edit.memory import Forecast
 from editbench.edit.settings import EditSettings
 from editbench.edit.spool import Spool
@@ -51,6 +52,7 @@ class EditStage(FleetStage[EditManifest]):
     paths: EditPaths
     benchmark: Benchmark
     settings: EditSettings
+    loras: Sequence[Lora] = ()
 
     @classmethod
     def plan(cls, benchmark: Path, name: str, out: Path, settings: EditSettings, options: RunOptions) -> EditStage:
@@ -83,6 +85,7 @@ class EditStage(FleetStage[EditManifest]):
             identity=identity.make("edit", benchmark=source, model=model.identity, settings=variant.pinned(settings)),
             benchmark=samples,
             settings=settings,
+            loras=variant.loras,
         )
 
     @cached_property
@@ -193,7 +196,8 @@ class EditStage(FleetStage[EditManifest]):
 
     def _memory(self) -> Forecast:
         pictures = max((len(several.inputs(stored, self.settings)) for stored in self.benchmark.stored), default=1)
-        return memory.forecast(self.model, self.settings, self.devices.kind, ranks=self.devices.count, pictures=pictures)
+        work = {"ranks": self.devices.count, "pictures": pictures, "loras": sum(each.weights for each in self.loras)}
+        return memory.forecast(self.model, self.settings, self.devices.kind, **work)
 
     def _warn_of_memory(self) -> None:
         """Only warn: it is an estimate."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import huggingface_hub
 import numpy as np
 import orjson
 import pytest
@@ -126,3 +128,10 @@ def test_broken_weights_of_the_model_are_not_blamed_on_the_lora(tmp_path: Path) 
     with pytest.raises(UserError, match=r"transformer/model\.safetensors can't be read") as caught:
         lora.check_fit(resolved, tmp_path / "model")
     assert caught.value.remedy == "Download the model again."
+
+
+def test_a_lora_that_is_not_here_yet_is_measured_by_its_file_on_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    siblings = [SimpleNamespace(rfilename=name, size=size) for name, size in {"a.safetensors": 800, "b.safetensors": 2}.items()]
+    api = SimpleNamespace(model_info=lambda *arguments, **options: SimpleNamespace(siblings=siblings))
+    monkeypatch.setattr(huggingface_hub, "HfApi", lambda: api)
+    assert lora.Lora(Model(Kind.HUB, "a/b", "a/b", {"revision": "0" * 40}), "a.safetensors", 1.0).weights == 400

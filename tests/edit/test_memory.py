@@ -42,6 +42,14 @@ def test_the_peak_is_what_is_on_the_device_at_once(setting: Setting, peak: float
     assert EDITOR.peak(setting, MEGAPIXEL) == pytest.approx(peak, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("setting", "more"), [(Setting(), 2), (Setting("model"), 2), (Setting(quantize="nf4"), 2), (Setting("group"), 0)]
+)
+def test_loras_lie_with_the_denoiser_and_are_not_quantized(setting: Setting, more: int) -> None:
+    more_at_peak = EDITOR.with_loras(GB).peak(setting, MEGAPIXEL) - EDITOR.peak(setting, MEGAPIXEL)
+    assert more_at_peak == pytest.approx(more * GB, abs=1)
+
+
 def test_more_pixels_and_more_pictures_take_more() -> None:
     bare = EDITOR.peak(Setting("model"), MEGAPIXEL)
     assert EDITOR.peak(Setting("model"), replace(MEGAPIXEL, pictures=3)) > bare

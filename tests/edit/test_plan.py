@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -61,6 +62,14 @@ def test_a_dry_run_refuses_what_the_run_would(benchmark: Path, checkpoints: Tiny
     settings, options = EditSettings(lora=(str(tmp_path),)), RunOptions(nproc="1", dry_run=True)
     with pytest.raises(UserError, match="it lacks 1 of its 2 layers"):
         EditStage.plan(benchmark, str(checkpoints.editor), tmp_path / "out", settings, options)
+
+
+def test_a_lora_is_part_of_the_memory_that_is_told(planned: Any, tmp_path: Path) -> None:
+    layer = "transformer.transformer_blocks.0.attn.to_q"
+    save_file({f"{layer}.lora_A.weight": np.zeros((1000, 1000), np.float32)}, LoraPaths(tmp_path).weights)
+    texts = [stage._memory().text for stage in (planned(), planned(lora=(str(tmp_path),)))]
+    without, together = (float(re.search(r"weights: ([\d.]+) MB", text)[1]) for text in texts)
+    assert together - without == pytest.approx(4, abs=0.11)  # a million numbers, in float32
 
 
 def test_what_does_not_go_with_a_pipeline_is_refused_before_the_start(
