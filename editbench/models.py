@@ -99,7 +99,7 @@ def fetch(model: Model, patterns: Sequence[str], ignore: Sequence[str] = ()) -> 
     try:
         folder = snapshot_download(model.name, **wanted)
     except GatedRepoError:
-        raise _gated(model.name) from None
+        raise gated(model.name) from None
     except HfHubHTTPError.__bases__ as error:  # OSError, and what its HTTP client raises (httpx, in some versions httpx2)
         remedy = "Mend the connection, or name a local folder. The same command goes on with the files that came whole."
         raise UserError(f"could not download {model.name}: {_words(error)}", remedy) from None
@@ -115,6 +115,14 @@ def hub_info(model: Model, **options: Any) -> Any:
         return HfApi().model_info(model.name, revision=model.identity["revision"], timeout=10, **options)
     except HfHubHTTPError.__bases__:  # OSError, and what its HTTP client raises (httpx, in some versions httpx2)
         return None
+
+
+def gated(repository: str) -> UserError:
+    """What to tell one to whom the hub does not give a model's files."""
+    from huggingface_hub import constants
+
+    remedy = f"Accept its licence at {constants.ENDPOINT}/{repository}, then log in: `hf auth login`, or set HF_TOKEN."
+    return UserError(f"{repository} is gated: the hub gives it only to those who accepted its licence", remedy)
 
 
 def check_safetensors(model: Model, folders: Collection[str]) -> None:
@@ -239,7 +247,7 @@ def _commit(repository: str, revision: str | None) -> str:
     except HFValidationError as error:
         raise UserError(f"{repository} is neither a folder here nor a hub id: {error}", "Check the name.") from None
     except GatedRepoError:
-        raise _gated(repository) from None
+        raise gated(repository) from None
     except RepositoryNotFoundError:
         raise UserError(
             f"the hub has no model {repository} that you may see", "Check the name; gated models need a login."
@@ -255,13 +263,6 @@ def _commit(repository: str, revision: str | None) -> str:
         raise UserError(
             f"{repository} is neither a folder here nor in the cache, and the hub does not answer: {_words(reason)}", remedy
         ) from None
-
-
-def _gated(repository: str) -> UserError:
-    from huggingface_hub import constants
-
-    remedy = f"Accept its licence at {constants.ENDPOINT}/{repository}, then log in: `hf auth login`, or set HF_TOKEN."
-    return UserError(f"{repository} is gated: the hub gives it only to those who accepted its licence", remedy)
 
 
 def _words(error: Exception) -> str:

@@ -64,10 +64,13 @@ class Hub:
             return request.refuse(404, "RepoNotFound")
         if rest[:1] == ["revision"] and rest[1] not in ("main", self.commit(repository)):
             return request.refuse(404, "RevisionNotFound")
+        gated = "gated" in self.faults
+        if rest == ["auth-check"] and gated and not request.headers.get("authorization"):
+            return request.refuse(403, "GatedRepo")
         if rest[:1] == ["tree"]:
             return request.reply_json([_listed(path, file) for path, file in self._files(repository)])
         names = [{"rfilename": path, "size": file.stat().st_size} for path, file in self._files(repository)]
-        common = {"_id": "1", "id": repository, "private": False, "disabled": False, "downloads": 1, "likes": 1}
+        common = {"_id": "1", "id": repository, "private": False, "gated": gated and "auto", "downloads": 1, "likes": 1}
         return request.reply_json({**common, "tags": self.tags, "sha": self.commit(repository), "siblings": names})
 
     def _send(self, request: _Handler, repository: str, path: str) -> None:

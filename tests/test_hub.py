@@ -136,10 +136,13 @@ def test_a_download_that_breaks_off_goes_on_with_what_came_whole(hub: Hub, bench
 
 def test_a_gated_model_says_what_to_accept_and_comes_with_a_token(hub: Hub, benchmark: Path, out: EditPaths) -> None:
     hub.faults.add("gated")
-    status, said = edit(hub, benchmark, out)
-    assert status == 2
-    assert f"Accept its licence at {hub.url}/org/editor, then log in" in " ".join(said.split())
+    doctor = ["doctor", "--stage", "edit", "--model", "org/editor"]
+    environment = {"HF_HOME": str(out.root.parent / "cache"), "HF_ENDPOINT": hub.url}
+    for status, said in (edit(hub, benchmark, out), Command(doctor, environment).run()):
+        assert status == 2
+        assert f"Accept its licence at {hub.url}/org/editor, then log in" in " ".join(said.split())
     assert edit(hub, benchmark, out, "--dry-run", HF_TOKEN="hf_x")[0] == 0
+    assert Command(doctor, {**environment, "HF_TOKEN": "hf_x"}).run()[0] == 0
 
 
 def test_a_hub_that_is_down_is_said(hub: Hub, benchmark: Path, out: EditPaths) -> None:

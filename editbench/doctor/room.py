@@ -108,16 +108,21 @@ def _in_folder(folder: Path) -> Weights:
 
 
 def _on_hub(resolved: Model) -> Weights:
-    """Raises UserError where the hub does not answer."""
+    """Raises UserError where the hub does not answer, or would not give the model's files."""
     from huggingface_hub import HfApi, try_to_load_from_cache
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
 
     revision = resolved.identity["revision"]
     try:
-        siblings = HfApi().model_info(resolved.name, revision=revision, files_metadata=True, timeout=10).siblings or []
+        info = HfApi().model_info(resolved.name, revision=revision, files_metadata=True, timeout=10)
+        if info.gated:
+            HfApi().auth_check(resolved.name)
+    except GatedRepoError:
+        raise models.gated(resolved.name) from None
     except HfHubHTTPError.__bases__ as error:  # OSError, and what its HTTP client raises
         message = f"{resolved.name} is not whole in the cache, and the hub does not answer: {error}"
         raise UserError(message, "Mend the connection, or name a local folder.") from None
+    siblings = info.siblings or []
     sizes = {file.rfilename: file.size or 0 for file in siblings if file.rfilename.endswith(".safetensors")}
     sizes = {name: size for name, size in sizes.items() if not any(fnmatch(name, left) for left in model_index.DOWNLOAD_NOT)}
     if any(file.rfilename == PipelinePaths(Path()).index.name for file in siblings):

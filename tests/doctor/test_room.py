@@ -96,7 +96,7 @@ def test_a_model_of_the_hub_is_measured_by_what_is_downloaded_of_it(monkeypatch:
         "transformer/a.safetensors": 3 * 10**9,
     }
     siblings = [SimpleNamespace(rfilename=name, size=size) for name, size in files.items()]
-    api = SimpleNamespace(model_info=lambda *arguments, **options: SimpleNamespace(siblings=siblings, tags=[]))
+    api = SimpleNamespace(model_info=lambda *arguments, **options: SimpleNamespace(siblings=siblings, tags=[], gated=False))
     monkeypatch.setattr(huggingface_hub, "HfApi", lambda: api)
     monkeypatch.setattr(
         huggingface_hub, "try_to_load_from_cache", lambda name, file, revision: "/cached" if file.startswith("vae") else None
