@@ -13,7 +13,7 @@ import orjson
 
 from editbench import atomic, remote, run_folder
 from editbench.errors import UserError
-from editbench.paths import ReportPaths
+from editbench.paths import ReportPaths, RunPaths
 from editbench.report.document import Report, Standing
 from editbench.report.options import ReportOptions
 from editbench.report.records import runs
@@ -28,11 +28,13 @@ def report(scores: Sequence[Path], out: Path, options: ReportOptions | None = No
 
     Raises:
         UserError: no folders, a folder that is not of finished scores, a bad row, names that don't fit, runs that can't be
-            compared, bad ratings or ratings for several sets of edits, or `out` is no folder.
+            compared, bad ratings or ratings for several sets of edits, or `out` is no folder, or one of a benchmark, edits or
+            scores.
         OSError: the disk is full.
     """
     if not scores:
         raise UserError("no score folders to report on", "Give at least one.")
+    _check_out(ReportPaths(out))
     options = options or ReportOptions()
     loaded = [runs.load(root) for root in scores]
     for root in options.edits:
@@ -61,6 +63,13 @@ def report(scores: Sequence[Path], out: Path, options: ReportOptions | None = No
     )
     _write(contents, {label: run.root for label, run in by_label.items()})
     return contents
+
+
+def _check_out(paths: ReportPaths) -> None:
+    """Refuse the folder of a benchmark, of edits or of scores, unless there is a report in it already."""
+    marks = [path for path in (RunPaths(paths.root).identity, paths.manifest) if path.exists()]
+    if marks and not paths.json.exists():
+        raise UserError(f"{paths.root} is no folder for a report: it holds {marks[0].name}", "Choose another --out.")
 
 
 def _baseline(by_label: Mapping[str, ScoredRun], root: Path | None) -> str | None:

@@ -210,6 +210,17 @@ def test_bad_input_writes_nothing(make_scores: Make, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_a_report_goes_into_no_folder_of_another_stage(make_scores: Make, tmp_path: Path) -> None:
+    scores = make_scores()
+    before = sorted(scores.iterdir())
+    with pytest.raises(UserError, match=r"scores is no folder for a report: it holds identity\.json"):
+        tables([scores], scores)
+    assert sorted(scores.iterdir()) == before
+    made = tables([scores], tmp_path / "report")
+    ScorePaths(made.paths.root).identity.touch()
+    tables([scores], made.paths.root)  # one that an earlier version wrote there is written again
+
+
 def test_an_output_that_is_a_file_is_refused(make_scores: Make, tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     with pytest.raises(UserError, match="can't make the folder"):
