@@ -71,6 +71,7 @@ def make_scores(tmp_path: Path) -> Callable[..., Path]:
         *,
         judgements: Sequence[Judgement] = (),
         editor: str = "copy",
+        editor_kind: str = "folder",
         judge: str = "judge",
         kind: str = "folder",
         readout: str = "generate",
@@ -85,7 +86,7 @@ def make_scores(tmp_path: Path) -> Callable[..., Path]:
         edits = {
             "digest": f"edits of {editor}",
             "benchmark": {"name": "sample", "digest": benchmark},
-            "model": {"name": editor},
+            "model": {"name": editor, "kind": editor_kind},
         }
         rubric = {"name": "five", "version": 1, "scale": [0, 10], "digest": "r0", **rubric}
         settings = {"readout": readout, "batch_size": batch_size, "audit": len(audit)}

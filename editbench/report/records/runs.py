@@ -116,6 +116,8 @@ class Facts:
     """Digest of the edits that were scored; "" when the identity tells none."""
     anchors: str = ""
     """Digest of the anchor edits that were scored too; "" for none."""
+    control: bool = False
+    """Whether the editor is one of our controls, such as `copy`: all its scores may well be the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ class _Identity:
             digest=self.digest,
             edits=edits.digest,
             anchors=self.anchors.digest if self.anchors else "",
+            control=edits.model.kind == Kind.CONTROL,
         )
 
 

@@ -20,9 +20,7 @@ _BITS = "the last bits of their scores may differ from another run's; a smaller 
 def diagnose(run: RunSummary) -> list[str]:
     """Warnings about the numbers of one run."""
     micro = run.micro
-    warnings = [_uncovered(run)] if micro.scored < LEAST_COVERAGE * micro.n else []
-    if micro.scored > 1 and micro.min is not None and micro.max is not None and micro.max - micro.min < SAME:
-        warnings.append(f"all {micro.scored} scores are {_score(micro.min)}: {_LOOK}")
+    warnings = [*([_uncovered(run)] if micro.scored < LEAST_COVERAGE * micro.n else []), *_even(run)]
     if run.mean_mass is not None and run.mean_mass < LEAST_MASS:
         warnings.append(f"the judge gave allowed answers a probability of only {run.mean_mass:.2f} on average: {_LOOK}")
     if (forced := run.reads.get(FORCED, 0)) > MOST_FORCED * micro.scored:
@@ -37,6 +35,15 @@ def diagnose(run: RunSummary) -> list[str]:
         others = counted(run.macro.categories, "other category", "other categories")
         warnings.append(f"no sample of {names} has a score: the macro mean is over the {others}")
     return [*warnings, *(run.audit.verdicts if run.audit else ()), *_shifted(run)]
+
+
+def _even(run: RunSummary) -> Iterator[str]:
+    """Edits of a control may well deserve one and the same score."""
+    micro = run.micro
+    if run.facts.control or micro.scored < 2 or micro.min is None or micro.max is None:
+        return
+    if micro.max - micro.min < SAME:
+        yield f"all {micro.scored} scores are {_score(micro.min)}: {_LOOK}"
 
 
 def _shifted(run: RunSummary) -> Iterator[str]:

@@ -17,8 +17,10 @@ def _diagnose(root: Path) -> list[str]:
 
 
 def test_scores_that_are_all_the_same_are_suspected(make_scores: Make) -> None:
-    (warning,) = _diagnose(make_scores(rows=[("a", f"g{index}", 5.0) for index in range(20)]))
+    even = [("a", f"g{index}", 5.0) for index in range(20)]
+    (warning,) = _diagnose(make_scores(rows=even))
     assert warning.startswith("all 20 scores are 5.0: the judge may not be answering the question")
+    assert _diagnose(make_scores("of a control", rows=even, editor_kind="control")) == []
 
 
 def test_sound_scores_raise_no_warning(make_scores: Make) -> None:
