@@ -35,10 +35,10 @@ class Usage:
         return Usage(self.read + other.read, self.written + other.written, price)
 
     def priced(self, per_read: float | None, per_written: float | None) -> Usage:
-        """With its price by prices of a million tokens; as it is where neither is known."""
-        if per_read is None and per_written is None:
+        """With its price by prices of a million tokens; as it is where one of them is not known."""
+        if per_read is None or per_written is None:
             return self
-        return replace(self, price=(self.read * (per_read or 0.0) + self.written * (per_written or 0.0)) / 1e6)
+        return replace(self, price=(self.read * per_read + self.written * per_written) / 1e6)
 
     def __str__(self) -> str:
         return f"{self.read:,} read, {self.written:,} written" + (

@@ -49,6 +49,9 @@ class ServedOptions:
                 raise UserError(f"--endpoint {redacted(url)} is no address", "Give for example http://node1:8000/v1.")
         if len(set(self.endpoint)) != len(self.endpoint):
             raise UserError("an --endpoint is named twice", "Name each once.")
+        if (self.price_in is None) != (self.price_out is None):
+            given, other = ("in", "out") if self.price_out is None else ("out", "in")
+            raise UserError(f"--price-{given} without --price-{other}", f"Give both; --price-{other} 0 if that is free.")
 
     @property
     def jpeg_quality(self) -> int | None:

@@ -144,5 +144,5 @@ def test_half_an_emoji_in_a_server_s_version_is_spelled_out(serve: Serve, judged
 def test_endpoints_and_concurrency_are_no_part_of_the_identity(serve: Serve, judged: Judged) -> None:
     server, other = serve(), serve()
     judged(server)
-    judged(other, concurrency=1, price_in=1.0)
+    judged(other, concurrency=1, price_in=1.0, price_out=1.0)
     assert other.requests == []

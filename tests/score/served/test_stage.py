@@ -210,6 +210,8 @@ def test_the_dry_run_needs_no_server(
     [
         ({"endpoint": ("node1:8000",)}, "is no address"),
         ({"endpoint": ("http://a/v1", "http://a/v1")}, "named twice"),
+        ({"price_in": 1.0}, "--price-in without --price-out"),
+        ({"price_out": 1.0}, "--price-out without --price-in"),
         ({"image_format": "jpeg:0"}, "jpeg:0 is unknown"),
         ({"image_format": "webp"}, "webp is unknown"),
         ({"request": ("top_p",)}, "can't be added"),
