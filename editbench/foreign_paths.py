@@ -15,7 +15,6 @@ class CheckpointPaths:
     root: Path
 
     config = Child("config.json")
-    weights_index = Child("model.safetensors.index.json")
     tokenizer = Child("tokenizer.json")
     sentencepiece = Child("tokenizer.model")
     """What `tokenizer` can be made from, too, for families of SentencePiece tokenizers."""

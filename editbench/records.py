@@ -143,6 +143,11 @@ class Failure(_Record):
     extra: dict[str, Any] = field(default_factory=dict)
     """The sample's, so that a report still knows which subsets it belongs to."""
 
+    @classmethod
+    def of(cls, sample: Sample, **outcome: Any) -> Self:
+        """The failure of `sample`; `outcome`: `index`, `reason`, `error` and `attempts`."""
+        return cls(**about(sample), extra=sample.extra, **outcome)
+
     def sample(self) -> Sample:
         """The sample, as far as a row of failures knows it: without its instruction."""
         return Sample(**about(self), extra=self.extra, instruction="")

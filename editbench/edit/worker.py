@@ -112,10 +112,7 @@ class EditWorker(Worker):
         sample = self._benchmark.samples[index]
         earlier = {failure.key: failure.attempts for failure in self._spool.failures()}
         attempts = earlier.get(sample.key, 0) + tries
-        failure = Failure(
-            **records.about(sample), extra=sample.extra, index=index, reason=reason, error=error, attempts=attempts
-        )
-        self._spool.put_failure(failure)
+        self._spool.put_failure(Failure.of(sample, index=index, reason=reason, error=error, attempts=attempts))
         return [Event(sample.key, sample.category, records.EDIT_FAILED, note=f"{reason}: {error}")]
 
     def finished(self, item: int, count: Callable[[int], int]) -> None:

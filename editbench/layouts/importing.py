@@ -33,7 +33,7 @@ from editbench.layouts import LAYOUTS, folder, table
 from editbench.layouts.matches import Matches
 from editbench.manifests import EditManifest, Named
 from editbench.paths import MASK, RECORD, REFERENCE, SOURCE, EditPaths
-from editbench.records import Failure, about
+from editbench.records import Failure
 from editbench.threads import in_threads
 from editbench.wording import counted
 
@@ -190,8 +190,7 @@ class _Import:
             sample = self.benchmark.samples[index]
             if problem := self._problem(sample.key):
                 reason, error = problem
-                failure = Failure(**about(sample), extra=sample.extra, index=index, reason=reason, error=error, attempts=1)
-                spool.put_failure(failure)
+                spool.put_failure(Failure.of(sample, index=index, reason=reason, error=error, attempts=1))
             else:
                 edited.append(index)
         if edited:

@@ -48,9 +48,10 @@ def test_another_model_is_refused_by_name(copy: CheckpointPaths) -> None:
 
 
 def test_missing_weights_are_refused(copy: CheckpointPaths) -> None:
-    copy.weights_index.write_bytes(orjson.dumps({"weight_map": {"a": "model-1.safetensors", "b": "model.safetensors"}}))
+    index = copy.root / "model.safetensors.index.json"
+    index.write_bytes(orjson.dumps({"weight_map": {"a": "model-1.safetensors", "b": "model.safetensors"}}))
     refused(copy.root, "lacks model-1.safetensors, which model.safetensors.index.json names")
-    copy.weights_index.unlink()
+    index.unlink()
     copy.weights()[0].unlink()
     refused(copy.root, "has no weights")
 
