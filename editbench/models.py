@@ -74,6 +74,8 @@ def resolve(name: str, *, controls: Collection[str] = ()) -> Model:
         return Model(Kind.CONTROL, name, name, {"kind": Kind.CONTROL, "name": name})
     if name and os.path.isdir(name):  # noqa: PTH112 - Path.is_dir raises for a name that is too long for the file system
         return _folder(Path(name))
+    if name and os.path.isfile(name):  # noqa: PTH113 - likewise
+        raise UserError(f"{name} is a file, and a model is a folder", "Name the folder of the whole checkpoint.")
     if re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", name):
         return _class(name)
     if re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", name) and not name.startswith("."):

@@ -104,6 +104,13 @@ def test_an_empty_folder_is_refused(here: Path) -> None:
     refused("empty", "model folder empty is empty")
 
 
+def test_a_file_is_no_model(here: Path) -> None:
+    (here / "checkpoints").mkdir()
+    (here / "checkpoints" / "step-4000").touch()
+    with pytest.raises(UserError, match="checkpoints/step-4000 is a file, and a model is a folder"):
+        models.resolve("checkpoints/step-4000")
+
+
 def test_a_class_is_found_beside_the_user_and_known_by_its_source(here: Path) -> None:
     (here / "my_editors.py").write_text("class Mirror: ...")
     model = models.resolve("my_editors:Mirror")

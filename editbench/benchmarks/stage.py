@@ -71,6 +71,8 @@ def _format(source: Source, name: str | None) -> Format:
         raise UserError(f"no {source.path} to import", "Name the benchmark's table or folder.")
     if source.images and not source.images.is_dir():
         raise UserError(f"no picture folder {source.images}", "Name the folder that the table's picture paths start from.")
+    if chosen is None and source.path.is_dir() and BenchmarkPaths(source.path).all_shards():
+        raise UserError(f"{source.path} holds shards of editbench already", "A benchmark goes to: editbench edit")
     if chosen is None:
         chosen, evidence = formats.recognise(source)
         console.say(f"{source.path} is read as {chosen.name}: {evidence}")

@@ -41,7 +41,7 @@ def _open(root: Path, *, decode: bool) -> _Opened:
     path = Folder(root).manifest
     try:
         manifest = manifests.load_any(path) if path.exists() else None
-        message = f"{root} has no {path.name}: not a finished folder"
+        message = f"{root} has no {path.name}: not a finished folder" if root.is_dir() else f"no folder {root}"
     except UserError as error:
         manifest, message = None, str(error)
     if isinstance(manifest, BenchmarkManifest):

@@ -10,6 +10,7 @@ from editbench.errors import UserError
 from editbench.verify import repair as repairing
 from editbench.verify.finding import Verdict
 from editbench.verify.opening import examine
+from editbench.wording import counted
 
 
 def verify(roots: Sequence[Path], *, quick: bool = False, repair: bool = False) -> None:
@@ -43,7 +44,6 @@ def verify(roots: Sequence[Path], *, quick: bool = False, repair: bool = False) 
 
 def _error(broken: Sequence[Verdict]) -> UserError:
     findings = [finding for verdict in broken for finding in verdict.findings]
-    count = "1 fault" if len(findings) == 1 else f"{len(findings)} faults"
-    message = "\n".join([f"{count} found:", *(finding.message for finding in findings)])
+    message = "\n".join([f"{counted(len(findings), 'fault')} found:", *(finding.message for finding in findings)])
     remedy = "The same command goes on where a folder is not finished; --repair sets aside what is broken for it to make again."
     return UserError(message, remedy)

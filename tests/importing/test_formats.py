@@ -177,6 +177,11 @@ def test_a_source_of_no_format_is_told_and_how_to_say_which(tmp_path) -> None:
     assert "--format: gedit, imgedit, kris, rise, folder, table" in caught.value.remedy
 
 
+def test_a_benchmark_that_was_imported_is_no_table(benchmark, tmp_path) -> None:
+    with pytest.raises(UserError, match="five holds shards of editbench already"):
+        stage.import_benchmark(benchmark, out=tmp_path / "out")
+
+
 def test_a_table_that_looks_public_can_be_read_as_a_table(load, rise_table) -> None:
     rise_table.write_text(rise_table.read_text().replace("NaN", "null"))
     benchmark = load(rise_table, format="table", images=rise_table.parent / "data", mapping={"id": "index"})
