@@ -46,8 +46,12 @@ def writing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
 
 def write(path: Path, data: bytes | Iterable[bytes], *, durable: bool = True) -> None:
     """Write `data` (bytes, or pieces of bytes) to `path`, whole or not at all. Raises OSError as `writing` does."""
-    with writing(path, durable=durable) as file:
-        file.writelines([data] if isinstance(data, bytes) else data)
+    try:
+        with writing(path, durable=durable) as file:
+            file.writelines([data] if isinstance(data, bytes) else data)
+    except OSError as error:  # of a full disk it does not say where
+        error.filename = error.filename or str(path)
+        raise
 
 
 @contextmanager

@@ -64,8 +64,9 @@ def test_a_disk_that_fills_up_while_flushing_leaves_nothing(tmp_path: Path, monk
         raise OSError(errno.ENOSPC, "no space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(OSError, match="no space left") as caught:
         atomic.write(tmp_path / "a", b"data")
+    assert caught.value.filename == str(tmp_path / "a")
     assert not list(tmp_path.iterdir())
 
 

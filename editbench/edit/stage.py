@@ -12,6 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from rich.filesize import decimal
+
 from editbench import console, identity, images, manifests, models
 from editbench.benchmarks.benchmark import Benchmark
 from editbench.edit import acceleration, compilation, cost, defaults, lora, memory, model_index, several, size, variants
@@ -163,8 +165,8 @@ class EditStage(FleetStage[EditManifest]):
         needed = sources + (len(missing) * width * height if known else sources)
         free = shutil.disk_usage(self.paths.root).free
         if needed > free:
-            takes = f"at least {needed / 1e6:,.0f} MB for {counted(len(missing), 'edit')}"
-            message = f"{self.paths.root}: {takes}, and {free / 1e6:,.0f} MB are free"
+            takes = f"at least {decimal(needed)} for {counted(len(missing), 'edit')}"
+            message = f"{self.paths.root}: {takes}, and {decimal(free)} are free"
             raise UserError(message, "Make room, choose another --out, or edit fewer samples with --limit.")
 
     def finish(self) -> EditManifest:

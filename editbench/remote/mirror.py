@@ -26,6 +26,7 @@ from editbench.paths import ScorePaths, is_shard
 from editbench.remote.mirror_paths import CHUNKS, IDENTITY, MANIFEST, MirrorPaths, is_chunk, is_synced
 from editbench.remote.store import Remote, Store
 from editbench.urls import Url
+from editbench.wording import counted
 
 BLOCK = 16 << 20
 """Bytes of one range: what is asked for again when a download breaks off."""
@@ -316,7 +317,7 @@ Manifest = BenchmarkManifest | EditManifest | ScoreManifest
 
 
 def _told(names: Sized, size: int) -> str:
-    return f"{len(names)} file{'' if len(names) == 1 else 's'}, {size / 1e6:,.1f} MB,"
+    return f"{counted(len(names), 'file')}, {size / 1e6:,.1f} MB,"
 
 
 def _digests(manifest: Manifest) -> dict[str, str]:
