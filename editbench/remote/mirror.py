@@ -18,6 +18,7 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import orjson
+from rich.filesize import decimal
 
 from editbench import atomic, console, files, manifests, shards
 from editbench.errors import UserError
@@ -205,9 +206,7 @@ class Mirror:
         """`digests`: the sha256 of each file, where it is known."""
         needed, free = sum(self._there[name].bytes for name in digests), shutil.disk_usage(self._paths.partial).free
         if needed > free:
-            message = (
-                f"{self._url.text} holds {needed / 1e6:,.0f} MB that {self._paths.root} lacks; {free / 1e6:,.0f} MB are free"
-            )
+            message = f"{self._url.text} holds {decimal(needed)} that {self._paths.root} lacks; {decimal(free)} are free"
             raise UserError(message, "Make room, or name a folder with more in EDITBENCH_CACHE.")
         if digests:
             console.say(f"downloading {_told(digests, needed)} from {self._url.text}")
@@ -317,7 +316,7 @@ Manifest = BenchmarkManifest | EditManifest | ScoreManifest
 
 
 def _told(names: Sized, size: int) -> str:
-    return f"{counted(len(names), 'file')}, {size / 1e6:,.1f} MB,"
+    return f"{counted(len(names), 'file')}, {decimal(size)},"
 
 
 def _digests(manifest: Manifest) -> dict[str, str]:

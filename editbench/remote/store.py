@@ -110,7 +110,8 @@ def _translated(url: Url, doing: str, name: str = "") -> Iterator[None]:
             raise
         said = url.hide(f"{type(error).__name__}: {' '.join(str(error).split())}")
         where = f"{url.text}/{name}".rstrip("/")
-        raise UserError(f"can't {doing} {where}: {said}", "Run the same command again; it goes on where it stopped.") from None
+        remedy = "Are the URL and the credentials right? The same command goes on where it stopped."
+        raise UserError(f"can't {doing} {where}: {said}", remedy) from None
 
 
 def _is_bug(error: Exception) -> bool:

@@ -323,7 +323,7 @@ def test_a_disk_that_can_not_hold_it_is_told_before(
     machine("bert")
     full = shutil.disk_usage(folders)._replace(free=10)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
-    with pytest.raises(UserError, match="MB are free"):
+    with pytest.raises(UserError, match="lacks; 10 bytes are free"):
         remote.pull(remote.folder(url))
 
 
