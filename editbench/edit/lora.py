@@ -24,6 +24,7 @@ from editbench.edit import library
 from editbench.errors import UserError
 from editbench.foreign_paths import CheckpointPaths, LoraPaths, PipelinePaths
 from editbench.models import Kind, Model
+from editbench.wording import counted
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
@@ -144,7 +145,8 @@ def check_fit(lora: Lora, folder: Path) -> None:
     updated = sorted(match["module"] for name in names if (match := re.fullmatch(_UPDATED, name)))
     missing = [module for module in updated if module not in layers]
     if missing and len(missing) < len(updated):  # all of them: named as other programs do, which diffusers translates
-        raise _unfit(str(lora.path), f"it lacks {len(missing)} of its {len(updated)} layers, such as {missing[0]}")
+        changed = counted(len(updated), "layer")
+        raise _unfit(str(lora.path), f"that lacks {len(missing)} of the {changed} it changes, such as {missing[0]}")
 
 
 def load(pipeline: DiffusionPipeline, texts: Sequence[str]) -> None:

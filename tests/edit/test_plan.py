@@ -60,7 +60,7 @@ def test_a_dry_run_refuses_what_the_run_would(benchmark: Path, checkpoints: Tiny
     tensors = {f"transformer.{layer}.lora_A.weight": np.zeros((2, 32), np.float32) for layer in layers}
     save_file(tensors, LoraPaths(tmp_path).weights)
     settings, options = EditSettings(lora=(str(tmp_path),)), RunOptions(nproc="1", dry_run=True)
-    with pytest.raises(UserError, match="it lacks 1 of its 2 layers"):
+    with pytest.raises(UserError, match="that lacks 1 of the 2 layers it changes"):
         EditStage.plan(benchmark, str(checkpoints.editor), tmp_path / "out", settings, options)
 
 
