@@ -102,7 +102,7 @@ def test_what_is_settled_goes_through_json(settled: Any, lora: Path) -> None:
 
 def test_a_lora_of_another_model_is_refused_before_the_start(settled: Any, tmp_path: Path) -> None:
     write_lora(tmp_path, ["transformer_blocks.0.attn.to_q", "single_transformer_blocks.0.attn.to_q"])
-    with pytest.raises(UserError, match=r"that lacks 1 of the 2 layers it changes, such as single_transformer_blocks\.0\.attn\.to_q"):
+    with pytest.raises(UserError, match=r"lacks 1 of the 2 layers it changes, such as single_transformer_blocks\.0"):
         settled(lora=(str(tmp_path),))
 
 
