@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,15 @@ Serve = Callable[..., Server]
 
 
 def test_two_endpoints_share_the_work(serve: Serve, judged: Judged) -> None:
-    slow, quick = serve(lambda *_: Reply(seconds=0.5)), serve()
+    quick = serve()
+
+    def last(*_: Any) -> Reply:
+        deadline = time.monotonic() + 20
+        while len(quick.requests) < 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return Reply(seconds=0.2)
+
+    slow = serve(last)
     judged(slow, quick, concurrency=2)
     assert (len(slow.requests), len(quick.requests)) == (1, 4)
 
