@@ -17,7 +17,7 @@ from transformers import AutoTokenizer, Qwen3VLForConditionalGeneration
 
 from editbench.score.readout import ScoreTokens
 
-SHA256 = "4fe9ff0eb44b1e0304804072081df1f4b4b3b1b75257841cd6dfa7f6035fd8e4"
+SHA256 = "364f3f0c388dbe88f7ac29e3726214ef567d3ad05dad142680824895cc31211f"
 """Of the weights that shards/README.md tells the accuracy of."""
 
 

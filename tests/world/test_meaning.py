@@ -45,9 +45,9 @@ from editbench.world.truth import TRUTH, Outcome
 PULSE = Pulse(step=lambda step, steps: None, ahead=lambda: None)
 SHOWN = 64
 """Edits, of so many samples."""
-SOUND, FAULTY = 0.87, 0.84
+SOUND, FAULTY = 0.94, 0.9
 """What the judge reaches at least, and what a fault leaves at most: correlation with the truth."""
-RIGHT = 0.85
+RIGHT = 0.9
 """Share of right replies that it reaches at least."""
 
 TWICE = """

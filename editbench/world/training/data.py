@@ -19,8 +19,16 @@ from editbench.world.training.network import MERGE, Batch, Sizes, processor
 from editbench.world.training.tokens import Prompts, stacked
 from editbench.world.truth import Outcome
 
-MATCHED = {Outcome.RIGHT: 1.0, Outcome.OVER: 1.0, Outcome.HALF: 1.0, Outcome.VALUE: 1.0, Outcome.PLACE: 0.0}
-"""Whether the thing that changed is the one that was meant; of other outcomes nothing is learned."""
+MATCHED = {
+    Outcome.RIGHT: (1.0, 1.0),
+    Outcome.OVER: (1.0, 1.0),
+    Outcome.HALF: (1.0, 1.0),
+    Outcome.VALUE: (1.0, 0.0),
+    Outcome.PLACE: (0.0, 1.0),
+}
+"""Whether the thing that changed is the one that was meant, and whether the change is the one that was meant; of other
+outcomes nothing is learned."""
+UNKNOWN = (-1.0, -1.0)
 WIDTH_STEP = 16
 POOL_LIFE = 100
 """Batches after which the photographs are changed for others."""
@@ -66,7 +74,7 @@ def batch(groups: Sequence[Group], prompts: Prompts, sizes: Sizes) -> Batch:
     numbers = np.array([(pair.source, pair.edited) for pair in pairs])
     seen = _seen(*(pixels[numbers[:, which]].reshape(len(pairs), sizes.tokens, -1) for which in (0, 1)))
     centres = [(*pair.meant, *centre(pictures[pair.source], pictures[pair.edited])) for pair in pairs]
-    matched = [MATCHED.get(pair.outcome, -1.0) for pair in pairs]
+    matched = [MATCHED.get(pair.outcome, UNKNOWN) for pair in pairs]
     learned = (seen, np.array(centres, np.float32), np.array(matched, np.float32))
     return Batch(*map(torch.from_numpy, (pixels, numbers, *rows, *learned)))
 

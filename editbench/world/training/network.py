@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 MERGE = 2
 CENTRES = 4
 """Numbers learned behind each prompt: across and down of the middle of what was meant, and of what changed."""
+MATCHES = 2
+"""Whether the thing that changed is the one that was meant, and whether it changed as was meant."""
 SEEN = 7
 """Numbers learned of each token of the second picture: how much changed there, and the mean colours before and after."""
 
@@ -117,8 +119,8 @@ def _vision(sizes: Sizes) -> dict[str, Any]:
 
 class Batch(NamedTuple):
     """`pixels`: (pictures, patches, 3 * patch ** 2), bytes. `pairs`: (rows, 2), the pictures of each row. `seen`: (rows, tokens
-    of a picture, SEEN), what there is to be seen. `centres`: (rows, CENTRES). `matched`: (rows,), -1 where nothing is learned.
-    The rest: (rows, width), see `tokens.Rows`."""
+    of a picture, SEEN), what there is to be seen. `centres`: (rows, CENTRES). `matched`: (rows, MATCHES), -1 where nothing is
+    learned. The rest: (rows, width), see `tokens.Rows`."""
 
     pixels: Tensor
     pairs: Tensor
@@ -146,7 +148,8 @@ class Learner(nn.Module):
 
     `seer` tells from the hidden states of the second picture what changed, so that looking is learned before judging. `locator`
     tells behind the prompt where the thing is that was meant and where the change is, and `matcher` a layer later whether that
-    is the same: without them a judge knew after 3,500 steps everything but that.
+    is the same, and whether the change is the one that was asked for: without them a judge knew after 3,500 steps everything
+    but which thing was meant, and after 6,900 hardly a meadow from a desert.
     """
 
     def __init__(self, sizes: Sizes, *, seeing_layer: int = 2, locating_layer: int = 4) -> None:
@@ -157,7 +160,7 @@ class Learner(nn.Module):
         self.net = network(sizes, self.processor)
         self.seer = nn.Linear(sizes.hidden, SEEN)
         self.locator = nn.Linear(sizes.hidden, CENTRES)
-        self.matcher = nn.Linear(sizes.hidden, 1)
+        self.matcher = nn.Linear(sizes.hidden, MATCHES)
         nn.init.zeros_(self.matcher.weight)
         grid = torch.tensor([[1, sizes.grid, sizes.grid]])
         visual = self.net.model.visual
@@ -180,7 +183,7 @@ class Learner(nn.Module):
         rows, columns = (batch.labels >= 0).nonzero(as_tuple=True)
         before = columns - 1
         logits = self.net.lm_head(hidden[rows, before])
-        return Learned(logits, self.seer(seen), self.locator(behind), self.matcher(later)[:, 0])
+        return Learned(logits, self.seer(seen), self.locator(behind), self.matcher(later))
 
     def _look(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Each picture's tokens, and what DeepStack adds to them: (pictures, tokens, hidden) each."""
