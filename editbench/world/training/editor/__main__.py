@@ -3,17 +3,13 @@
     python -m editbench.world.training.editor pairs OUT
     python -m editbench.world.training.editor decoder OUT
     python -m editbench.world.training.editor words OUT
-    python -m editbench.world.training.editor edit OUT
+    torchrun --nproc-per-node 2 -m editbench.world.training.editor edit OUT
     python -m editbench.world.training.editor write OUT FOLDER
 
 FOLDER is then what the package has as world/editor: a QwenImageEditPlusPipeline as diffusers saves it, its weights compressed.
-`edit` may be put to work in several processes, with torchrun --nproc-per-node 2 -m in place of python -m.
 
-The editor that the package has was trained while this was being written, on two of four cores that others used as well: the
-decoder for 2,150 steps in 20 minutes; the text encoder for 300 in one; the transformer on EASY for 450 steps of 8 pairs at a
-rate of 8e-4 (`--inside 5`) in 16 minutes, by when every ground had its colour and all else was blurred, and 100 at 5e-4; then
-in two processes for 600 of 16 at 6e-4 in 8 minutes, and for 1,600 on FAMILIES at 5e-4 in 25 (`--again --inside 2`). A single
-run from the start has not been tried. What the editor can do is in shards/README.md.
+The editor that the package has is what these commands made, on cores that others used as well: the pairs in half a minute, the
+decoder in 11, the text encoder in one, the transformer in 40 on two cores. What it can do is in shards/README.md.
 """
 
 from __future__ import annotations
@@ -102,18 +98,14 @@ def words(out: Out, steps: Steps = 300, batch: Batch = 32, rate: Rate = 2e-3, se
 
 
 @app.command()
-def edit(
-    out: Out, steps: Steps = 1400, batch: Batch = 8, rate: Rate = 8e-4, inside: float = 3.0, seed: Seed = 0, again: bool = False
-) -> None:
-    """`inside`: weight of what is to change, where that of the rest is 1. `again`: from where an earlier run ended."""
+def edit(out: Out, steps: Steps = 2800, batch: Batch = 8, rate: Rate = 8e-4, inside: float = 3.0, seed: Seed = 0) -> None:
+    """`inside`: weight of what is to change, where that of the rest is 1."""
     torch.manual_seed(seed)
     rank = _join()
     known, draw = pairs.read(out / checkpoint.PAIRS), np.random.default_rng([seed, rank])
     parts = checkpoint.parts()
     parts.text_encoder.load_state_dict(torch.load(out / checkpoint.WORDS, weights_only=True))
     model = nn.ModuleDict({"transformer": parts.transformer, "text_encoder": parts.text_encoder})
-    if again:
-        model.load_state_dict(torch.load(out / checkpoint.EDITOR, weights_only=True))
     torch.manual_seed(seed + rank)
     prompts = Prompts(parts.processor, parts.text_encoder)
     run = Schedule(model, _optimizers(model), rate, steps)
